@@ -1,0 +1,84 @@
+# The three functions through which every target of this repository is made, so that compiler flags,
+# include roots and the declared dependencies are the same everywhere.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+
+option(ESPALIER_STATIC "Link provider and CLI statically but for libc" ON)
+set(ESPALIER_SANITIZE "" CACHE STRING "Value for -fsanitize=, or empty")
+option(ESPALIER_NO_GRPC_TESTS "Register only the tests that never enter gRPC (for tsan)" OFF)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  # One cache for every clone below the same parent: paths are hashed relative to it.
+  cmake_path(GET CMAKE_SOURCE_DIR PARENT_PATH _parent)
+  set(_launcher "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${_parent}" CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=time_macros "${CCACHE_PROGRAM}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${_launcher})
+  set(CMAKE_C_COMPILER_LAUNCHER ${_launcher})
+endif()
+
+add_library(espalier_flags INTERFACE)
+target_include_directories(espalier_flags INTERFACE "${CMAKE_SOURCE_DIR}")
+target_compile_options(espalier_flags INTERFACE -Wall -Wextra -Wswitch -Werror
+  -Wno-unused-parameter -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(espalier_flags INTERFACE -Wthread-safety)
+endif()
+if(ESPALIER_SANITIZE)
+  add_compile_options("-fsanitize=${ESPALIER_SANITIZE}" -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options("-fsanitize=${ESPALIER_SANITIZE}")
+endif()
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+include(dependencies)
+
+# espalier_library(NAME SRCS... DEPS... PRIVATE_DEPS...)
+# A folder's target, espalier::NAME. DEPS appear in its headers, PRIVATE_DEPS only in its .cc files;
+# both are written out in full: nothing is inherited by luck.
+function(espalier_library NAME)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(espalier_${NAME} STATIC ${ARG_SRCS})
+  add_library(espalier::${NAME} ALIAS espalier_${NAME})
+  target_link_libraries(espalier_${NAME} PUBLIC espalier_flags ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# espalier_binary(NAME SRCS... DEPS... [STATIC])
+# A program in bin/. STATIC: everything but libc is linked statically (see ESPALIER_STATIC).
+function(espalier_binary NAME)
+  cmake_parse_arguments(ARG "STATIC" "" "SRCS;DEPS" ${ARGN})
+  add_executable(${NAME} ${ARG_SRCS})
+  target_link_libraries(${NAME} PRIVATE espalier_flags ${ARG_DEPS})
+  if(ARG_STATIC AND ESPALIER_STATIC AND NOT ESPALIER_SANITIZE AND NOT APPLE)
+    target_link_options(${NAME} PRIVATE -static-libgcc -static-libstdc++ -no-pie)
+  endif()
+endfunction()
+
+# espalier_test(NAME SRCS... DEPS... [LABELS...] [GRPC] [TIMEOUT seconds])
+# One test program per folder. GRPC: the program enters gRPC, so thread sanitizer runs leave it out.
+function(espalier_test NAME)
+  cmake_parse_arguments(ARG "GRPC" "TIMEOUT" "SRCS;DEPS;LABELS;ARGS" ${ARGN})
+  if(ARG_GRPC AND ESPALIER_NO_GRPC_TESTS)
+    return()
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${NAME} ${ARG_SRCS})
+  target_link_libraries(${NAME} PRIVATE espalier_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  # Tests are compiled for compile speed; what they test is compiled as it ships.
+  target_compile_options(${NAME} PRIVATE -O0)
+  add_test(NAME ${NAME} COMMAND ${NAME} ${ARG_ARGS} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+  if(NOT ARG_GRPC)
+    list(APPEND ARG_LABELS nogrpc)
+  endif()
+  set_tests_properties(${NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()

@@ -1,0 +1,14 @@
+#include "engine/base/http.h"
+
+#include "absl/strings/match.h"
+
+namespace espalier {
+
+std::string_view HttpResponse::Header(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (absl::EqualsIgnoreCase(key, name)) return value;
+  }
+  return {};
+}
+
+}  // namespace espalier

@@ -1,0 +1,71 @@
+// Every bound of the system, with its reason. What exceeds one is refused (ResourceExhausted or a
+// Problem); nothing grows without end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace espalier::limits {
+
+// Work posted to one executor and not yet run. Posters are few and wait for answers.
+inline constexpr std::size_t kExecutorQueue = 65536;
+
+// One object in its stored form. etcd refuses requests above 1.5 MiB; a set must fit beside it.
+inline constexpr std::size_t kObjectBytes = 256 * 1024;
+// Operations of one transaction: etcd's default is 128, some are needed for fences.
+inline constexpr std::size_t kTransactionOps = 120;
+// Objects of a set that are committed atomically on every store.
+inline constexpr std::size_t kAtomicObjects = 100;
+// Bytes of one transaction.
+inline constexpr std::size_t kTransactionBytes = 1024 * 1024;
+// Objects of one apply: a repository of this size is still planned in seconds.
+inline constexpr std::size_t kApplyObjects = 20000;
+
+// Events kept in memory for resuming watchers; older resume tokens are answered with "too old".
+inline constexpr std::size_t kWatchHistory = 65536;
+// Events waiting for one watcher. A slower one is told "too old" and lists again.
+inline constexpr std::size_t kWatcherQueue = 16384;
+// Events handed out at once.
+inline constexpr std::size_t kWatchBatch = 512;
+// Watches through REST at once: each takes a worker thread.
+inline constexpr std::size_t kRestWatches = 64;
+
+// A page of a list.
+inline constexpr std::size_t kPageSize = 500;
+
+// One YAML or JSON file, and the documents and depth in it. Alias bombs are refused with all aliases.
+inline constexpr std::size_t kDocumentBytes = 1024 * 1024;
+inline constexpr std::size_t kDocumentsPerFile = 5000;
+inline constexpr std::size_t kDocumentDepth = 32;
+// Problems reported for one input: the first ones are what a person reads.
+inline constexpr std::size_t kProblems = 1000;
+// Objects and bytes loaded from one source.
+inline constexpr std::size_t kSourceFiles = 20000;
+inline constexpr std::size_t kSourceBytes = 64 * 1024 * 1024;
+
+// A gRPC message in each direction: a set of kApplyObjects typical objects.
+inline constexpr std::size_t kMessageBytes = 64 * 1024 * 1024;
+// The body of a REST request.
+inline constexpr std::size_t kRestBody = 4 * 1024 * 1024;
+
+// A name: DNS labels are 63 bytes, and names become host and VM names.
+inline constexpr std::size_t kNameBytes = 63;
+// Labels or annotations of one object, and their parts.
+inline constexpr std::size_t kLabels = 64;
+inline constexpr std::size_t kLabelBytes = 256;
+inline constexpr std::size_t kAnnotationBytes = 4096;
+
+// Integers in specs: what JSON readers keep exact.
+inline constexpr std::int64_t kMaxInteger = std::int64_t{1} << 53;
+
+// An OCI manifest; the registries' own limit.
+inline constexpr std::size_t kManifestBytes = 4 * 1024 * 1024;
+// An answer of a registry that is read into memory and is no manifest (tokens, tag lists).
+inline constexpr std::size_t kRegistryAnswerBytes = 4 * 1024 * 1024;
+
+// A file read whole into memory (configuration, tokens, keys).
+inline constexpr std::size_t kFileBytes = 16 * 1024 * 1024;
+// Output kept of a child process.
+inline constexpr std::size_t kProcessOutput = 1024 * 1024;
+
+}  // namespace espalier::limits

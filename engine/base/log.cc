@@ -1,0 +1,80 @@
+#include "engine/base/log.h"
+
+#define SPDLOG_HEADER_ONLY
+#define SPDLOG_FMT_EXTERNAL
+#define FMT_HEADER_ONLY
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+
+namespace espalier {
+namespace {
+
+spdlog::level::level_enum ToSpdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+// A value with spaces, quotes or control characters is quoted, so that a line stays one line.
+std::string Quoted(std::string_view value) {
+  const bool plain =
+      !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
+        return c > ' ' && c != '"' && c != '=' && c < 0x7f;
+      });
+  if (plain) return std::string(value);
+  return absl::StrCat(
+      "\"",
+      absl::StrReplaceAll(value, {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}, {"\r", "\\r"},
+                                  {"\x1b", "\\e"}}),
+      "\"");
+}
+
+class StderrLog final : public Log {
+ public:
+  explicit StderrLog(std::string_view level)
+      : logger_("espalier", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+    logger_.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %L %v", spdlog::pattern_time_type::utc);
+    logger_.set_level(spdlog::level::from_str(std::string(level)));
+    logger_.flush_on(spdlog::level::trace);
+  }
+
+  void Write(LogLevel level, std::string_view message,
+             std::initializer_list<LogField> fields) override {
+    std::string line(message);
+    for (const LogField& field : fields) {
+      absl::StrAppend(&line, " ", field.name, "=", Quoted(field.value));
+    }
+    logger_.log(ToSpdlog(level), "{}", line);
+  }
+
+  bool Enabled(LogLevel level) const override { return logger_.should_log(ToSpdlog(level)); }
+
+ private:
+  spdlog::logger logger_;
+};
+
+class NullLog final : public Log {
+ public:
+  void Write(LogLevel, std::string_view, std::initializer_list<LogField>) override {}
+  bool Enabled(LogLevel) const override { return false; }
+};
+
+}  // namespace
+
+std::unique_ptr<Log> MakeStderrLog(std::string_view level) {
+  return std::make_unique<StderrLog>(level);
+}
+std::unique_ptr<Log> MakeNullLog() { return std::make_unique<NullLog>(); }
+
+}  // namespace espalier

@@ -1,0 +1,53 @@
+// Remote: an engine reached over gRPC. It gives the same interfaces that the engine has inside.
+// Thread-safe; owns its connection. gRPC stays in the .cc.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/api/resources.h"
+#include "engine/api/sessions.h"
+#include "engine/base/clock.h"
+#include "engine/base/executor.h"
+#include "engine/base/io.h"
+
+namespace espalier {
+
+struct RemoteOptions {
+  // "host:port". Without a CA file only loopback addresses are accepted.
+  std::string engine;
+  std::string token;
+  // PEM files; empty: no TLS, or no client certificate.
+  std::string ca_file;
+  std::string cert_file;
+  std::string key_file;
+};
+
+// Fills what is empty from ESPALIER_ENGINE, ESPALIER_TOKEN (or a token file), ESPALIER_CA_FILE and,
+// at last, 127.0.0.1:7443.
+RemoteOptions WithEnvironment(RemoteOptions options);
+
+class Remote {
+ public:
+  virtual ~Remote() = default;
+
+  virtual Resources& resources() = 0;
+  // For agents. Beats of one host go over one stream, which is made anew when it breaks.
+  virtual Lease& lease() = 0;
+
+  virtual absl::StatusOr<v1::CreateTokenResponse> CreateToken(
+      const CallContext& context, const v1::CreateTokenRequest& request) = 0;
+  virtual absl::Status RevokeToken(const CallContext& context, const std::string& id) = 0;
+  virtual absl::StatusOr<v1::ListTokensResponse> ListTokens(const CallContext& context) = 0;
+  // Pulls under way; empty `host` is all.
+  virtual absl::StatusOr<v1::GetProgressResponse> GetProgress(const CallContext& context,
+                                                              const std::string& host) = 0;
+};
+
+// Does not connect yet: the first call does, and fails with UNAVAILABLE if nobody answers.
+// INVALID_ARGUMENT for options that cannot work; NOT_FOUND for files that are not there.
+absl::StatusOr<std::unique_ptr<Remote>> MakeRemote(Clock& clock, Threads& threads, Io& io,
+                                                   const RemoteOptions& options);
+
+}  // namespace espalier

@@ -1,0 +1,49 @@
+// Load: files in memory (from a folder, or a git tree) -> a set of declared objects and the problems in
+// them, with positions. Pure: nothing here opens a file. Thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/model/kind.h"
+#include "engine/model/node.h"
+#include "engine/model/problem.h"
+#include "engine/model/ref.h"
+#include "espalier/v1/resources_service.pb.h"
+
+namespace espalier {
+
+// A file's path (as people should see it in messages) and bytes.
+struct SourceFile {
+  std::string path;
+  std::string bytes;
+};
+
+// One document of a file that became an object.
+struct LoadedObject {
+  Resource resource;  // without defaults
+  std::string source;  // "fleet.yaml:12"
+};
+
+// The documents of one YAML or JSON file: parsed, decoded, defaults applied for validation only and
+// rules checked. All problems are collected. Depends on nothing but its arguments, so that results may
+// be cached by the hash of the bytes.
+std::vector<LoadedObject> LoadFile(const SourceFile& file, Problems& problems);
+
+// All files together: LoadFile of each, and that no object is declared twice (both places named).
+// The result is ready to be put into an ApplyRequest.
+std::vector<v1::Declared> LoadFiles(const std::vector<SourceFile>& files, Problems& problems);
+// The second step alone, for callers that keep the first step's results.
+std::vector<v1::Declared> Combine(const std::vector<LoadedObject>& objects, Problems& problems);
+
+// YAML text as one Node per document. Refused: duplicate keys (both lines named), anchors, aliases,
+// custom tags, invalid UTF-8, and what exceeds limits.h. Plain scalars get YAML 1.2 core types (so
+// `no` is a string and `0x1f` a number); quoted ones are strings.
+std::vector<Node> ParseYaml(std::string_view text, std::string_view file, Problems& problems);
+
+// Whether a file of this name is read at all: .yaml, .yml, .json, not hidden.
+bool IsSourceName(std::string_view path);
+
+}  // namespace espalier

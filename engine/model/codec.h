@@ -1,0 +1,43 @@
+// The one codec between objects and documents. Reading collects all problems with paths and
+// positions; writing is canonical: fields in order of their numbers, maps sorted, integers as numbers,
+// enums as lower-case names, SECRET fields left out. Pure, thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/model/kind.h"
+#include "engine/model/node.h"
+#include "engine/model/problem.h"
+
+namespace espalier {
+
+// Reads a document `{apiVersion, kind, metadata, spec[, status]}`. Checks names, types, ranges of the
+// types and enum names; does not apply defaults and does not validate rules (see validate.h). Unknown
+// fields are errors and name the nearest known one. `file` is put into the problems. No value when
+// there were errors.
+std::optional<Resource> Decode(const Node& document, std::string_view file, Problems& problems);
+
+// Reads the fields of `message` (a spec, say) from a map. `path` is the path of `node` in messages.
+void DecodeMessage(const Node& node, std::string_view path, std::string_view file,
+                   google::protobuf::Message& message, Problems& problems);
+
+// Reads JSON text as a Node (positions are line and column of the text). Refuses duplicate keys,
+// invalid UTF-8, trailing bytes, and what exceeds limits.h.
+std::optional<Node> ParseJson(std::string_view text, std::string_view file, Problems& problems);
+
+enum class Indent { kNone, kTwo };
+
+// The object as JSON. With `status` unless told otherwise.
+std::string ToJson(const Resource& resource, Indent indent, bool with_status = true);
+// Any message of the model as JSON (plans, reports, pages).
+std::string MessageToJson(const google::protobuf::Message& message, Indent indent);
+// The object as a YAML document, without "---". Comments are not kept.
+std::string ToYaml(const Resource& resource, bool with_status = true);
+
+// A scalar field's value as text for people and tables: enum names in lower case, numbers plain.
+std::string ScalarToText(const google::protobuf::Message& message,
+                         const google::protobuf::FieldDescriptor& field);
+
+}  // namespace espalier

@@ -1,0 +1,25 @@
+// What differs between two specs, field by field, and what it forces. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/model/kind.h"
+#include "espalier/v1/plan.pb.h"
+
+namespace espalier {
+
+using FieldChange = v1::FieldChange;
+
+// Changes of labels, annotations and spec from `before` to `after`, sorted by path, in JSON forms
+// (see FieldChange). Both have defaults applied. A change below an IMMUTABLE field has
+// forces_replace, except inside a VmPool's template or any other message field that is not itself the
+// kind's spec: there IMMUTABLE means "rolls members". `unknown`: paths that will change to a value not
+// known yet, whatever `after` says.
+std::vector<FieldChange> Diff(const Resource& before, const Resource& after,
+                              const std::vector<std::string>& unknown = {});
+
+// SHA-256 (hex) of labels, annotations and spec in their canonical JSON.
+std::string SpecHash(const Resource& resource);
+
+}  // namespace espalier

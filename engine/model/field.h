@@ -1,0 +1,52 @@
+// Fields: what the options and comments beside a field say, for everything that is generated from the
+// model: schemas, documentation, tables, explain. Immutable, thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/model/kind.h"
+#include "espalier/v1/annotations.pb.h"
+
+namespace espalier {
+
+// The options beside a field; empty options if there are none.
+const v1::FieldRules& RulesOf(const google::protobuf::FieldDescriptor& field);
+bool Has(const v1::FieldRules& rules, v1::FieldRules::Behavior behavior);
+// Sets of field names of which exactly one must be given.
+std::vector<std::vector<std::string>> ExactlyOneOf(const google::protobuf::Descriptor& message);
+
+// The comment above the field, message or enum value in its proto, lines joined, without "//".
+// Empty only for what has none (a test refuses that for our own protos).
+std::string CommentOf(const google::protobuf::FieldDescriptor& field);
+std::string CommentOf(const google::protobuf::Descriptor& message);
+std::string CommentOf(const google::protobuf::EnumValueDescriptor& value);
+
+// "on_failure" for ON_FAILURE: how YAML, JSON and HCL write an enum's value.
+std::string EnumName(const google::protobuf::EnumValueDescriptor& value);
+// The names that may be written, without the UNSPECIFIED one.
+std::vector<std::string> EnumNames(const google::protobuf::EnumDescriptor& type);
+
+// A column of a kind's table, from the options: NAME (and NAMESPACE) first, then by field order,
+// spec before status, AGE last.
+struct ColumnInfo {
+  std::string header;
+  bool wide = false;
+  // Path of fields from Resource's body to the value.
+  std::vector<const google::protobuf::FieldDescriptor*> path;
+  v1::FieldRules::Format format = v1::FieldRules::FORMAT_UNSPECIFIED;
+};
+std::vector<ColumnInfo> ColumnsOf(const KindInfo& kind);
+// The cell for one object: empty values are "-".
+std::string CellOf(const ColumnInfo& column, const Resource& resource);
+
+// Fields of status that are STABLE, as (path, descriptor): "host" lies at status.placement.host.
+struct StableField {
+  std::string name;
+  std::vector<const google::protobuf::FieldDescriptor*> path;
+};
+std::vector<StableField> StableStatusOf(const KindInfo& kind);
+
+}  // namespace espalier

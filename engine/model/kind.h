@@ -1,0 +1,48 @@
+// Kinds: the list of kinds and what their options say, read from the oneof of Resource. Nothing
+// registers itself: a kind is there because the oneof names it. Immutable, thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "espalier/v1/resource.pb.h"
+
+namespace espalier {
+
+using Resource = v1::Resource;
+using Kind = v1::Resource::BodyCase;
+inline constexpr Kind kNoKind = v1::Resource::BODY_NOT_SET;
+
+struct KindInfo {
+  Kind kind = kNoKind;
+  // "image_cache": the name in refs, YAML keys of other kinds, Terraform types.
+  std::string name;
+  // "ImageCache": `kind:` in YAML.
+  std::string title;
+  // "image_caches": REST paths.
+  std::string plural;
+  bool namespaced = false;
+  // Further names for the command line.
+  std::vector<std::string> aliases;
+  // Names that always exist and are never deleted.
+  std::vector<std::string> builtin;
+  const google::protobuf::FieldDescriptor* body = nullptr;
+  const google::protobuf::Descriptor* spec = nullptr;
+  const google::protobuf::Descriptor* status = nullptr;
+};
+
+// All kinds, in the order of their oneof numbers.
+absl::Span<const KindInfo> AllKinds();
+
+// What is known of a kind. REQUIRES: kind != kNoKind.
+const KindInfo& InfoOf(Kind kind);
+
+// The kind that has this name: snake_case, CamelCase, plural or alias, whatever the case. Null if none.
+const KindInfo* FindKind(std::string_view name);
+
+// The kind's comment in its proto, without the "// ".
+std::string_view CommentOf(const KindInfo& info);
+
+}  // namespace espalier

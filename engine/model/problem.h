@@ -1,0 +1,42 @@
+// Problems: the mistakes found in an input, collected rather than stopped at, up to limits::kProblems.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "espalier/v1/plan.pb.h"
+
+namespace espalier {
+
+using Problem = v1::Problem;
+
+class Problems {
+ public:
+  // Adds a problem and returns it for filling in more. Beyond limits::kProblems one last entry says so.
+  Problem& Add(Problem::Severity severity, std::string_view code, std::string_view path,
+               std::string_view message);
+  Problem& Error(std::string_view code, std::string_view path, std::string_view message);
+  Problem& Warning(std::string_view code, std::string_view path, std::string_view message);
+  Problem& Note(std::string_view code, std::string_view path, std::string_view message);
+  void Append(const Problems& other);
+  void Append(const Problem& problem);
+
+  bool HasErrors() const { return errors_ > 0; }
+  bool empty() const { return list_.empty(); }
+  const std::vector<Problem>& list() const { return list_; }
+  std::vector<Problem>& list() { return list_; }
+
+ private:
+  std::vector<Problem> list_;
+  int errors_ = 0;
+  Problem overflow_;
+};
+
+// "fleet.yaml:12:7: error: spec.cpu: ..." in one line.
+std::string ToString(const Problem& problem);
+// OK, or INVALID_ARGUMENT with the first error and how many more.
+absl::Status ToStatus(const Problems& problems);
+
+}  // namespace espalier

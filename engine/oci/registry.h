@@ -1,0 +1,109 @@
+// Registry: what the product needs of OCI registries. The only client of registries: `espalier image
+// push`, resolution of Images, and the agents' pulls go through it. Thread-safe; calls block.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/base/http.h"
+
+namespace espalier::oci {
+
+// "registry.example:5000/macos/sonoma:14.6" taken apart. Exactly one of tag and digest may be empty;
+// with neither given the tag is "latest".
+struct Reference {
+  std::string registry;
+  std::string repository;
+  std::string tag;
+  std::string digest;
+
+  // With the digest if there is one, else with the tag.
+  std::string ToString() const;
+  Reference WithDigest(std::string_view new_digest) const;
+};
+// INVALID_ARGUMENT naming what is wrong. No registry is implied: "ubuntu:24.04" is refused.
+absl::StatusOr<Reference> ParseReference(std::string_view text);
+
+// A blob as a manifest lists it.
+struct Descriptor {
+  std::string media_type;
+  std::string digest;
+  std::int64_t size = 0;
+  std::map<std::string, std::string> annotations;
+};
+
+// A manifest whose bytes have the digest that was asked for.
+struct Manifest {
+  std::string digest;
+  std::string media_type;
+  std::string bytes;
+  Descriptor config;
+  std::vector<Descriptor> layers;
+  std::map<std::string, std::string> annotations;
+};
+
+struct Credential {
+  std::string username;
+  std::string password;
+};
+// The credential for a registry host, or an empty one. Called on the calling thread of each request.
+using CredentialSource = std::function<Credential(const std::string& registry)>;
+
+class Registry {
+ public:
+  virtual ~Registry() = default;
+
+  // The manifest of a reference; an index is followed to the entry for `arch` (empty: the only one).
+  // NOT_FOUND, UNAUTHENTICATED, PERMISSION_DENIED, DATA_LOSS (bytes do not have their digest),
+  // UNAVAILABLE, RESOURCE_EXHAUSTED (the registry asks to come later, or an answer is too large).
+  virtual absl::StatusOr<Manifest> GetManifest(const Reference& reference,
+                                               std::string_view arch) = 0;
+
+  // A blob from `offset` on, handed to `sink` as it comes. Bytes are checked against the digest only
+  // by the caller, who may have the first part already. OUT_OF_RANGE: the registry ignores ranges and
+  // `offset` was not 0; start again from 0. `max_bytes_per_second`: 0 is no limit.
+  virtual absl::Status GetBlob(const Reference& reference, const Descriptor& blob,
+                               std::int64_t offset, std::int64_t max_bytes_per_second,
+                               absl::FunctionRef<absl::Status(std::string_view)> sink) = 0;
+
+  virtual absl::StatusOr<bool> HasBlob(const Reference& reference, std::string_view digest) = 0;
+
+  // Uploads a blob whose digest and size are known; `read(offset, size)` gives its bytes.
+  virtual absl::Status PutBlob(
+      const Reference& reference, const Descriptor& blob,
+      absl::FunctionRef<absl::StatusOr<std::string>(std::int64_t, std::size_t)> read) = 0;
+
+  // Stores a manifest under the reference's tag (or digest). Its digest.
+  virtual absl::StatusOr<std::string> PutManifest(const Reference& reference,
+                                                  std::string_view media_type,
+                                                  std::string_view bytes) = 0;
+
+  virtual absl::StatusOr<std::vector<std::string>> ListTags(const Reference& reference) = 0;
+  // Repositories of a registry host (its catalogue, where it has one).
+  virtual absl::StatusOr<std::vector<std::string>> ListRepositories(
+      const std::string& registry) = 0;
+};
+
+// Over HTTP: https, and plain http for loopback hosts only. Follows redirects without ever sending
+// Authorization to another host; gets and refreshes bearer tokens.
+std::unique_ptr<Registry> MakeRegistry(Http& http, CredentialSource credentials);
+
+// What the engine wants to know of an image, read from its manifest and config.
+struct ImageFacts {
+  std::string digest;
+  std::string os;
+  std::string arch;
+  std::int64_t compressed_bytes = 0;
+  std::int64_t disk_bytes = 0;
+};
+absl::StatusOr<ImageFacts> Resolve(Registry& registry, const Reference& reference);
+
+}  // namespace espalier::oci
