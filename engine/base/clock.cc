@@ -38,7 +38,7 @@ void Clock::Sleep(absl::Duration duration) {
 
 class RealClock final : public Clock {
  public:
-  absl::Time Now() const override { return absl::FromTimespec(Read(CLOCK_REALTIME)); }
+  absl::Time Now() const override { return absl::TimeFromTimespec(Read(CLOCK_REALTIME)); }
 
   absl::Duration Elapsed() const override {
 #ifdef __APPLE__

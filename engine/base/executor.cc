@@ -31,7 +31,7 @@ class RealThread final : public Thread {
 
 class RealThreads final : public Threads {
  public:
-  std::unique_ptr<Thread> Start(std::string_view name, absl::AnyInvocable<void()> body) override {
+  std::unique_ptr<Thread> Start(absl::string_view name, absl::AnyInvocable<void()> body) override {
     return std::make_unique<RealThread>(std::string(name.substr(0, 15)), std::move(body));
   }
 };
@@ -43,7 +43,7 @@ thread_local const SerialExecutor* current_executor = nullptr;
 
 std::unique_ptr<Threads> MakeRealThreads() { return std::make_unique<RealThreads>(); }
 
-SerialExecutor::SerialExecutor(Clock& clock, Threads& threads, std::string_view name)
+SerialExecutor::SerialExecutor(Clock& clock, Threads& threads, absl::string_view name)
     : clock_(clock), thread_(threads.Start(name, [this] { Run(); })) {}
 
 SerialExecutor::~SerialExecutor() { ESPALIER_CHECK(thread_ == nullptr); }

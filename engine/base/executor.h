@@ -4,11 +4,11 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "engine/base/clock.h"
 #include "engine/base/mutex.h"
 
@@ -28,7 +28,7 @@ class Threads {
  public:
   virtual ~Threads() = default;
   // Runs `body` on a new thread; `name` (at most 15 bytes are shown) is for people. Thread-safe.
-  virtual std::unique_ptr<Thread> Start(std::string_view name, absl::AnyInvocable<void()> body) = 0;
+  virtual std::unique_ptr<Thread> Start(absl::string_view name, absl::AnyInvocable<void()> body) = 0;
 };
 
 std::unique_ptr<Threads> MakeRealThreads();
@@ -37,7 +37,7 @@ std::unique_ptr<Threads> MakeRealThreads();
 // an executor are touched only from its functions and need no lock.
 class SerialExecutor {
  public:
-  SerialExecutor(Clock& clock, Threads& threads, std::string_view name);
+  SerialExecutor(Clock& clock, Threads& threads, absl::string_view name);
   // REQUIRES: Stop() was called.
   ~SerialExecutor();
 

@@ -4,7 +4,7 @@
 
 namespace espalier {
 
-std::string_view HttpResponse::Header(std::string_view name) const {
+absl::string_view HttpResponse::Header(absl::string_view name) const {
   for (const auto& [key, value] : headers) {
     if (absl::EqualsIgnoreCase(key, name)) return value;
   }

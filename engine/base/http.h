@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace espalier {
@@ -46,7 +46,7 @@ struct HttpResponse {
   std::string body;
 
   // The first header of that name, or empty.
-  std::string_view Header(std::string_view name) const;
+  absl::string_view Header(absl::string_view name) const;
 };
 
 class Http {
@@ -63,7 +63,7 @@ class Http {
   // status and headers before the first byte.
   virtual absl::StatusOr<HttpResponse> Stream(
       HttpRequest request, absl::FunctionRef<absl::Status(const HttpResponse&)> on_headers,
-      absl::FunctionRef<absl::Status(std::string_view)> sink) = 0;
+      absl::FunctionRef<absl::Status(absl::string_view)> sink) = 0;
 };
 
 }  // namespace espalier

@@ -8,11 +8,11 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace espalier {
@@ -33,7 +33,7 @@ class File {
   // Up to `size` bytes at `offset`; fewer only at the end of the file.
   virtual absl::StatusOr<std::string> ReadAt(std::int64_t offset, std::size_t size) = 0;
   // All of `bytes` at `offset`.
-  virtual absl::Status WriteAt(std::int64_t offset, std::string_view bytes) = 0;
+  virtual absl::Status WriteAt(std::int64_t offset, absl::string_view bytes) = 0;
   virtual absl::Status Truncate(std::int64_t size) = 0;
   // What was written is on the disk when this returns.
   virtual absl::Status Sync() = 0;
@@ -79,7 +79,7 @@ class Io {
   virtual absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes) = 0;
   // Replaces the file so that readers and crashes see the old or the new bytes, never a part; durable
   // when it returns.
-  virtual absl::Status WriteFile(const std::string& path, std::string_view bytes, mode_t mode) = 0;
+  virtual absl::Status WriteFile(const std::string& path, absl::string_view bytes, mode_t mode) = 0;
   // Opens for reading and writing; makes the file if `create`. NOT_FOUND without it.
   virtual absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, bool create) = 0;
   // NOT_FOUND. Symlinks are not followed.

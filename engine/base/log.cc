@@ -27,7 +27,7 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
 }
 
 // A value with spaces, quotes or control characters is quoted, so that a line stays one line.
-std::string Quoted(std::string_view value) {
+std::string Quoted(absl::string_view value) {
   const bool plain =
       !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
         return c > ' ' && c != '"' && c != '=' && c < 0x7f;
@@ -42,14 +42,14 @@ std::string Quoted(std::string_view value) {
 
 class StderrLog final : public Log {
  public:
-  explicit StderrLog(std::string_view level)
+  explicit StderrLog(absl::string_view level)
       : logger_("espalier", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
     logger_.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %L %v", spdlog::pattern_time_type::utc);
     logger_.set_level(spdlog::level::from_str(std::string(level)));
     logger_.flush_on(spdlog::level::trace);
   }
 
-  void Write(LogLevel level, std::string_view message,
+  void Write(LogLevel level, absl::string_view message,
              std::initializer_list<LogField> fields) override {
     std::string line(message);
     for (const LogField& field : fields) {
@@ -66,13 +66,13 @@ class StderrLog final : public Log {
 
 class NullLog final : public Log {
  public:
-  void Write(LogLevel, std::string_view, std::initializer_list<LogField>) override {}
+  void Write(LogLevel, absl::string_view, std::initializer_list<LogField>) override {}
   bool Enabled(LogLevel) const override { return false; }
 };
 
 }  // namespace
 
-std::unique_ptr<Log> MakeStderrLog(std::string_view level) {
+std::unique_ptr<Log> MakeStderrLog(absl::string_view level) {
   return std::make_unique<StderrLog>(level);
 }
 std::unique_ptr<Log> MakeNullLog() { return std::make_unique<NullLog>(); }

@@ -3,7 +3,8 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
+
+#include "absl/strings/string_view.h"
 
 namespace espalier {
 
@@ -15,7 +16,7 @@ class Sha256 {
   Sha256(Sha256&&) noexcept;
   Sha256& operator=(Sha256&&) noexcept;
 
-  void Update(std::string_view bytes);
+  void Update(absl::string_view bytes);
   // The digest as 64 lower-case hex digits. REQUIRES: called once, last.
   std::string FinishHex();
 
@@ -25,10 +26,10 @@ class Sha256 {
 };
 
 // 64 hex digits.
-std::string Sha256Hex(std::string_view bytes);
+std::string Sha256Hex(absl::string_view bytes);
 // HMAC-SHA-256 as 64 hex digits.
-std::string HmacSha256Hex(std::string_view key, std::string_view bytes);
+std::string HmacSha256Hex(absl::string_view key, absl::string_view bytes);
 // Compares without telling by its time how much was equal.
-bool ConstantTimeEquals(std::string_view a, std::string_view b);
+bool ConstantTimeEquals(absl::string_view a, absl::string_view b);
 
 }  // namespace espalier

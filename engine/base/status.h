@@ -1,17 +1,17 @@
 // The two macros that pass an error upwards, each layer adding what it was doing.
 #pragma once
 
-#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace espalier {
 
 // `status` with "doing: " in front of its message; OK stays OK. Payloads are kept.
-absl::Status Annotate(const absl::Status& status, std::string_view doing);
+absl::Status Annotate(const absl::Status& status, absl::string_view doing);
 
 }  // namespace espalier
 

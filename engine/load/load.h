@@ -4,9 +4,9 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "engine/model/kind.h"
 #include "engine/model/node.h"
 #include "engine/model/problem.h"
@@ -41,9 +41,9 @@ std::vector<v1::Declared> Combine(const std::vector<LoadedObject>& objects, Prob
 // YAML text as one Node per document. Refused: duplicate keys (both lines named), anchors, aliases,
 // custom tags, invalid UTF-8, and what exceeds limits.h. Plain scalars get YAML 1.2 core types (so
 // `no` is a string and `0x1f` a number); quoted ones are strings.
-std::vector<Node> ParseYaml(std::string_view text, std::string_view file, Problems& problems);
+std::vector<Node> ParseYaml(absl::string_view text, absl::string_view file, Problems& problems);
 
 // Whether a file of this name is read at all: .yaml, .yml, .json, not hidden.
-bool IsSourceName(std::string_view path);
+bool IsSourceName(absl::string_view path);
 
 }  // namespace espalier

@@ -5,8 +5,8 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
+#include "absl/strings/string_view.h"
 #include "engine/model/kind.h"
 #include "engine/model/node.h"
 #include "engine/model/problem.h"
@@ -17,15 +17,15 @@ namespace espalier {
 // types and enum names; does not apply defaults and does not validate rules (see validate.h). Unknown
 // fields are errors and name the nearest known one. `file` is put into the problems. No value when
 // there were errors.
-std::optional<Resource> Decode(const Node& document, std::string_view file, Problems& problems);
+std::optional<Resource> Decode(const Node& document, absl::string_view file, Problems& problems);
 
 // Reads the fields of `message` (a spec, say) from a map. `path` is the path of `node` in messages.
-void DecodeMessage(const Node& node, std::string_view path, std::string_view file,
+void DecodeMessage(const Node& node, absl::string_view path, absl::string_view file,
                    google::protobuf::Message& message, Problems& problems);
 
 // Reads JSON text as a Node (positions are line and column of the text). Refuses duplicate keys,
 // invalid UTF-8, trailing bytes, and what exceeds limits.h.
-std::optional<Node> ParseJson(std::string_view text, std::string_view file, Problems& problems);
+std::optional<Node> ParseJson(absl::string_view text, absl::string_view file, Problems& problems);
 
 enum class Indent { kNone, kTwo };
 

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "espalier/v1/resource.pb.h"
 
@@ -40,9 +40,7 @@ absl::Span<const KindInfo> AllKinds();
 const KindInfo& InfoOf(Kind kind);
 
 // The kind that has this name: snake_case, CamelCase, plural or alias, whatever the case. Null if none.
-const KindInfo* FindKind(std::string_view name);
+const KindInfo* FindKind(absl::string_view name);
 
-// The kind's comment in its proto, without the "// ".
-std::string_view CommentOf(const KindInfo& info);
 
 }  // namespace espalier

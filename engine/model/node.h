@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+
 namespace espalier {
 
 struct Node {
@@ -24,7 +26,7 @@ struct Node {
   int key_column = 0;
 
   // The value of a key of a map; null if there is none.
-  const Node* Find(std::string_view key) const;
+  const Node* Find(absl::string_view key) const;
 };
 
 }  // namespace espalier

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "espalier/v1/plan.pb.h"
 
 namespace espalier {
@@ -15,11 +15,11 @@ using Problem = v1::Problem;
 class Problems {
  public:
   // Adds a problem and returns it for filling in more. Beyond limits::kProblems one last entry says so.
-  Problem& Add(Problem::Severity severity, std::string_view code, std::string_view path,
-               std::string_view message);
-  Problem& Error(std::string_view code, std::string_view path, std::string_view message);
-  Problem& Warning(std::string_view code, std::string_view path, std::string_view message);
-  Problem& Note(std::string_view code, std::string_view path, std::string_view message);
+  Problem& Add(Problem::Severity severity, absl::string_view code, absl::string_view path,
+               absl::string_view message);
+  Problem& Error(absl::string_view code, absl::string_view path, absl::string_view message);
+  Problem& Warning(absl::string_view code, absl::string_view path, absl::string_view message);
+  Problem& Note(absl::string_view code, absl::string_view path, absl::string_view message);
   void Append(const Problems& other);
   void Append(const Problem& problem);
 

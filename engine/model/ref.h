@@ -3,9 +3,9 @@
 
 #include <compare>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "engine/model/kind.h"
 
 namespace espalier {
@@ -30,7 +30,7 @@ Ref RefOf(const Resource& resource);
 // "vm/ci/build", "host/mac-01". ParseRef reads the same ("vm/build" is in namespace default).
 std::string ToString(const Ref& ref);
 // INVALID_ARGUMENT naming what is wrong: no such kind (with the nearest), too many parts, bad name.
-absl::StatusOr<Ref> ParseRef(std::string_view text);
+absl::StatusOr<Ref> ParseRef(absl::string_view text);
 
 v1::Ref ToProto(const Ref& ref);
 // INVALID_ARGUMENT if the kind is not known.

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "engine/model/kind.h"
 #include "engine/model/problem.h"
 
@@ -21,12 +21,12 @@ void Validate(const Resource& resource, const std::vector<std::string>& unknown,
               Problems& problems);
 
 // A name: DNS label, [a-z0-9]([a-z0-9-]*[a-z0-9])?, at most limits::kNameBytes.
-bool IsValidName(std::string_view name);
+bool IsValidName(absl::string_view name);
 // A form like "registry.example:5000/a/b:tag" or with "@sha256:...": has a registry part and no
 // upper-case repository.
-bool IsImageReference(std::string_view text);
+bool IsImageReference(absl::string_view text);
 
 // The nearest of `candidates` to `word`, or empty if none is near enough to be meant.
-std::string Nearest(std::string_view word, const std::vector<std::string>& candidates);
+std::string Nearest(absl::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace espalier

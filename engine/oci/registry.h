@@ -7,12 +7,12 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "engine/base/http.h"
 
 namespace espalier::oci {
@@ -27,10 +27,10 @@ struct Reference {
 
   // With the digest if there is one, else with the tag.
   std::string ToString() const;
-  Reference WithDigest(std::string_view new_digest) const;
+  Reference WithDigest(absl::string_view new_digest) const;
 };
 // INVALID_ARGUMENT naming what is wrong. No registry is implied: "ubuntu:24.04" is refused.
-absl::StatusOr<Reference> ParseReference(std::string_view text);
+absl::StatusOr<Reference> ParseReference(absl::string_view text);
 
 // A blob as a manifest lists it.
 struct Descriptor {
@@ -65,16 +65,16 @@ class Registry {
   // NOT_FOUND, UNAUTHENTICATED, PERMISSION_DENIED, DATA_LOSS (bytes do not have their digest),
   // UNAVAILABLE, RESOURCE_EXHAUSTED (the registry asks to come later, or an answer is too large).
   virtual absl::StatusOr<Manifest> GetManifest(const Reference& reference,
-                                               std::string_view arch) = 0;
+                                               absl::string_view arch) = 0;
 
   // A blob from `offset` on, handed to `sink` as it comes. Bytes are checked against the digest only
   // by the caller, who may have the first part already. OUT_OF_RANGE: the registry ignores ranges and
   // `offset` was not 0; start again from 0. `max_bytes_per_second`: 0 is no limit.
   virtual absl::Status GetBlob(const Reference& reference, const Descriptor& blob,
                                std::int64_t offset, std::int64_t max_bytes_per_second,
-                               absl::FunctionRef<absl::Status(std::string_view)> sink) = 0;
+                               absl::FunctionRef<absl::Status(absl::string_view)> sink) = 0;
 
-  virtual absl::StatusOr<bool> HasBlob(const Reference& reference, std::string_view digest) = 0;
+  virtual absl::StatusOr<bool> HasBlob(const Reference& reference, absl::string_view digest) = 0;
 
   // Uploads a blob whose digest and size are known; `read(offset, size)` gives its bytes.
   virtual absl::Status PutBlob(
@@ -83,8 +83,8 @@ class Registry {
 
   // Stores a manifest under the reference's tag (or digest). Its digest.
   virtual absl::StatusOr<std::string> PutManifest(const Reference& reference,
-                                                  std::string_view media_type,
-                                                  std::string_view bytes) = 0;
+                                                  absl::string_view media_type,
+                                                  absl::string_view bytes) = 0;
 
   virtual absl::StatusOr<std::vector<std::string>> ListTags(const Reference& reference) = 0;
   // Repositories of a registry host (its catalogue, where it has one).

@@ -9,11 +9,11 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 namespace espalier {
@@ -75,10 +75,10 @@ class Store {
   virtual absl::StatusOr<std::int64_t> Commit(const Transaction& transaction) = 0;
 
   // Keys in [begin, end) in order; empty `end`: all from `begin`. At most `limit` (0: no limit).
-  virtual absl::StatusOr<RangeResult> Range(std::string_view begin, std::string_view end,
+  virtual absl::StatusOr<RangeResult> Range(absl::string_view begin, absl::string_view end,
                                             std::size_t limit) const = 0;
   // The key's value. NOT_FOUND.
-  virtual absl::StatusOr<KeyValue> Get(std::string_view key) const = 0;
+  virtual absl::StatusOr<KeyValue> Get(absl::string_view key) const = 0;
 
   // Events with revision > `after`, up to now, at most `limit` but never part of a revision.
   // OUT_OF_RANGE: `after` is compacted, or lies in the future.
@@ -101,7 +101,7 @@ class Store {
   virtual absl::StatusOr<std::string> Snapshot() const = 0;
   // Replaces everything by a snapshot, with a new epoch and a revision above both. Only while nobody
   // else uses the store. DATA_LOSS if the snapshot is damaged.
-  virtual absl::Status Restore(std::string_view snapshot) = 0;
+  virtual absl::Status Restore(absl::string_view snapshot) = 0;
 
   // Commits what waits and refuses more. Once.
   virtual absl::Status Close() = 0;

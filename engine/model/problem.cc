@@ -1,0 +1,85 @@
+#include "engine/model/problem.h"
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/limits.h"
+
+namespace espalier {
+
+Problem& Problems::Add(Problem::Severity severity, absl::string_view code, absl::string_view path,
+                       absl::string_view message) {
+  if (severity == Problem::ERROR) ++errors_;
+  if (list_.size() >= limits::kProblems) {
+    // Callers may fill in what is returned; the last entry of the list stays as it is.
+    overflow_.Clear();
+    return overflow_;
+  }
+  Problem& problem = list_.emplace_back();
+  problem.set_severity(severity);
+  if (list_.size() == limits::kProblems) {
+    problem.set_code("too_many_problems");
+    problem.set_message("there are more problems; these are the first ones");
+    return overflow_;
+  }
+  problem.set_code(std::string(code));
+  problem.set_path(std::string(path));
+  problem.set_message(std::string(message));
+  return problem;
+}
+
+Problem& Problems::Error(absl::string_view code, absl::string_view path, absl::string_view message) {
+  return Add(Problem::ERROR, code, path, message);
+}
+Problem& Problems::Warning(absl::string_view code, absl::string_view path, absl::string_view message) {
+  return Add(Problem::WARNING, code, path, message);
+}
+Problem& Problems::Note(absl::string_view code, absl::string_view path, absl::string_view message) {
+  return Add(Problem::NOTE, code, path, message);
+}
+
+void Problems::Append(const Problem& problem) {
+  Add(problem.severity(), problem.code(), problem.path(), problem.message()) = problem;
+}
+void Problems::Append(const Problems& other) {
+  for (const Problem& problem : other.list()) Append(problem);
+}
+
+std::string ToString(const Problem& problem) {
+  std::string text;
+  if (!problem.file().empty()) {
+    absl::StrAppend(&text, problem.file(), ":");
+    if (problem.line() > 0) absl::StrAppend(&text, problem.line(), ":");
+    if (problem.column() > 0) absl::StrAppend(&text, problem.column(), ":");
+    text += " ";
+  }
+  switch (problem.severity()) {
+    case Problem::WARNING:
+      text += "warning: ";
+      break;
+    case Problem::NOTE:
+      text += "note: ";
+      break;
+    default:
+      text += "error: ";
+  }
+  if (problem.has_ref()) {
+    absl::StrAppend(&text, problem.ref().kind(), " ");
+    if (!problem.ref().namespace_().empty()) absl::StrAppend(&text, problem.ref().namespace_(), "/");
+    absl::StrAppend(&text, problem.ref().name(), ": ");
+  }
+  if (!problem.path().empty()) absl::StrAppend(&text, problem.path(), ": ");
+  return absl::StrCat(text, problem.message());
+}
+
+absl::Status ToStatus(const Problems& problems) {
+  if (!problems.HasErrors()) return absl::OkStatus();
+  int errors = 0;
+  std::string first;
+  for (const Problem& problem : problems.list()) {
+    if (problem.severity() != Problem::ERROR) continue;
+    if (errors++ == 0) first = ToString(problem);
+  }
+  return absl::InvalidArgumentError(
+      errors > 1 ? absl::StrCat(first, " (and ", errors - 1, " more)") : first);
+}
+
+}  // namespace espalier
