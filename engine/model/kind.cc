@@ -31,6 +31,8 @@ std::vector<KindInfo> ReadKinds() {
     info.namespaced = rules.scope() == v1::KindRules::NAMESPACED;
     info.aliases.assign(rules.aliases().begin(), rules.aliases().end());
     info.builtin.assign(rules.builtin().begin(), rules.builtin().end());
+    info.finalized = rules.finalized();
+    info.not_from_git = rules.not_from_git();
     info.body = field;
     info.spec = message->FindFieldByName("spec")->message_type();
     info.status = message->FindFieldByName("status")->message_type();

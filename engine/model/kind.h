@@ -28,6 +28,10 @@ struct KindInfo {
   std::vector<std::string> aliases;
   // Names that always exist and are never deleted.
   std::vector<std::string> builtin;
+  // Deletion waits for the kind's controller.
+  bool finalized = false;
+  // Git may not declare it.
+  bool not_from_git = false;
   const google::protobuf::FieldDescriptor* body = nullptr;
   const google::protobuf::Descriptor* spec = nullptr;
   const google::protobuf::Descriptor* status = nullptr;
