@@ -18,6 +18,9 @@ struct HostSession {
   std::string boot_id;
   // Clock::Elapsed() of the engine when the last beat arrived.
   absl::Duration last_beat;
+  // Until when, by the same clock, runs there may go on by the answers given so far. Later than
+  // last_beat plus the current lease after the lease was made shorter.
+  absl::Duration runs_until;
   std::map<std::string, v1::PullProgress> pulls;
 };
 

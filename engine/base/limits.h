@@ -30,6 +30,14 @@ inline constexpr std::size_t kWatchBatch = 512;
 // Watches through REST at once: each takes a worker thread.
 inline constexpr std::size_t kRestWatches = 64;
 
+// Hosts with a session at once, and pulls that one of them reports.
+inline constexpr std::size_t kSessions = 20000;
+inline constexpr std::size_t kSessionPulls = 256;
+// Watches through gRPC at once: two for each host of the largest fleet.
+inline constexpr std::size_t kGrpcWatches = 40000;
+// Tokens that are not revoked: every host, and people and machines beside them.
+inline constexpr std::size_t kTokens = 50000;
+
 // A page of a list.
 inline constexpr std::size_t kPageSize = 500;
 
