@@ -50,6 +50,12 @@ inline constexpr std::size_t kProblems = 1000;
 // Objects and bytes loaded from one source.
 inline constexpr std::size_t kSourceFiles = 20000;
 inline constexpr std::size_t kSourceBytes = 64 * 1024 * 1024;
+// What a walk over a source looks at, read or not: a repository may hold more than declarations.
+inline constexpr std::size_t kSourceEntries = 50000;
+inline constexpr std::size_t kSourceDepth = 32;
+// One name, as file systems have it, and a path of them in messages.
+inline constexpr std::size_t kSourceNameBytes = 255;
+inline constexpr std::size_t kSourcePathBytes = 1024;
 
 // A gRPC message in each direction: a set of kApplyObjects typical objects.
 inline constexpr std::size_t kMessageBytes = 64 * 1024 * 1024;
@@ -70,6 +76,9 @@ inline constexpr std::int64_t kMaxInteger = std::int64_t{1} << 53;
 inline constexpr std::size_t kManifestBytes = 4 * 1024 * 1024;
 // An answer of a registry that is read into memory and is no manifest (tokens, tag lists).
 inline constexpr std::size_t kRegistryAnswerBytes = 4 * 1024 * 1024;
+
+// A secret: a password, a token, a PEM key.
+inline constexpr std::size_t kSecretBytes = 64 * 1024;
 
 // A file read whole into memory (configuration, tokens, keys).
 inline constexpr std::size_t kFileBytes = 16 * 1024 * 1024;
