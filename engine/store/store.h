@@ -68,10 +68,12 @@ class Store {
 
   virtual ~Store() = default;
 
-  // Commits all ops if all compares hold, and returns the revision once it is durable and observers
-  // have returned. ABORTED: a compare failed, nothing is changed. INVALID_ARGUMENT: more than the
-  // limits. RESOURCE_EXHAUSTED: too many transactions wait. UNAVAILABLE: the disk failed, whether it
-  // is stored is unknown and the store refuses further writes. Concurrent calls share a disk sync.
+  // Commits all ops if all compares hold, and returns the revision once it is durable and the observer
+  // has returned. What changes nothing (no ops, or deletions of keys that are not there) makes no
+  // revision and returns the last one. ABORTED: a compare failed, nothing is changed.
+  // INVALID_ARGUMENT: more than the limits. RESOURCE_EXHAUSTED: too many transactions wait.
+  // UNAVAILABLE: the disk failed, whether it is stored is unknown and the store refuses further
+  // writes. FAILED_PRECONDITION after Close. Concurrent calls share a disk sync.
   virtual absl::StatusOr<std::int64_t> Commit(const Transaction& transaction) = 0;
 
   // Keys in [begin, end) in order; empty `end`: all from `begin`. At most `limit` (0: no limit).
@@ -80,13 +82,15 @@ class Store {
   // The key's value. NOT_FOUND.
   virtual absl::StatusOr<KeyValue> Get(absl::string_view key) const = 0;
 
-  // Events with revision > `after`, up to now, at most `limit` but never part of a revision.
-  // OUT_OF_RANGE: `after` is compacted, or lies in the future.
+  // Events with revision > `after`, up to now: whole revisions, and at most `limit` events (0: no
+  // limit) unless the first revision alone has more. OUT_OF_RANGE: `after` is compacted, or lies in
+  // the future.
   virtual absl::StatusOr<std::vector<StoreEvent>> EventsAfter(std::int64_t after,
                                                               std::size_t limit) const = 0;
 
-  // `observer` is called on the committing thread, before Commit returns, with every revision after
-  // the one that Observe returns. It must not call the store. Once, before the first Commit.
+  // `observer` is called before Commit returns, on one thread at a time (the committing one or the
+  // store's own), with every revision after the one that Observe returns, one revision a call. It must
+  // not block and must not call the store. Once, before the first Commit.
   virtual std::int64_t Observe(Observer observer) = 0;
 
   // Revision of the last commit.
