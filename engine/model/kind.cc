@@ -32,6 +32,7 @@ std::vector<KindInfo> ReadKinds() {
     info.aliases.assign(rules.aliases().begin(), rules.aliases().end());
     info.builtin.assign(rules.builtin().begin(), rules.builtin().end());
     info.finalized = rules.finalized();
+    info.only_builtin = rules.only_builtin();
     info.not_from_git = rules.not_from_git();
     info.body = field;
     info.spec = message->FindFieldByName("spec")->message_type();

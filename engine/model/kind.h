@@ -30,6 +30,8 @@ struct KindInfo {
   std::vector<std::string> builtin;
   // Deletion waits for the kind's controller.
   bool finalized = false;
+  // There is no other object of the kind than the builtin ones.
+  bool only_builtin = false;
   // Git may not declare it.
   bool not_from_git = false;
   const google::protobuf::FieldDescriptor* body = nullptr;
