@@ -1,0 +1,27 @@
+// The destruction guard: how much one owner may take away in an hour by no longer declaring it. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "espalier/v1/cluster.pb.h"
+#include "espalier/v1/resources_service.pb.h"
+
+namespace espalier {
+
+struct Budget {
+  std::int64_t percent = 20;
+  std::int64_t objects = 3;
+
+  // The larger of both shares of `owned` objects.
+  std::int64_t Allowed(std::int64_t owned) const;
+};
+
+// The source's own numbers where it gives them, else the Cluster's, else the defaults.
+Budget BudgetOf(const v1::ClusterSpec& cluster, const v1::Prune& prune);
+
+// Why `destroys` more are too many after `lately`; empty if they are not.
+std::string WhyOverBudget(const Budget& budget, std::int64_t owned, std::int64_t lately,
+                          std::int64_t destroys);
+
+}  // namespace espalier

@@ -1,0 +1,92 @@
+#include "engine/plan/wording.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "engine/model/codec.h"
+#include "engine/model/field.h"
+
+namespace espalier {
+
+absl::Time TimeOf(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+}
+
+void SetTime(absl::Time time, google::protobuf::Timestamp& out) {
+  const absl::Duration since_epoch = time - absl::UnixEpoch();
+  out.set_seconds(absl::ToInt64Seconds(absl::Floor(since_epoch, absl::Seconds(1))));
+  out.set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(
+      since_epoch - absl::Floor(since_epoch, absl::Seconds(1)))));
+}
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%MZ", TimeOf(time), absl::UTCTimeZone());
+}
+
+void SetPosition(absl::string_view source, Problem& problem) {
+  const std::size_t colon = source.rfind(':');
+  std::int32_t line = 0;
+  if (colon != absl::string_view::npos && absl::SimpleAtoi(source.substr(colon + 1), &line)) {
+    problem.set_file(std::string(source.substr(0, colon)));
+    problem.set_line(line);
+  } else {
+    problem.set_file(std::string(source));
+  }
+}
+
+v1::Metadata DeclaredMetadata(const Resource& declared) {
+  v1::Metadata metadata;
+  metadata.set_name(declared.metadata().name());
+  *metadata.mutable_labels() = declared.metadata().labels();
+  *metadata.mutable_annotations() = declared.metadata().annotations();
+  return metadata;
+}
+
+std::string DeclaredJson(const Resource& resource) {
+  Resource declared = resource;
+  *declared.mutable_metadata() = DeclaredMetadata(resource);
+  declared.mutable_metadata()->set_namespace_(resource.metadata().namespace_());
+  return ToJson(declared, Indent::kNone, /*with_status=*/false);
+}
+
+std::string ImportId(const Ref& ref) {
+  return ref.ns.empty() ? ref.name : absl::StrCat(ref.ns, "/", ref.name);
+}
+
+std::string HoldText(const v1::Hold& hold) {
+  return absl::StrCat("\"by ", hold.by(), ": ", hold.why(), "\"");
+}
+
+std::string FirstReplacing(const std::vector<FieldChange>& changes) {
+  for (const FieldChange& change : changes) {
+    if (change.forces_replace()) return change.path();
+  }
+  return "";
+}
+
+bool IsDisruptive(const KindInfo& info, absl::string_view path) {
+  if (!absl::ConsumePrefix(&path, "spec.")) return false;
+  const std::string name(path.substr(0, path.find_first_of(".[")));
+  const google::protobuf::FieldDescriptor* field = info.spec->FindFieldByName(name);
+  return field != nullptr && Has(RulesOf(*field), v1::FieldRules::DISRUPTIVE);
+}
+
+Problem ConflictProblem(Claim claim, const Resource& current, const v1::Owner& claimant,
+                        absl::string_view verb) {
+  const v1::Owner& owner = current.metadata().owner();
+  Problem problem;
+  problem.set_severity(Problem::ERROR);
+  *problem.mutable_ref() = ToProto(RefOf(current));
+  if (claim == Claim::kMemberOnly) {
+    problem.set_code("not_allowed");
+    problem.set_message(absl::StrCat("is a member of ", owner.instance(), " and changes through it only"));
+    return problem;
+  }
+  problem.set_code("owner_conflict");
+  problem.set_message(absl::StrCat("is owned by ", OwnerText(owner), "; ", OwnerText(claimant),
+                                   " may not ", verb, " it without an override or a transfer"));
+  return problem;
+}
+
+}  // namespace espalier
