@@ -22,7 +22,7 @@ inline constexpr std::size_t kTransactionBytes = 1024 * 1024;
 inline constexpr std::size_t kApplyObjects = 20000;
 
 // Events kept in memory for resuming watchers; older resume tokens are answered with "too old".
-inline constexpr std::size_t kWatchHistory = 65536;
+inline constexpr std::size_t kWatchHistory = 16384;
 // Their bytes: what superseded values may add to the memory of the daemon.
 inline constexpr std::size_t kWatchHistoryBytes = 32 * 1024 * 1024;
 // Events waiting for one watcher. A slower one is told "too old" and lists again.

@@ -1,0 +1,238 @@
+// LocalResources: Apply and Delete.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/limits.h"
+#include "engine/base/status.h"
+#include "engine/base/telemetry.h"
+#include "engine/model/access.h"
+#include "engine/model/validate.h"
+#include "engine/plan/ownership.h"
+#include "engine/plan/wording.h"
+#include "engine/server/local_resources.h"
+#include "engine/server/stored_bytes.h"
+
+namespace espalier {
+namespace {
+
+// Who made an object by hand, for drift.
+constexpr char kCreatedBy[] = "espalier/created-by";
+
+bool IsByHand(const Owner& owner) {
+  return owner.manager() == Owner::CLI || owner.manager() == Owner::API;
+}
+
+// The write itself, and what may be recorded about it.
+constexpr std::size_t kOpsPerWrite = 2;
+
+}  // namespace
+
+absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
+                                                  const ApplyRequest& request) {
+  if (static_cast<std::size_t>(request.objects_size()) > limits::kApplyObjects) {
+    return absl::ResourceExhaustedError(absl::StrCat("a set has at most ", limits::kApplyObjects,
+                                                     " objects; this one has ",
+                                                     request.objects_size()));
+  }
+  if (request.has_override() && request.override().reason().empty()) {
+    return absl::InvalidArgumentError("an override needs a reason");
+  }
+  Problems problems;
+  const ApplyRequest normalised = Normalise(request, problems);
+  const ObjectMap objects = hub_.Snapshot();
+  ESPALIER_ASSIGN_OR_RETURN(
+      PlanOutput output,
+      MakePlan(PlanInput{.objects = objects,
+                         .request = normalised,
+                         .actor = context.caller.subject,
+                         .now = clock_.Now(),
+                         .destroyed_lately =
+                             records_.DestroyedLately(request.owner(), clock_.Now())}));
+  // What is wrong with one object alone stands before what is wrong among them.
+  problems.Append(output.problems);
+  output.problems = std::move(problems);
+  return Answer(context, normalised, objects, output);
+}
+
+absl::StatusOr<ApplyResult> LocalResources::Delete(const CallContext& context,
+                                                   const DeleteRequest& request) {
+  if (request.has_override() && request.override().reason().empty()) {
+    return absl::InvalidArgumentError("an override needs a reason");
+  }
+  const ObjectMap objects = hub_.Snapshot();
+  ESPALIER_ASSIGN_OR_RETURN(
+      PlanOutput output,
+      MakeDeletePlan(objects, request, context.caller.subject, clock_.Now()));
+  // Deleting by name is the user's own word: it is not counted against a budget.
+  output.destroys = 0;
+  ApplyRequest shell;
+  *shell.mutable_owner() = request.owner();
+  *shell.mutable_override() = request.override();
+  shell.set_dry_run(request.dry_run());
+  return Answer(context, shell, objects, output);
+}
+
+// Defaults and rules of each object alone. An object with errors stays in the set: its other problems
+// are wanted too, and the errors keep anything from being stored.
+ApplyRequest LocalResources::Normalise(const ApplyRequest& request, Problems& problems) const {
+  ApplyRequest normalised = request;
+  google::protobuf::RepeatedPtrField<Declared> objects;
+  for (Declared& declared : *normalised.mutable_objects()) {
+    Resource& resource = *declared.mutable_resource();
+    if (resource.body_case() == kNoKind) {
+      Problem& problem = problems.Error("invalid_value", "kind", "the object has no kind");
+      SetPosition(declared.source(), problem);
+      continue;
+    }
+    MutableStatus(resource)->Clear();
+    ApplyDefaults(resource);
+    Problems own;
+    Validate(resource, {declared.unknown().begin(), declared.unknown().end()}, own);
+    for (Problem& problem : own.list()) {
+      *problem.mutable_ref() = ToProto(RefOf(resource));
+      if (problem.file().empty()) SetPosition(declared.source(), problem);
+    }
+    problems.Append(own);
+    *objects.Add() = std::move(declared);
+  }
+  normalised.mutable_objects()->Swap(&objects);
+  return normalised;
+}
+
+absl::StatusOr<ApplyResult> LocalResources::Answer(const CallContext& context,
+                                                   const ApplyRequest& request,
+                                                   const ObjectMap& objects, PlanOutput& output) {
+  ApplyResult result;
+  const bool repeated = !context.operation_id.empty() &&
+                        records_.Operation(context.operation_id).has_value();
+  if (!repeated && !request.expected_digest().empty() &&
+      request.expected_digest() != output.plan.digest()) {
+    output.problems.Error("digest_mismatch", "",
+                          absl::StrCat("the plan is not the one that was agreed to: expected digest ",
+                                       request.expected_digest().substr(0, 12), ", now ",
+                                       output.plan.digest().substr(0, 12)));
+  }
+  if (options_.capacity && !output.writes.empty()) {
+    *output.plan.mutable_capacity() = options_.capacity(objects, output);
+  }
+  const bool refused = output.problems.HasErrors();
+  for (const Problem& problem : output.problems.list()) *result.add_problems() = problem;
+  if (!refused && !request.dry_run()) {
+    if (IsByHand(request.owner())) {
+      for (PlannedWrite& write : output.writes) {
+        if (!write.after.has_value() || !write.new_incarnation) continue;
+        (*write.after->mutable_metadata()->mutable_annotations())[kCreatedBy] =
+            context.caller.subject;
+      }
+    }
+    ESPALIER_ASSIGN_OR_RETURN(const std::int64_t revision, Commit(context, request.owner(), output));
+    result.set_revision(revision);
+    result.set_applied(true);
+  }
+  *result.mutable_plan() = std::move(output.plan);
+  // The objects of the request as they are now, or as they would be.
+  const ObjectMap now = result.applied() ? hub_.Snapshot() : objects;
+  std::map<Ref, const Resource*> planned;
+  for (const PlannedWrite& write : output.writes) {
+    if (write.after.has_value()) planned[write.ref] = &*write.after;
+  }
+  for (const Declared& declared : request.objects()) {
+    const Ref ref = RefOf(declared.resource());
+    const auto would_be = planned.find(ref);
+    const Resource* object = now.Find(ref);
+    if (!result.applied() && would_be != planned.end()) object = would_be->second;
+    *result.add_objects() = object != nullptr ? *object : declared.resource();
+  }
+  return result;
+}
+
+void LocalResources::Stamp(PlannedWrite& write) {
+  if (!write.after.has_value()) return;
+  v1::Metadata& metadata = *write.after->mutable_metadata();
+  if (write.new_incarnation) {
+    metadata.set_uid(random_.Uid());
+    metadata.set_generation(1);
+    SetTime(clock_.Now(), *metadata.mutable_created_at());
+  } else if (write.spec_changed) {
+    metadata.set_generation(metadata.generation() + 1);
+  }
+}
+
+// Stores the planned writes: one transaction, or for large sets several in the order of the plan, each
+// recorded with the operation's id, so that repeating the call goes on instead of starting over.
+absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context, const Owner& owner,
+                                                    PlanOutput& output) {
+  std::int64_t revision = hub_.Snapshot().revision();
+  const std::uint32_t chunks = static_cast<std::uint32_t>(
+      (output.writes.size() + limits::kAtomicObjects - 1) / limits::kAtomicObjects);
+  std::size_t next = 0;
+  std::uint32_t done = 0;
+  std::int64_t uncounted = output.destroys;
+  while (next < output.writes.size()) {
+    Transaction transaction;
+    std::size_t bytes = 0;
+    for (; next < output.writes.size(); ++next) {
+      PlannedWrite& write = output.writes[next];
+      if (transaction.ops.size() + kOpsPerWrite > limits::kTransactionOps - kOpsPerWrite ||
+          transaction.compares.size() >= limits::kAtomicObjects) break;
+      Stamp(write);
+      const std::string key = KeyOf(write.ref);
+      StoreOp op{.type = StoreOp::Type::kDelete, .key = key, .value = ""};
+      if (write.after.has_value()) {
+        op.type = StoreOp::Type::kPut;
+        op.value = StoredBytes(*write.after);
+        if (op.value.size() > limits::kObjectBytes) {
+          return absl::ResourceExhaustedError(absl::StrCat(
+              ToHuman(write.ref), " has ", op.value.size(), " bytes; at most ", limits::kObjectBytes));
+        }
+      }
+      if (bytes + op.value.size() > limits::kTransactionBytes && !transaction.ops.empty()) break;
+      bytes += op.value.size();
+      transaction.compares.push_back(Compare{.key = key, .mod_revision = write.base_revision});
+      transaction.ops.push_back(std::move(op));
+      if (write.base_revision == 0 && records_.HasTombstone(write.ref)) {
+        transaction.ops.push_back(Records::DeleteTombstone(write.ref));
+      }
+      if (write.by_foreign_hand) {
+        v1::TombstoneRecord record;
+        *record.mutable_ref() = ToProto(write.ref);
+        *record.mutable_owner() = output.plan.actions(write.action).owner();
+        record.mutable_edited()->set_actor(context.caller.subject);
+        record.mutable_edited()->set_interface(std::string(ManagerText(owner.manager())));
+        record.mutable_edited()->set_reason(output.plan.actions(write.action).reason());
+        SetTime(clock_.Now(), *record.mutable_edited()->mutable_at());
+        transaction.ops.push_back(Records::PutTombstone(write.ref, record));
+      }
+    }
+    if (uncounted > 0) {
+      transaction.ops.push_back(records_.AddDestruction(owner, uncounted, clock_.Now()));
+      uncounted = 0;
+    }
+    ++done;
+    if (!context.operation_id.empty()) {
+      v1::OperationRecord record;
+      record.set_digest(output.plan.digest());
+      SetTime(clock_.Now(), *record.mutable_at());
+      record.set_done_chunks(done);
+      record.set_chunks(std::max(chunks, done));
+      transaction.ops.push_back(Records::PutOperation(context.operation_id, record));
+    }
+    const absl::StatusOr<std::int64_t> committed = store_.Commit(transaction);
+    if (!committed.ok()) {
+      return Annotate(committed.status(), done > 1 ? absl::StrCat("storing part ", done, " of the set")
+                                                   : "storing the set");
+    }
+    revision = *committed;
+  }
+  if (!output.writes.empty()) {
+    log_.Info("applied", {{telemetry::kActor, context.caller.subject},
+                          {telemetry::kSource, OwnerText(owner)},
+                          {telemetry::kCount, output.writes.size()},
+                          {telemetry::kRevision, revision}});
+  }
+  return revision;
+}
+
+}  // namespace espalier

@@ -1,0 +1,21 @@
+#include "engine/server/stored_bytes.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+namespace espalier {
+
+std::string StoredBytes(const Resource& object) {
+  Resource copy = object;
+  copy.mutable_metadata()->clear_revision();
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    copy.SerializeToCodedStream(&coded);
+  }
+  return bytes;
+}
+
+}  // namespace espalier
