@@ -18,6 +18,10 @@ inline constexpr std::size_t kTransactionOps = 120;
 inline constexpr std::size_t kAtomicObjects = 100;
 // Bytes of one transaction.
 inline constexpr std::size_t kTransactionBytes = 1024 * 1024;
+// Transactions that wait for the disk: its writers are the server's threads, which are fewer.
+inline constexpr std::size_t kCommitQueue = 4096;
+// Bytes of transactions that share one sync of the disk: more would let the first wait for the last.
+inline constexpr std::size_t kCommitGroupBytes = 2 * 1024 * 1024;
 // Objects of one apply: a repository of this size is still planned in seconds.
 inline constexpr std::size_t kApplyObjects = 20000;
 
