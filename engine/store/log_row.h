@@ -2,10 +2,12 @@
 // value.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "engine/base/limits.h"
 #include "engine/store/store.h"
 
 namespace espalier {
@@ -21,5 +23,18 @@ struct LogRow {
   // Revision of the write that made the key.
   std::int64_t create_revision = 0;
 };
+
+// Bits of a row's id that hold its place in the transaction.
+inline constexpr int kPositionBits = 7;
+static_assert(limits::kTransactionOps <= (std::size_t{1} << kPositionBits));
+
+// Where a row stands in the log: ids rise with revisions, and within one with positions.
+inline std::int64_t RowId(std::int64_t revision, int position) {
+  return (revision << kPositionBits) | position;
+}
+inline std::int64_t RevisionOfRow(std::int64_t id) { return id >> kPositionBits; }
+inline int PositionOfRow(std::int64_t id) {
+  return static_cast<int>(id & ((1 << kPositionBits) - 1));
+}
 
 }  // namespace espalier

@@ -6,6 +6,7 @@
 
 #include "engine/base/check.h"
 #include "engine/store/memory.h"
+#include "engine/store/sqlite.h"
 
 namespace espalier {
 
@@ -25,6 +26,14 @@ std::vector<StoreCase> AllStores() {
       {.name = "Memory",
        .durable = false,
        .open = [](TestGround&) { return MakeMemoryStore(); }},
+      {.name = "Sqlite",
+       .durable = true,
+       .open =
+           [](TestGround& ground) {
+             auto store = OpenSqliteStore(*ground.clock, *ground.threads, ground.dir + "/store.db");
+             ESPALIER_CHECK(store.ok());
+             return std::move(store).value();
+           }},
   };
 }
 

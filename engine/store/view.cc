@@ -66,6 +66,11 @@ absl::Status View::Compact(std::int64_t revision) {
   return absl::OkStatus();
 }
 
+void View::Advance(std::int64_t revision) {
+  MutexLock lock(mu_);
+  revision_ = std::max(revision_, revision);
+}
+
 void View::Reset(LiveMap live, std::int64_t revision) {
   MutexLock lock(mu_);
   live_ = std::move(live);
@@ -147,6 +152,16 @@ View::LiveMap View::Copy(std::int64_t& revision) const {
   MutexLock lock(mu_);
   revision = revision_;
   return live_;
+}
+
+std::vector<std::int64_t> View::LiveRowsUpTo(std::int64_t revision) const {
+  std::vector<std::int64_t> ids;
+  MutexLock lock(mu_);
+  ids.reserve(live_.size());
+  for (const auto& [key, live] : live_) {
+    if (live.mod_revision <= revision) ids.push_back(RowId(live.mod_revision, live.position));
+  }
+  return ids;
 }
 
 std::int64_t View::floor() const {

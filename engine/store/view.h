@@ -38,6 +38,8 @@ class View {
 
   // Forgets events up to `revision`. OUT_OF_RANGE if it lies in the future.
   absl::Status Compact(std::int64_t revision);
+  // There was nothing to see up to `revision` since the last row.
+  void Advance(std::int64_t revision);
   // Replaces everything; nothing before `revision` can be resumed.
   void Reset(LiveMap live, std::int64_t revision);
 
@@ -51,6 +53,8 @@ class View {
   Live Find(absl::string_view key) const;
   // A copy of everything and its revision; values are shared.
   LiveMap Copy(std::int64_t& revision) const;
+  // Ids of the rows up to `revision` that live keys were written by, in any order.
+  std::vector<std::int64_t> LiveRowsUpTo(std::int64_t revision) const;
   // Events up to this revision are forgotten.
   std::int64_t floor() const;
   std::size_t live_keys() const;
