@@ -27,6 +27,9 @@ void DecodeMessage(const Node& node, absl::string_view path, absl::string_view f
 // invalid UTF-8, trailing bytes, and what exceeds limits.h.
 std::optional<Node> ParseJson(absl::string_view text, absl::string_view file, Problems& problems);
 
+// `apiVersion:` of every document.
+inline constexpr char kApiVersion[] = "espalier/v1";
+
 enum class Indent { kNone, kTwo };
 
 // The object as JSON. With `status` unless told otherwise.

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "engine/model/kind.h"
 #include "espalier/v1/annotations.pb.h"
 
@@ -33,15 +33,18 @@ std::vector<std::string> EnumNames(const google::protobuf::EnumDescriptor& type)
 struct ColumnInfo {
   std::string header;
   bool wide = false;
-  // Path of fields from Resource's body to the value.
+  // Path of fields to the value: from the kind's message ("status", "placement", "host"), or from
+  // Resource for what all kinds have ("metadata", "name").
   std::vector<const google::protobuf::FieldDescriptor*> path;
   v1::FieldRules::Format format = v1::FieldRules::FORMAT_UNSPECIFIED;
 };
 std::vector<ColumnInfo> ColumnsOf(const KindInfo& kind);
-// The cell for one object: empty values are "-".
-std::string CellOf(const ColumnInfo& column, const Resource& resource);
+// The cell for one object: empty values are "-", lists "a,b", maps "a:1,b:2". Times are printed as
+// their age at `now`, or as they are without one.
+std::string CellOf(const ColumnInfo& column, const Resource& resource,
+                   absl::Time now = absl::InfinitePast());
 
-// Fields of status that are STABLE, as (path, descriptor): "host" lies at status.placement.host.
+// A field of status that is STABLE: "host" has the path status, placement, host from the kind's message.
 struct StableField {
   std::string name;
   std::vector<const google::protobuf::FieldDescriptor*> path;
