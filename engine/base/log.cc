@@ -6,8 +6,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_replace.h"
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
 
 namespace espalier {
 namespace {
@@ -33,11 +35,35 @@ std::string Quoted(absl::string_view value) {
         return c > ' ' && c != '"' && c != '=' && c < 0x7f;
       });
   if (plain) return std::string(value);
-  return absl::StrCat(
-      "\"",
-      absl::StrReplaceAll(value, {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}, {"\r", "\\r"},
-                                  {"\x1b", "\\e"}}),
-      "\"");
+  std::string quoted = "\"";
+  for (const unsigned char c : value) {
+    switch (c) {
+      case '\\':
+        quoted += "\\\\";
+        break;
+      case '"':
+        quoted += "\\\"";
+        break;
+      case '\n':
+        quoted += "\\n";
+        break;
+      case '\r':
+        quoted += "\\r";
+        break;
+      case '\x1b':
+        quoted += "\\e";
+        break;
+      default:
+        // Any other control character could still move a terminal's cursor.
+        if (c < ' ' || c == 0x7f) {
+          absl::StrAppend(&quoted, "\\x", absl::Hex(c, absl::kZeroPad2));
+        } else {
+          quoted += static_cast<char>(c);
+        }
+    }
+  }
+  quoted += '"';
+  return quoted;
 }
 
 class StderrLog final : public Log {
