@@ -13,7 +13,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "engine/base/clock.h"
 #include "engine/base/http.h"
+#include "engine/base/random.h"
 
 namespace espalier::oci {
 
@@ -93,8 +95,10 @@ class Registry {
 };
 
 // Over HTTP: https, and plain http for loopback hosts only. Follows redirects without ever sending
-// Authorization to another host; gets and refreshes bearer tokens.
-std::unique_ptr<Registry> MakeRegistry(Http& http, CredentialSource credentials);
+// Authorization to another host; gets and refreshes bearer tokens. A request that meets a busy or
+// failing registry is repeated a few times, as long apart as the registry asks. Borrows all three.
+std::unique_ptr<Registry> MakeRegistry(Clock& clock, Random& random, Http& http,
+                                       CredentialSource credentials);
 
 // What the engine wants to know of an image, read from its manifest and config.
 struct ImageFacts {
