@@ -13,12 +13,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "engine/store/view.h"
+#include "engine/store/memory_view.h"
 
 namespace espalier {
 
 struct SnapshotState {
-  View::LiveMap live;
+  MemoryView::LiveMap live;
   std::int64_t revision = 0;
 };
 
