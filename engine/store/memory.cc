@@ -10,10 +10,10 @@
 #include "engine/base/check.h"
 #include "engine/base/mutex.h"
 #include "engine/base/status.h"
-#include "engine/store/commit_batch.h"
+#include "engine/store/batch.h"
 #include "engine/store/epoch.h"
 #include "engine/store/snapshot.h"
-#include "engine/store/memory_view.h"
+#include "engine/store/view.h"
 
 namespace espalier {
 namespace {
@@ -29,7 +29,7 @@ class MemoryStore final : public Store {
     MutexLock lock(commit_mu_);
     if (closed_) return absl::FailedPreconditionError("the store is closed");
     committed_ = true;
-    CommitBatch batch(view_);
+    Batch batch(view_);
     ESPALIER_ASSIGN_OR_RETURN(const std::int64_t revision, batch.Add(transaction));
     view_.Apply(batch.rows());
     if (observer_ != nullptr && !batch.rows().empty()) {
@@ -92,7 +92,7 @@ class MemoryStore final : public Store {
   }
 
  private:
-  MemoryView view_;
+  View view_;
   // Orders commits.
   mutable Mutex commit_mu_;
   std::string epoch_ ABSL_GUARDED_BY(commit_mu_);

@@ -45,7 +45,7 @@ absl::StatusOr<std::int64_t> TakeNumber(absl::string_view& text, absl::string_vi
 absl::Status TakeKey(absl::string_view line, absl::flat_hash_map<std::int64_t, int>& positions,
                      SnapshotState& state) {
   const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
-  MemoryView::Live live;
+  View::Live live;
   std::string key;
   std::string value;
   if (words.size() != 4 || !absl::SimpleAtoi(words[0], &live.create_revision) ||

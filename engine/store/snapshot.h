@@ -13,12 +13,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "engine/store/memory_view.h"
+#include "engine/store/view.h"
 
 namespace espalier {
 
 struct SnapshotState {
-  MemoryView::LiveMap live;
+  View::LiveMap live;
   std::int64_t revision = 0;
 };
 

@@ -11,12 +11,12 @@
 #include "engine/base/check.h"
 #include "engine/base/mutex.h"
 #include "engine/base/status.h"
-#include "engine/store/commit_batch.h"
+#include "engine/store/batch.h"
 #include "engine/store/epoch.h"
 #include "engine/store/snapshot.h"
 #include "engine/store/sqlite_log.h"
-#include "engine/store/log_sweep.h"
-#include "engine/store/memory_view.h"
+#include "engine/store/sweep.h"
+#include "engine/store/view.h"
 
 namespace espalier {
 namespace {
@@ -90,13 +90,13 @@ class SqliteStore final : public Store {
   const SqliteOptions options_;
 
   // Synchronise themselves.
-  MemoryView view_;
+  View view_;
   Wakeup wakeup_;
 
   // Belong to the writer once it runs.
   std::unique_ptr<SqliteLog> log_;
   std::int64_t rows_ = 0;
-  LogSweep sweep_;
+  Sweep sweep_;
   int batches_since_sweep_ = 0;
   // The first failure of the disk; nothing is written after it.
   absl::Status failure_;
@@ -234,7 +234,7 @@ bool SqliteStore::TakeGroup(Requests& group, bool& closing) {
 }
 
 void SqliteStore::CommitGroup(const Requests& group) {
-  CommitBatch batch(view_);
+  Batch batch(view_);
   for (Request* request : group) {
     if (!failure_.ok()) break;
     if (request->transaction != nullptr) {
@@ -292,7 +292,7 @@ absl::Status SqliteStore::RestoreNow(SnapshotState state, absl::string_view snap
   Check(log_->Replace(rows, meta));
   ESPALIER_RETURN_IF_ERROR(failure_);
   rows_ = static_cast<std::int64_t>(rows.size());
-  sweep_ = LogSweep();
+  sweep_ = Sweep();
   view_.Reset(std::move(state.live), revision);
   MutexLock lock(mu_);
   epoch_ = meta.epoch;
@@ -304,7 +304,7 @@ absl::Status SqliteStore::StartSweep(std::int64_t floor) {
   // with holes for a whole one.
   Check(log_->WriteFloor(floor));
   ESPALIER_RETURN_IF_ERROR(failure_);
-  sweep_ = LogSweep(view_.LiveRowsUpTo(floor), RowId(floor + 1, 0));
+  sweep_ = Sweep(view_.LiveRowsUpTo(floor), RowId(floor + 1, 0));
   return absl::OkStatus();
 }
 

@@ -205,7 +205,7 @@ absl::Status SqliteLog::WriteFloor(std::int64_t floor) {
   return WriteMeta("floor", absl::StrCat(floor));
 }
 
-absl::StatusOr<std::int64_t> SqliteLog::Delete(LogSweep& sweep, std::int64_t work) {
+absl::StatusOr<std::int64_t> SqliteLog::Delete(Sweep& sweep, std::int64_t work) {
   InTransaction transaction(*this);
   ESPALIER_RETURN_IF_ERROR(transaction.Begin());
   std::int64_t all = 0;

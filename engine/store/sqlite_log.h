@@ -18,7 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/store/log_row.h"
-#include "engine/store/log_sweep.h"
+#include "engine/store/sweep.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -48,7 +48,7 @@ class SqliteLog {
   absl::Status Append(absl::Span<const LogRow> rows);
   absl::Status WriteFloor(std::int64_t floor);
   // Goes on with `sweep` until about `work` rows and gaps are done. The number of rows deleted.
-  absl::StatusOr<std::int64_t> Delete(LogSweep& sweep, std::int64_t work);
+  absl::StatusOr<std::int64_t> Delete(Sweep& sweep, std::int64_t work);
   // Everything is `rows` and `meta` now.
   absl::Status Replace(absl::Span<const LogRow> rows, const Meta& meta);
 

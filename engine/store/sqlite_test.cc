@@ -215,7 +215,7 @@ TEST_F(SqliteTest, TakesBackNoRowThatIsDeleted) {
                     .create_revision = 1});
     ASSERT_TRUE(log->Append(rows).ok());
     ASSERT_TRUE(log->WriteFloor(11).ok());
-    LogSweep sweep({}, RowId(12, 0));
+    Sweep sweep({}, RowId(12, 0));
     EXPECT_EQ(log->Delete(sweep, 4).value(), 4);
     EXPECT_FALSE(sweep.done());
   }

@@ -1,4 +1,4 @@
-#include "engine/store/commit_batch.h"
+#include "engine/store/batch.h"
 
 #include <memory>
 #include <string>
@@ -39,7 +39,7 @@ absl::Status CheckLimits(const Transaction& transaction) {
   return absl::OkStatus();
 }
 
-MemoryView::Live CommitBatch::Find(absl::string_view key) const {
+View::Live Batch::Find(absl::string_view key) const {
   const auto it = latest_.find(key);
   if (it == latest_.end()) return view_.Find(key);
   const LogRow& row = rows_[it->second];
@@ -47,7 +47,7 @@ MemoryView::Live CommitBatch::Find(absl::string_view key) const {
   return {row.value, row.revision, row.create_revision, row.position};
 }
 
-absl::StatusOr<std::int64_t> CommitBatch::Add(const Transaction& transaction) {
+absl::StatusOr<std::int64_t> Batch::Add(const Transaction& transaction) {
   for (const Compare& compare : transaction.compares) {
     const std::int64_t is = Find(compare.key).mod_revision;
     if (is != compare.mod_revision) {
@@ -58,7 +58,7 @@ absl::StatusOr<std::int64_t> CommitBatch::Add(const Transaction& transaction) {
   const std::int64_t revision = revision_ + 1;
   int position = 0;
   for (const StoreOp& op : transaction.ops) {
-    const MemoryView::Live before = Find(op.key);
+    const View::Live before = Find(op.key);
     const bool existed = before.mod_revision != 0;
     if (op.type == StoreOp::Type::kDelete && !existed) continue;
     LogRow row{.revision = revision, .position = position++, .type = op.type, .key = op.key};

@@ -1,4 +1,4 @@
-// CommitBatch: transactions that are checked one after the other, each against the view and what the ones
+// Batch: transactions that are checked one after the other, each against the view and what the ones
 // before it in the batch did, and that become durable together. One thread.
 #pragma once
 
@@ -11,17 +11,17 @@
 #include "absl/strings/string_view.h"
 #include "engine/store/log_row.h"
 #include "engine/store/store.h"
-#include "engine/store/memory_view.h"
+#include "engine/store/view.h"
 
 namespace espalier {
 
 // INVALID_ARGUMENT: more than limits.h allows, an empty key, or a key written twice.
 absl::Status CheckLimits(const Transaction& transaction);
 
-class CommitBatch {
+class Batch {
  public:
   // `view` is borrowed and must not be written while the batch is filled.
-  explicit CommitBatch(const MemoryView& view) : view_(view), revision_(view.revision()) {}
+  explicit Batch(const View& view) : view_(view), revision_(view.revision()) {}
 
   // Adds the transaction if its compares hold and returns the revision that it will have. ABORTED: a
   // compare failed, the batch is as before. One that changes nothing (no ops, or deletions of what is
@@ -33,9 +33,9 @@ class CommitBatch {
   const std::vector<LogRow>& rows() const { return rows_; }
 
  private:
-  MemoryView::Live Find(absl::string_view key) const;
+  View::Live Find(absl::string_view key) const;
 
-  const MemoryView& view_;
+  const View& view_;
   std::int64_t revision_;
   std::vector<LogRow> rows_;
   // Index in rows_ of the last change of a key.

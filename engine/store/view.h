@@ -1,4 +1,4 @@
-// MemoryView: all live keys and the latest events in memory, which every store answers its reads from.
+// View: all live keys and the latest events in memory, which every store answers its reads from.
 //
 // Thread-safe: one writer at a time (the store sees to that), any number of readers. Values are
 // shared, so that readers copy them after they have let go of the lock.
@@ -21,7 +21,7 @@
 
 namespace espalier {
 
-class MemoryView {
+class View {
  public:
   // A live key and where its last change stands in the log.
   struct Live {
