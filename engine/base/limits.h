@@ -78,6 +78,11 @@ inline constexpr std::size_t kAnnotationBytes = 4096;
 // Integers in specs: what JSON readers keep exact.
 inline constexpr std::int64_t kMaxInteger = std::int64_t{1} << 53;
 
+// Headers of an answer to one of our HTTP requests.
+inline constexpr std::size_t kHttpHeaderBytes = 256 * 1024;
+// HTTP handles kept with their connections: what two parallel pulls of four layers use, and as many.
+inline constexpr std::size_t kIdleHttpHandles = 16;
+
 // An OCI manifest; the registries' own limit.
 inline constexpr std::size_t kManifestBytes = 4 * 1024 * 1024;
 // An answer of a registry that is read into memory and is no manifest (tokens, tag lists).
