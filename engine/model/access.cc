@@ -61,8 +61,7 @@ class Collector {
     ESPALIER_CHECK(kind != nullptr);
     if (!field.is_repeated()) return Add(*kind, path, reflection.GetString(message, &field));
     for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
-      Add(*kind, absl::StrCat(path, "[", i, "]"),
-          reflection.GetRepeatedString(message, &field, i));
+      Add(*kind, absl::StrCat(path, "[", i, "]"), reflection.GetRepeatedString(message, &field, i));
     }
   }
 

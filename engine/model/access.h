@@ -23,8 +23,8 @@ struct Reference {
   std::string path;
   Ref target;
 };
-// All names in the spec that refer to other objects (fields with `ref`; OCI references are none), and
-// the namespace of a namespaced object.
+// All names in the spec that refer to other objects (fields with `ref`; OCI references are none),
+// and the namespace of a namespaced object.
 std::vector<Reference> ReferencesOf(const Resource& resource);
 
 }  // namespace espalier

@@ -1,6 +1,6 @@
 // The one codec between objects and documents. Reading collects all problems with paths and
-// positions; writing is canonical: fields in order of their numbers, maps sorted, integers as numbers,
-// enums as lower-case names, SECRET fields left out. Pure, thread-safe.
+// positions; writing is canonical: fields in order of their numbers, maps sorted, integers as
+// numbers, enums as lower-case names, SECRET fields left out. Pure, thread-safe.
 #pragma once
 
 #include <optional>
@@ -13,10 +13,10 @@
 
 namespace espalier {
 
-// Reads a document `{apiVersion, kind, metadata, spec[, status]}`. Checks names, types, ranges of the
-// types and enum names; does not apply defaults and does not validate rules (see validate.h). Unknown
-// fields are errors and name the nearest known one. `file` is put into the problems. No value when
-// there were errors.
+// Reads a document `{apiVersion, kind, metadata, spec[, status]}`. Checks names, types, ranges of
+// the types and enum names; does not apply defaults and does not validate rules (see validate.h).
+// Unknown fields are errors and name the nearest known one. `file` is put into the problems. No
+// value when there were errors.
 std::optional<Resource> Decode(const Node& document, absl::string_view file, Problems& problems);
 
 // Reads the fields of `message` (a spec, say) from a map. `path` is the path of `node` in messages.

@@ -61,13 +61,15 @@ TEST(CodecTest, WritesYamlInBlockStyle) {
 
 TEST(CodecTest, NamesTheNearestFieldAndThePlace) {
   Problems problems;
-  EXPECT_FALSE(Read("{\"apiVersion\":\"espalier/v1\",\"kind\":\"Vm\",\n\"metadata\":{\"name\":\"a\"},"
-                    "\n\"spec\":{\"image\":\"x\",\n  \"cpus\": 4}}",
-                    problems)
-                   .has_value());
-  EXPECT_THAT(Lines(problems),
-              ElementsAre("in.json:4:3: error: vm default/a: spec.cpus: there is no field \"cpus\" here; "
-                          "did you mean \"cpu\"?"));
+  EXPECT_FALSE(
+      Read("{\"apiVersion\":\"espalier/v1\",\"kind\":\"Vm\",\n\"metadata\":{\"name\":\"a\"},"
+           "\n\"spec\":{\"image\":\"x\",\n  \"cpus\": 4}}",
+           problems)
+          .has_value());
+  EXPECT_THAT(
+      Lines(problems),
+      ElementsAre("in.json:4:3: error: vm default/a: spec.cpus: there is no field \"cpus\" here; "
+                  "did you mean \"cpu\"?"));
 }
 
 }  // namespace

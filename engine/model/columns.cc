@@ -28,8 +28,10 @@ const FieldDescriptor* MetadataField(const char* name) {
 }
 
 ColumnInfo MetadataColumn(const char* header, const char* name, FieldRules::Format format) {
-  return {header, false,
-          {Resource::descriptor()->FindFieldByName("metadata"), MetadataField(name)}, format};
+  return {header,
+          false,
+          {Resource::descriptor()->FindFieldByName("metadata"), MetadataField(name)},
+          format};
 }
 
 void AddColumns(const Descriptor& message, std::vector<const FieldDescriptor*> path,
@@ -39,7 +41,8 @@ void AddColumns(const Descriptor& message, std::vector<const FieldDescriptor*> p
     path.push_back(field);
     const FieldRules& rules = RulesOf(*field);
     if (rules.has_column()) {
-      out.push_back({rules.column().header(), rules.column().wide(), path, rules.column().format()});
+      out.push_back(
+          {rules.column().header(), rules.column().wide(), path, rules.column().format()});
     } else if (field->message_type() != nullptr && !field->is_repeated() && !IsTimestamp(*field)) {
       AddColumns(*field->message_type(), path, out);
     }

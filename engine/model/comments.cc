@@ -1,5 +1,5 @@
-// The comments of the protos. Generated descriptors have lost them; the embedded descriptor set, made
-// with source information, has them.
+// The comments of the protos. Generated descriptors have lost them; the embedded descriptor set,
+// made with source information, has them.
 #include <cstddef>
 
 #include "absl/strings/ascii.h"

@@ -153,10 +153,11 @@ const KindInfo* DecodeKind(const Node& document, Decoder& decoder) {
   }
   const KindInfo* meant = FindKind(node->text);
   const std::string nearest = meant != nullptr ? meant->title : Nearest(node->text, titles);
-  decoder.Error(*node, "unknown_kind", "kind",
-                absl::StrCat("there is no kind \"", node->text, "\"; ",
-                             nearest.empty() ? absl::StrCat("known are ", absl::StrJoin(titles, ", "))
-                                             : absl::StrCat("did you mean ", nearest, "?")));
+  decoder.Error(
+      *node, "unknown_kind", "kind",
+      absl::StrCat("there is no kind \"", node->text, "\"; ",
+                   nearest.empty() ? absl::StrCat("known are ", absl::StrJoin(titles, ", "))
+                                   : absl::StrCat("did you mean ", nearest, "?")));
   return nullptr;
 }
 
@@ -195,8 +196,7 @@ std::optional<Resource> Decode(const Node& document, absl::string_view file, Pro
   Decoder decoder(file, found);
   Resource resource;
   if (document.type != Node::Type::kMap) {
-    decoder.Error(document, kInvalid, "",
-                  "must be a map with apiVersion, kind, metadata and spec");
+    decoder.Error(document, kInvalid, "", "must be a map with apiVersion, kind, metadata and spec");
   } else {
     CheckTopLevel(document, decoder);
     const KindInfo* kind = DecodeKind(document, decoder);

@@ -45,8 +45,7 @@ void FillIn(Message& message) {
       if (!IsScalar(*field)) FillIn(*reflection.MutableMessage(&message, field));
     } else if (rules.has_default_()) {
       // A default that does not fit its field is a mistake in the proto.
-      ESPALIER_CHECK(
-          StoreScalar(message, *field, TypeOfDefault(*field), rules.default_()).empty());
+      ESPALIER_CHECK(StoreScalar(message, *field, TypeOfDefault(*field), rules.default_()).empty());
     }
   }
 }

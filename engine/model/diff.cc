@@ -45,7 +45,8 @@ class Differ {
               const std::string& path, bool is_spec, bool forces) {
     for (int i = 0; i < type.field_count(); ++i) {
       const FieldDescriptor& field = *type.field(i);
-      // IMMUTABLE binds the kind that owns the spec: in a message below, a template say, it does not.
+      // IMMUTABLE binds the kind that owns the spec: in a message below, a template say, it does
+      // not.
       const bool immutable = is_spec && Has(RulesOf(field), v1::FieldRules::IMMUTABLE);
       Field(field, before, after, absl::StrCat(path, ".", field.name()), forces || immutable);
     }
@@ -104,7 +105,8 @@ class Differ {
     const bool was = IsPresent(before, field);
     const bool is = IsPresent(after, field);
     if (!was && !is) return;
-    // Compared by their canonical form, secrets too: the text of a secret is not shown, its change is.
+    // Compared by their canonical form, secrets too: the text of a secret is not shown, its change
+    // is.
     if (was && is && FieldJson(*before, field) == FieldJson(*after, field)) return;
     FieldChange& change = Add(path, forces);
     if (was) change.set_before(Shown(*before, field));

@@ -54,7 +54,8 @@ void WriteValue(const Message& value, DocumentWriter& writer) {
   }
 }
 
-// Lists, numbers and truth values of an answer are always there, so that programs need not ask first.
+// Lists, numbers and truth values of an answer are always there, so that programs need not ask
+// first.
 bool IsAlwaysWritten(const FieldDescriptor& field) {
   if (field.is_repeated()) return !field.is_map();
   return !field.has_presence() && field.cpp_type() != FieldDescriptor::CPPTYPE_STRING &&

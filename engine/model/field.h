@@ -1,5 +1,5 @@
-// Fields: what the options and comments beside a field say, for everything that is generated from the
-// model: schemas, documentation, tables, explain. Immutable, thread-safe.
+// Fields: what the options and comments beside a field say, for everything that is generated from
+// the model: schemas, documentation, tables, explain. Immutable, thread-safe.
 #pragma once
 
 #include <string>
@@ -44,7 +44,8 @@ std::vector<ColumnInfo> ColumnsOf(const KindInfo& kind);
 std::string CellOf(const ColumnInfo& column, const Resource& resource,
                    absl::Time now = absl::InfinitePast());
 
-// A field of status that is STABLE: "host" has the path status, placement, host from the kind's message.
+// A field of status that is STABLE: "host" has the path status, placement, host from the kind's
+// message.
 struct StableField {
   std::string name;
   std::vector<const google::protobuf::FieldDescriptor*> path;

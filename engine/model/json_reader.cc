@@ -1,5 +1,5 @@
-// A strict reader of JSON (RFC 8259) that knows where it is. Ready-made parsers take duplicate keys,
-// lose the text of numbers, and cannot name the line of a value that has the wrong type.
+// A strict reader of JSON (RFC 8259) that knows where it is. Ready-made parsers take duplicate
+// keys, lose the text of numbers, and cannot name the line of a value that has the wrong type.
 #include <cstdint>
 
 #include "absl/container/flat_hash_map.h"
@@ -59,9 +59,7 @@ class JsonReader {
   }
 
   bool At(char c) const { return position_ < text_.size() && text_[position_] == c; }
-  bool AtDigit() const {
-    return position_ < text_.size() && absl::ascii_isdigit(text_[position_]);
-  }
+  bool AtDigit() const { return position_ < text_.size() && absl::ascii_isdigit(text_[position_]); }
   bool Take(char c) {
     if (!At(c)) return false;
     ++position_;
@@ -241,7 +239,9 @@ class JsonReader {
   }
 
   static void AppendUtf8(std::uint32_t point, std::string& out) {
-    const auto tail = [&](int shift) { out += static_cast<char>(0x80 | ((point >> shift) & 0x3f)); };
+    const auto tail = [&](int shift) {
+      out += static_cast<char>(0x80 | ((point >> shift) & 0x3f));
+    };
     if (point < 0x80) {
       out += static_cast<char>(point);
     } else if (point < 0x800) {

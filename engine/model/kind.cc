@@ -62,7 +62,9 @@ const KindInfo& InfoOf(Kind kind) {
 
 const KindInfo* FindKind(absl::string_view name) {
   for (const KindInfo& info : Kinds()) {
-    const auto is_name = [&](absl::string_view known) { return absl::EqualsIgnoreCase(known, name); };
+    const auto is_name = [&](absl::string_view known) {
+      return absl::EqualsIgnoreCase(known, name);
+    };
     if (is_name(info.name) || is_name(info.title) || is_name(info.plural) ||
         std::any_of(info.aliases.begin(), info.aliases.end(), is_name)) {
       return &info;

@@ -45,8 +45,8 @@ absl::Span<const KindInfo> AllKinds();
 // What is known of a kind. REQUIRES: kind != kNoKind.
 const KindInfo& InfoOf(Kind kind);
 
-// The kind that has this name: snake_case, CamelCase, plural or alias, whatever the case. Null if none.
+// The kind that has this name: snake_case, CamelCase, plural or alias, whatever the case. Null if
+// none.
 const KindInfo* FindKind(absl::string_view name);
-
 
 }  // namespace espalier

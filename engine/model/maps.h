@@ -12,7 +12,8 @@ namespace espalier {
 struct MapEntry {
   // Keys of the model's maps are strings.
   std::string key;
-  // The entry's message, with the fields "key" and "value". Lives as long as the map is not changed.
+  // The entry's message, with the fields "key" and "value". Lives as long as the map is not
+  // changed.
   const google::protobuf::Message* entry = nullptr;
 };
 

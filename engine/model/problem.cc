@@ -26,10 +26,12 @@ Problem& Problems::Add(Problem::Severity severity, absl::string_view code, absl:
   return problem;
 }
 
-Problem& Problems::Error(absl::string_view code, absl::string_view path, absl::string_view message) {
+Problem& Problems::Error(absl::string_view code, absl::string_view path,
+                         absl::string_view message) {
   return Add(Problem::ERROR, code, path, message);
 }
-Problem& Problems::Warning(absl::string_view code, absl::string_view path, absl::string_view message) {
+Problem& Problems::Warning(absl::string_view code, absl::string_view path,
+                           absl::string_view message) {
   return Add(Problem::WARNING, code, path, message);
 }
 Problem& Problems::Note(absl::string_view code, absl::string_view path, absl::string_view message) {
@@ -63,7 +65,8 @@ std::string ToString(const Problem& problem) {
   }
   if (problem.has_ref()) {
     absl::StrAppend(&text, problem.ref().kind(), " ");
-    if (!problem.ref().namespace_().empty()) absl::StrAppend(&text, problem.ref().namespace_(), "/");
+    if (!problem.ref().namespace_().empty())
+      absl::StrAppend(&text, problem.ref().namespace_(), "/");
     absl::StrAppend(&text, problem.ref().name(), ": ");
   }
   if (!problem.path().empty()) absl::StrAppend(&text, problem.path(), ": ");
@@ -78,8 +81,8 @@ absl::Status ToStatus(const Problems& problems) {
     if (problem.severity() != Problem::ERROR) continue;
     if (errors++ == 0) first = ToString(problem);
   }
-  return absl::InvalidArgumentError(
-      errors > 1 ? absl::StrCat(first, " (and ", errors - 1, " more)") : first);
+  return absl::InvalidArgumentError(errors > 1 ? absl::StrCat(first, " (and ", errors - 1, " more)")
+                                               : first);
 }
 
 }  // namespace espalier

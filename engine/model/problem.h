@@ -1,4 +1,5 @@
-// Problems: the mistakes found in an input, collected rather than stopped at, up to limits::kProblems.
+// Problems: the mistakes found in an input, collected rather than stopped at, up to
+// limits::kProblems.
 #pragma once
 
 #include <string>
@@ -14,7 +15,8 @@ using Problem = v1::Problem;
 
 class Problems {
  public:
-  // Adds a problem and returns it for filling in more. Beyond limits::kProblems one last entry says so.
+  // Adds a problem and returns it for filling in more. Beyond limits::kProblems one last entry says
+  // so.
   Problem& Add(Problem::Severity severity, absl::string_view code, absl::string_view path,
                absl::string_view message);
   Problem& Error(absl::string_view code, absl::string_view path, absl::string_view message);

@@ -46,7 +46,7 @@ const char* NameOf(Node::Type type) {
 }
 
 // Sets or adds, as the field wants it.
-#define ESPALIER_STORE(Type, value)                        \
+#define ESPALIER_STORE(Type, value)                                   \
   field.is_repeated() ? reflection.Add##Type(&message, &field, value) \
                       : reflection.Set##Type(&message, &field, value)
 
@@ -56,7 +56,8 @@ std::string Narrow(std::int64_t value, T& out) {
   const auto high = std::numeric_limits<T>::max();
   const std::int64_t smallest =
       sizeof(T) == 8 ? (low == 0 ? 0 : -limits::kMaxInteger) : static_cast<std::int64_t>(low);
-  const std::int64_t largest = sizeof(T) == 8 ? limits::kMaxInteger : static_cast<std::int64_t>(high);
+  const std::int64_t largest =
+      sizeof(T) == 8 ? limits::kMaxInteger : static_cast<std::int64_t>(high);
   if (value < smallest || value > largest) {
     return absl::StrCat("must be between ", smallest, " and ", largest);
   }
@@ -126,7 +127,8 @@ std::string StoreEnum(Message& message, const FieldDescriptor& field, const std:
                       nearest.empty() ? "" : absl::StrCat(", did you mean ", nearest, "?"));
 }
 
-std::string StoreTimestamp(Message& message, const FieldDescriptor& field, const std::string& text) {
+std::string StoreTimestamp(Message& message, const FieldDescriptor& field,
+                           const std::string& text) {
   absl::Time time;
   std::string error;
   if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error) || time == absl::InfiniteFuture() ||
@@ -148,8 +150,8 @@ std::string FormatTimestamp(const Message& message) {
   // CopyFrom also takes a message of a dynamic pool, where a cast would not do.
   Timestamp timestamp;
   timestamp.CopyFrom(message);
-  const absl::Time time = absl::FromUnixSeconds(timestamp.seconds()) +
-                          absl::Nanoseconds(timestamp.nanos());
+  const absl::Time time =
+      absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", time, absl::UTCTimeZone());
 }
 
@@ -230,7 +232,7 @@ std::string StoreScalar(Message& message, const FieldDescriptor& field, Node::Ty
 #undef ESPALIER_STORE
 
 // The one at `index` of a repeated field, or the only one.
-#define ESPALIER_VALUE(Type)                                             \
+#define ESPALIER_VALUE(Type)                                                  \
   (field.is_repeated() ? reflection.GetRepeated##Type(message, &field, index) \
                        : reflection.Get##Type(message, &field))
 

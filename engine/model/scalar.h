@@ -1,4 +1,5 @@
-// Scalars: between the text of one in a document and the field that holds it. Internal to the model.
+// Scalars: between the text of one in a document and the field that holds it. Internal to the
+// model.
 #pragma once
 
 #include <string>
@@ -25,7 +26,8 @@ std::string StoreScalar(google::protobuf::Message& message,
 void WriteScalar(const google::protobuf::Message& message,
                  const google::protobuf::FieldDescriptor& field, int index, DocumentWriter& writer);
 
-// A scalar with the text that stands for it in tables; strings as they are. REQUIRES: IsScalar(field).
+// A scalar with the text that stands for it in tables; strings as they are. REQUIRES:
+// IsScalar(field).
 std::string TextOf(const google::protobuf::Message& message,
                    const google::protobuf::FieldDescriptor& field, int index);
 

@@ -7,8 +7,9 @@
 
 namespace espalier {
 
-// The number of bytes (1 to 4) of the character that begins at `position`, or 0 if what stands there
-// is not valid UTF-8 (overlong forms and surrogates are not). REQUIRES: position < text.size().
+// The number of bytes (1 to 4) of the character that begins at `position`, or 0 if what stands
+// there is not valid UTF-8 (overlong forms and surrogates are not). REQUIRES: position <
+// text.size().
 std::size_t Utf8Length(absl::string_view text, std::size_t position);
 
 // The position of the first byte that is not valid UTF-8, or npos.

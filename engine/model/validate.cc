@@ -30,7 +30,8 @@ constexpr char kInvalid[] = "invalid_value";
 constexpr char kMissing[] = "missing_field";
 
 constexpr char kNameForm[] =
-    "must be a name: lower-case letters, digits and -, beginning and ending with a letter or digit, "
+    "must be a name: lower-case letters, digits and -, beginning and ending with a letter or "
+    "digit, "
     "at most 63 bytes";
 
 // The fields of one message and what lies below it.
@@ -121,12 +122,14 @@ class SpecChecker {
 
   void CheckCount(std::int64_t count, const FieldRules& rules, const std::string& path) {
     if (rules.has_max() && count > rules.max()) {
-      problems_.Error(kInvalid, path,
-                      absl::StrCat("has ", count, " entries, at most ", rules.max(), " are allowed"));
+      problems_.Error(
+          kInvalid, path,
+          absl::StrCat("has ", count, " entries, at most ", rules.max(), " are allowed"));
     }
     if (rules.has_min() && count < rules.min() && !WillBeThere(path)) {
-      problems_.Error(kInvalid, path,
-                      absl::StrCat("has ", count, " entries, at least ", rules.min(), " are needed"));
+      problems_.Error(
+          kInvalid, path,
+          absl::StrCat("has ", count, " entries, at least ", rules.min(), " are needed"));
     }
   }
 
@@ -141,9 +144,9 @@ class SpecChecker {
                                ? reflection.GetRepeatedEnumValue(message, &field, index)
                                : reflection.GetEnumValue(message, &field);
         if (number == 0 || field.enum_type()->FindValueByNumber(number) == nullptr) {
-          problems_.Error(kInvalid, path,
-                          absl::StrCat("must be one of ",
-                                       absl::StrJoin(EnumNames(*field.enum_type()), ", ")));
+          problems_.Error(
+              kInvalid, path,
+              absl::StrCat("must be one of ", absl::StrJoin(EnumNames(*field.enum_type()), ", ")));
         }
         return;
       }
@@ -194,7 +197,8 @@ class SpecChecker {
     if (info->kind == Kind::kImage && absl::StrContains(value, "/")) {
       if (!IsImageReference(value)) {
         problems_.Error(kInvalid, path,
-                        absl::StrCat("is \"", value, "\", which is no OCI reference such as "
+                        absl::StrCat("is \"", value,
+                                     "\", which is no OCI reference such as "
                                      "registry.example/macos/sonoma:14.6"));
       }
       return;
@@ -224,9 +228,9 @@ class SpecChecker {
                       group.size() == 1 ? absl::StrCat(all, " is required")
                                         : absl::StrCat("exactly one of ", all, " is required"));
     } else if (present.size() > 1) {
-      problems_.Error(kInvalid, absl::StrCat(path, ".", present[1]),
-                      absl::StrCat("only one of ", all, " may be given, ", present[0],
-                                   " is given as well"));
+      problems_.Error(
+          kInvalid, absl::StrCat(path, ".", present[1]),
+          absl::StrCat("only one of ", all, " may be given, ", present[0], " is given as well"));
     }
   }
 
@@ -234,7 +238,9 @@ class SpecChecker {
   Problems& problems_;
 };
 
-bool IsKeyByte(char c) { return absl::ascii_isalnum(c) || absl::StrContains("._-/", absl::string_view(&c, 1)); }
+bool IsKeyByte(char c) {
+  return absl::ascii_isalnum(c) || absl::StrContains("._-/", absl::string_view(&c, 1));
+}
 
 bool IsLabelKey(absl::string_view key) {
   return !key.empty() && key.size() <= limits::kLabelBytes && absl::ascii_isalnum(key.front()) &&
@@ -244,9 +250,9 @@ bool IsLabelKey(absl::string_view key) {
 void CheckLabels(const google::protobuf::Map<std::string, std::string>& labels,
                  const std::string& path, std::size_t value_bytes, Problems& problems) {
   if (labels.size() > limits::kLabels) {
-    problems.Error(kInvalid, path,
-                   absl::StrCat("has ", labels.size(), " entries, at most ", limits::kLabels,
-                                " are allowed"));
+    problems.Error(
+        kInvalid, path,
+        absl::StrCat("has ", labels.size(), " entries, at most ", limits::kLabels, " are allowed"));
     return;
   }
   // Maps have no order; problems shall have one.
@@ -263,9 +269,9 @@ void CheckLabels(const google::protobuf::Map<std::string, std::string>& labels,
                                   limits::kLabelBytes, " bytes"));
     }
     if (value.size() > value_bytes) {
-      problems.Error(kInvalid, at,
-                     absl::StrCat("has ", value.size(), " bytes, at most ", value_bytes,
-                                  " are allowed"));
+      problems.Error(
+          kInvalid, at,
+          absl::StrCat("has ", value.size(), " bytes, at most ", value_bytes, " are allowed"));
     }
   }
 }

@@ -27,9 +27,8 @@ bool IsPlain(absl::string_view text) {
     return false;
   }
   if (!std::all_of(text.begin(), text.end(), IsPlainByte)) return false;
-  return std::none_of(kWords.begin(), kWords.end(), [&](absl::string_view word) {
-    return absl::EqualsIgnoreCase(word, text);
-  });
+  return std::none_of(kWords.begin(), kWords.end(),
+                      [&](absl::string_view word) { return absl::EqualsIgnoreCase(word, text); });
 }
 
 class YamlWriter final : public DocumentWriter {
