@@ -91,7 +91,7 @@ absl::Duration Loop::Step() {
 }
 
 void Loop::TakeIn() {
-  std::vector<Change> changes;
+  std::vector<ObjectChange> changes;
   const bool was_synced = view_.synced();
   const absl::Status status = view_.Pull(changes);
   if (!status.ok() && !view_failing_ && !cancellation_.cancelled()) {
@@ -103,7 +103,7 @@ void Loop::TakeIn() {
 
   const std::shared_ptr<const Snapshot> now = view_.snapshot();
   std::vector<Ref> names;
-  for (const Change& change : changes) {
+  for (const ObjectChange& change : changes) {
     names.clear();
     reconciler_.NamesOf(change, *now, names);
     for (const Ref& name : names) queue_.Add(name);

@@ -76,6 +76,10 @@ class Turn {
 // Called on the loop's thread only.
 class Reconciler {
  public:
+  // As reconcilers call them; outside of them the short names are others'.
+  using Change = ObjectChange;
+  using Queue = NameQueue;
+
   virtual ~Reconciler() = default;
 
   // Appends the names that shall be looked at because of `change`; also asked for every object at each
@@ -147,8 +151,8 @@ class Loop {
   CallContext context_;
 
   Wakeup wakeup_;
-  Queue queue_;
-  View view_;
+  NameQueue queue_;
+  ObjectView view_;
   std::atomic<bool> stopping_ = false;
   std::unique_ptr<Thread> thread_;
 

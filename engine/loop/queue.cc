@@ -12,17 +12,17 @@ constexpr absl::Duration kLongestBackOff = absl::Seconds(60);
 
 }  // namespace
 
-void Queue::AddLocked(const Ref& name) {
+void NameQueue::AddLocked(const Ref& name) {
   if (!dirty_.insert(name).second) return;
   if (!processing_.contains(name)) ready_.push_back(name);
 }
 
-void Queue::Add(const Ref& name) {
+void NameQueue::Add(const Ref& name) {
   MutexLock lock(mu_);
   AddLocked(name);
 }
 
-void Queue::AddAt(const Ref& name, absl::Duration due) {
+void NameQueue::AddAt(const Ref& name, absl::Duration due) {
   MutexLock lock(mu_);
   const auto [at, added] = due_.try_emplace(name, due);
   if (!added) {
@@ -33,7 +33,7 @@ void Queue::AddAt(const Ref& name, absl::Duration due) {
   timers_.insert({due, name});
 }
 
-std::optional<Ref> Queue::Pop(absl::Duration now) {
+std::optional<Ref> NameQueue::Pop(absl::Duration now) {
   MutexLock lock(mu_);
   while (!timers_.empty() && timers_.begin()->first <= now) {
     const Ref name = timers_.begin()->second;
@@ -53,13 +53,13 @@ std::optional<Ref> Queue::Pop(absl::Duration now) {
   return name;
 }
 
-void Queue::Done(const Ref& name) {
+void NameQueue::Done(const Ref& name) {
   MutexLock lock(mu_);
   ESPALIER_CHECK(processing_.erase(name) == 1);
   if (dirty_.contains(name)) ready_.push_back(name);
 }
 
-absl::Duration Queue::NextBackOff(const Ref& name) {
+absl::Duration NameQueue::NextBackOff(const Ref& name) {
   int failures = 0;
   {
     MutexLock lock(mu_);
@@ -70,18 +70,18 @@ absl::Duration Queue::NextBackOff(const Ref& name) {
   return random_.Jitter(most / 2, 1.0);
 }
 
-void Queue::ResetBackOff(const Ref& name) {
+void NameQueue::ResetBackOff(const Ref& name) {
   MutexLock lock(mu_);
   failures_.erase(name);
 }
 
-absl::Duration Queue::next_due() const {
+absl::Duration NameQueue::next_due() const {
   MutexLock lock(mu_);
   if (!ready_.empty()) return absl::ZeroDuration();
   return timers_.empty() ? absl::InfiniteDuration() : timers_.begin()->first;
 }
 
-std::size_t Queue::size() const {
+std::size_t NameQueue::size() const {
   MutexLock lock(mu_);
   return ready_.size() + processing_.size();
 }

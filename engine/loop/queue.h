@@ -1,4 +1,4 @@
-// Queue: the names that a loop has yet to look at. A name waits at most once however often it is
+// NameQueue: the names that a loop has yet to look at. A name waits at most once however often it is
 // added, is handed out to one at a time, and is never forgotten: what was added while it was being
 // worked on is handed out again. Thread-safe.
 #pragma once
@@ -19,9 +19,9 @@
 
 namespace espalier {
 
-class Queue {
+class NameQueue {
  public:
-  explicit Queue(Random& random) : random_(random) {}
+  explicit NameQueue(Random& random) : random_(random) {}
 
   // The name shall be looked at.
   void Add(const Ref& name);

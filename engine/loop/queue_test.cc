@@ -10,7 +10,7 @@ Ref Vm(absl::string_view name) { return {Kind::kVm, "default", std::string(name)
 class QueueTest : public testing::Test {
  protected:
   Random random_{7};
-  Queue queue_{random_};
+  NameQueue queue_{random_};
 };
 
 TEST_F(QueueTest, HandsOutEachNameOnceHoweverOftenAdded) {

@@ -33,7 +33,7 @@ Snapshot::Range Snapshot::Of(Kind kind) const {
                objects_.lower_bound(Ref{static_cast<Kind>(kind + 1), "", ""}));
 }
 
-View::View(Clock& clock, Random& random, Resources& resources, CallContext context, Query query,
+ObjectView::ObjectView(Clock& clock, Random& random, Resources& resources, CallContext context, Query query,
            Wakeup& wakeup)
     : clock_(clock),
       random_(random),
@@ -43,12 +43,12 @@ View::View(Clock& clock, Random& random, Resources& resources, CallContext conte
       wakeup_(wakeup),
       current_(std::make_shared<Snapshot>()) {}
 
-std::shared_ptr<const Snapshot> View::snapshot() const {
+std::shared_ptr<const Snapshot> ObjectView::snapshot() const {
   MutexLock lock(mu_);
   return current_;
 }
 
-absl::Status View::BackOff(const absl::Status& status) {
+absl::Status ObjectView::BackOff(const absl::Status& status) {
   watch_.reset();
   const absl::Duration most =
       std::min(kLongestBackOff, kFirstBackOff * static_cast<double>(1 << std::min(failures_, 10)));
@@ -57,7 +57,7 @@ absl::Status View::BackOff(const absl::Status& status) {
   return status;
 }
 
-absl::Status View::Restart() {
+absl::Status ObjectView::Restart() {
   if (retry_at_ != absl::InfiniteDuration() && clock_.Elapsed() < retry_at_) {
     return absl::UnavailableError("waiting to watch again");
   }
@@ -77,7 +77,7 @@ absl::Status View::Restart() {
   return absl::OkStatus();
 }
 
-absl::Status View::Pull(std::vector<Change>& changes) {
+absl::Status ObjectView::Pull(std::vector<ObjectChange>& changes) {
   while (true) {
     if (watch_ == nullptr) ESPALIER_RETURN_IF_ERROR(Restart());
     absl::StatusOr<WatchBatch> batch = watch_->Next(clock_.Elapsed());
@@ -98,7 +98,7 @@ absl::Status View::Pull(std::vector<Change>& changes) {
   }
 }
 
-void View::Take(WatchBatch& batch, std::vector<Change>& changes) {
+void ObjectView::Take(WatchBatch& batch, std::vector<ObjectChange>& changes) {
   // Half a first state is nothing to resume from.
   if (!batch.resume().empty() && (!listing_ || batch.synced())) resume_ = batch.resume();
   if (listing_) {
@@ -137,7 +137,7 @@ void View::Take(WatchBatch& batch, std::vector<Change>& changes) {
 }
 
 // The list is complete: what differs between it and what was known is what changed.
-void View::Swap(std::vector<Change>& changes) {
+void ObjectView::Swap(std::vector<ObjectChange>& changes) {
   auto next = std::make_shared<Snapshot>(std::move(listed_));
   listed_ = Snapshot();
   listing_ = false;

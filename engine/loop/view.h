@@ -1,4 +1,4 @@
-// View: what one watch has told so far, as a picture that readers may keep. A View belongs to the
+// ObjectView: what one watch has told so far, as a picture that readers may keep. It belongs to the
 // thread that pulls it (a Loop's); its snapshots may be read by any thread.
 #pragma once
 
@@ -65,35 +65,39 @@ class Snapshot {
     Objects::const_iterator last_;
   };
   Range Of(Kind kind) const;
+  // From `first` up to, and without, `last`.
+  Range Between(const Ref& first, const Ref& last) const {
+    return Range(objects_.lower_bound(first), objects_.lower_bound(last));
+  }
   // All objects, by kind, namespace and name.
   Range All() const { return Range(objects_.begin(), objects_.end()); }
   std::size_t size() const { return objects_.size(); }
 
  private:
-  friend class View;
+  friend class ObjectView;
   Objects objects_;
   std::int64_t revision_ = 0;
 };
 
 // One object before and after; null where it is not (or not in the query).
-struct Change {
+struct ObjectChange {
   ResourcePtr before;
   ResourcePtr after;
 
   const Resource& any() const { return after != nullptr ? *after : *before; }
 };
 
-class View {
+class ObjectView {
  public:
   // Watches `query` through `resources`; raises `wakeup` when there is something to pull. All borrowed.
-  View(Clock& clock, Random& random, Resources& resources, CallContext context, Query query,
+  ObjectView(Clock& clock, Random& random, Resources& resources, CallContext context, Query query,
        Wakeup& wakeup);
 
   // Takes in what has happened, without waiting for more; appends what changed. A watch that is too
   // old or broken is started anew: what vanished meanwhile is a change too. An error says that the
   // view could not be brought up to date; it stays as it was, and Pull tries again no sooner than
   // retry_at().
-  absl::Status Pull(std::vector<Change>& changes);
+  absl::Status Pull(std::vector<ObjectChange>& changes);
 
   // Elapsed() of the next attempt after an error, or InfiniteDuration().
   absl::Duration retry_at() const { return retry_at_; }
@@ -106,8 +110,8 @@ class View {
 
  private:
   absl::Status Restart();
-  void Take(WatchBatch& batch, std::vector<Change>& changes);
-  void Swap(std::vector<Change>& changes);
+  void Take(WatchBatch& batch, std::vector<ObjectChange>& changes);
+  void Swap(std::vector<ObjectChange>& changes);
   absl::Status BackOff(const absl::Status& status);
 
   Clock& clock_;
