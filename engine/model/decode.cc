@@ -208,7 +208,7 @@ std::optional<Resource> Decode(const Node& document, absl::string_view file, Pro
       if (IsGiven(spec)) decoder.DecodeMap(*spec, "spec", *message);
     }
   }
-  if (!resource.metadata().name().empty()) {
+  if (resource.body_case() != kNoKind && !resource.metadata().name().empty()) {
     const v1::Ref ref = ToProto(RefOf(resource));
     for (Problem& problem : found.list()) *problem.mutable_ref() = ref;
   }
