@@ -17,6 +17,8 @@
 
 namespace espalier {
 
+class Cancellation;
+
 struct FileInfo {
   enum class Type { kFile, kDirectory, kSymlink, kOther };
   Type type = Type::kFile;
@@ -57,6 +59,8 @@ struct ProcessOptions {
   std::string stdin_bytes;
   // Killed after this long.
   absl::Duration deadline = absl::Seconds(60);
+  // Killed soon after it is raised. Borrowed; may be null.
+  const Cancellation* cancellation = nullptr;
   // Limits of the child; 0 is none.
   std::int64_t max_memory_bytes = 0;
   std::int64_t max_cpu_seconds = 0;
@@ -97,8 +101,8 @@ class Io {
   // Bytes free for this process on the file system of `path`.
   virtual absl::StatusOr<std::int64_t> FreeBytes(const std::string& path) = 0;
 
-  // Runs a program and waits for it. DEADLINE_EXCEEDED when it had to be killed; a non-zero exit is
-  // an answer, not an error.
+  // Runs a program and waits for it. DEADLINE_EXCEEDED or CANCELLED when it had to be killed; a
+  // non-zero exit is an answer, not an error.
   virtual absl::StatusOr<ProcessResult> Run(const ProcessOptions& options) = 0;
   // Starts a program in a session of its own, which outlives this process. Its process id.
   virtual absl::StatusOr<pid_t> Spawn(const SpawnOptions& options) = 0;

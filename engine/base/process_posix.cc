@@ -23,6 +23,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "engine/base/call_context.h"
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
 
@@ -210,8 +211,10 @@ ssize_t WriteQuietly(int fd, absl::string_view bytes) {
 // The parent's side of a run: feeds and drains the pipes until the child has ended.
 class Conversation {
  public:
-  Conversation(Clock& clock, absl::Duration deadline)
-      : clock_(clock), deadline_(clock.Elapsed() + deadline) {}
+  Conversation(Clock& clock, const ProcessOptions& options)
+      : clock_(clock),
+        deadline_(clock.Elapsed() + options.deadline),
+        cancellation_(options.cancellation) {}
 
   // The child's standard input, output and error.
   Pipe in, out, err;
@@ -223,7 +226,14 @@ class Conversation {
     if (input.empty()) in.CloseWrite();
     while (true) {
       const absl::Duration left = deadline_ - clock_.Elapsed();
-      if (left <= absl::ZeroDuration()) return GiveUp(pid);
+      if (left <= absl::ZeroDuration()) {
+        End(pid);
+        return absl::DeadlineExceededError("process did not end in time and was killed");
+      }
+      if (cancellation_ != nullptr && cancellation_->cancelled()) {
+        End(pid);
+        return absl::CancelledError("process was killed because nobody waits for it any more");
+      }
       Exchange(std::min(left, kReapInterval), input);
       int status = 0;
       const pid_t ended = waitpid(pid, &status, WNOHANG);
@@ -260,17 +270,17 @@ class Conversation {
     return std::move(result_);
   }
 
-  static absl::Status GiveUp(pid_t pid) {
+  static void End(pid_t pid) {
     // The whole group: what the program has started ends with it.
     kill(-pid, SIGKILL);
     kill(pid, SIGKILL);
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
-    return absl::DeadlineExceededError("process did not end in time and was killed");
   }
 
   Clock& clock_;
   const absl::Duration deadline_;
+  const Cancellation* const cancellation_;
   ProcessResult result_;
 };
 
@@ -293,7 +303,7 @@ void ReapChild(pid_t pid) {
 absl::StatusOr<ProcessResult> RunProcess(Clock& clock, const ProcessOptions& options) {
   Launch launch;
   ESPALIER_RETURN_IF_ERROR(Prepare(options.argv, options.working_dir, options.env, launch));
-  Conversation talk(clock, options.deadline);
+  Conversation talk(clock, options);
   Pipe failure;
   ESPALIER_RETURN_IF_ERROR(talk.in.Open());
   ESPALIER_RETURN_IF_ERROR(talk.out.Open());

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/base/call_context.h"
 #include "engine/base/io.h"
 #include "engine/base/limits.h"
 #include "tests/support/temp_dir.h"
@@ -87,6 +88,14 @@ TEST_F(ProcessTest, KillsTheWholeGroupAtTheDeadline) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
   const pid_t grandchild = std::stoi(io_->ReadFile(pid_file, 100).value());
   EXPECT_TRUE(Eventually([&] { return !io_->IsAlive(grandchild); }));
+}
+
+TEST_F(ProcessTest, KillsWhatNobodyWaitsForAnyMore) {
+  Cancellation cancellation;
+  cancellation.Cancel();
+  const absl::Status status =
+      io_->Run({.argv = {"sleep", "1000"}, .cancellation = &cancellation}).status();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
 }
 
 TEST_F(ProcessTest, DoesNotWaitForWhatItLeavesBehind) {
