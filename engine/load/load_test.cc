@@ -151,7 +151,7 @@ TEST(LoadTest, ReadsBackWhatTheCodecWrites) {
   Resource resource = objects[0].resource;
   (*resource.mutable_metadata()->mutable_labels())["yes"] = "no";
   (*resource.mutable_metadata()->mutable_labels())["octal"] = "010";
-  (*resource.mutable_metadata()->mutable_annotations())["text"] = "two\nlines: \"x\" # \xc3\xa9 \t";
+  (*resource.mutable_metadata()->mutable_annotations())["text"] = "two\nlines: \"x\" # \xc3\xa9 \xf0\x9f\x98\x80 \t\x01";
   const auto again = LoadFile({"out.yaml", ToYaml(resource)}, problems);
   EXPECT_THAT(Lines(problems), IsEmpty());
   ASSERT_THAT(again, SizeIs(1));

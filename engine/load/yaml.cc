@@ -34,28 +34,53 @@ struct Chunk {
   int first_line = 0;
 };
 
-bool IsDocumentStart(absl::string_view line) {
-  if (!absl::ConsumePrefix(&line, "---")) return false;
+// Whether the line is `marker`, alone or with something behind it.
+bool IsMarker(absl::string_view line, absl::string_view marker) {
+  if (!absl::ConsumePrefix(&line, marker)) return false;
   return line.empty() || absl::ascii_isspace(line.front());
 }
 
-// Cuts the text before each line `---`. Such a line ends every construct of YAML, so that a document
-// that cannot be read does not hide the problems of those behind it.
+// Cuts the text before each line `---` and after each line `...`. Such lines end every construct of
+// YAML, so that a document that cannot be read does not hide the problems of those behind it.
 std::vector<Chunk> Split(absl::string_view text) {
-  std::vector<Chunk> chunks = {{text.substr(0, 0), 0}};
-  std::size_t begin = 0;
+  std::vector<Chunk> chunks;
+  Chunk chunk{text.substr(0, 0), 0};
+  const auto cut = [&](std::size_t at, int next_line) {
+    const std::size_t begin = chunk.text.data() - text.data();
+    chunk.text = text.substr(begin, at - begin);
+    chunks.push_back(chunk);
+    chunk = {text.substr(at, 0), next_line};
+  };
   int line = 0;
   for (std::size_t at = 0; at < text.size(); ++line) {
     const std::size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
-    if (IsDocumentStart(text.substr(at, end - at))) {
-      chunks.back().text = text.substr(begin, at - begin);
-      begin = at;
-      chunks.push_back({"", line});
-    }
+    if (IsMarker(text.substr(at, end - at), "---")) cut(at, line);
+    if (IsMarker(text.substr(at, end - at), "...")) cut(end, line + 1);
     at = end;
   }
-  chunks.back().text = text.substr(begin);
+  cut(text.size(), line);
   return chunks;
+}
+
+// What yaml-cpp says of common mistakes, in words that tell what to look for.
+std::string MessageOf(const YAML::Exception& error, absl::string_view line) {
+  static constexpr std::pair<absl::string_view, absl::string_view> kMessages[] = {
+      {"end of map not found", "this belongs to no key; check the indentation and the quotes"},
+      {"end of sequence not found", "this belongs to no item; check the indentation"},
+      {"illegal map value", "\":\" cannot stand here; check the indentation, or use quotes"},
+      {"illegal block entry", "\"-\" cannot stand here; begin the list in a line of its own"},
+      {"unknown token", "a value cannot begin with this character; use quotes"},
+      {"end of map flow not found", "a map that begins with \"{\" does not end"},
+      {"end of sequence flow not found", "a list that begins with \"[\" does not end"},
+      {"illegal EOF in scalar", "the quoted string does not end"},
+  };
+  if (absl::StrContains(line.substr(0, line.find_first_not_of(" \t")), "\t")) {
+    return "lines must not be indented with tabs";
+  }
+  for (const auto& [theirs, ours] : kMessages) {
+    if (error.msg == theirs) return std::string(ours);
+  }
+  return error.msg;
 }
 
 // The text from line `line` (counted from 0) on.
@@ -81,10 +106,6 @@ bool IsQuotedWhole(absl::string_view text, const YAML::Mark& mark) {
   return false;
 }
 
-bool IsIndentedWithTab(absl::string_view line) {
-  return absl::StrContains(line.substr(0, line.find_first_not_of(" \t")), "\t");
-}
-
 class DocumentBuilder final : public YAML::EventHandler {
  public:
   DocumentBuilder(const Chunk& chunk, absl::string_view file, Problems& problems)
@@ -100,11 +121,20 @@ class DocumentBuilder final : public YAML::EventHandler {
     FailAt(LineOf(mark), ColumnOf(mark), code, message);
   }
 
-  // Call when nothing more comes: the parser takes a quoted string that the end of the text cuts off
+  void FailAt(int line, int column, absl::string_view code, absl::string_view message) {
+    Problem& problem = problems_.Error(code, "", message);
+    problem.set_file(std::string(file_));
+    problem.set_line(line);
+    problem.set_column(column);
+    failed_ = true;
+  }
+
+  // Asked when nothing more comes: the parser takes a quoted string that the end of the text cuts off
   // for a whole one. A file that was written by half must not pass.
-  void CheckEnd() {
-    if (!last_quoted_.has_value() || IsQuotedWhole(chunk_.text, *last_quoted_)) return;
+  bool IsWhole() {
+    if (!last_quoted_.has_value() || IsQuotedWhole(chunk_.text, *last_quoted_)) return true;
     Fail(*last_quoted_, "syntax_error", "the quoted string does not end");
+    return false;
   }
 
   void OnDocumentStart(const YAML::Mark&) override {
@@ -154,14 +184,6 @@ class DocumentBuilder final : public YAML::EventHandler {
 
   int LineOf(const YAML::Mark& mark) const { return chunk_.first_line + mark.line + 1; }
   static int ColumnOf(const YAML::Mark& mark) { return mark.column + 1; }
-
-  void FailAt(int line, int column, absl::string_view code, absl::string_view message) {
-    Problem& problem = problems_.Error(code, "", message);
-    problem.set_file(std::string(file_));
-    problem.set_line(line);
-    problem.set_column(column);
-    failed_ = true;
-  }
 
   Node At(const YAML::Mark& mark, Node::Type type) const {
     Node node;
@@ -244,31 +266,32 @@ class DocumentBuilder final : public YAML::EventHandler {
   bool failed_ = false;
 };
 
-// Adds the documents of a chunk to `nodes`, at most `limit`; false if there are more.
-bool ParseChunk(const Chunk& chunk, absl::string_view file, std::size_t limit,
-                std::vector<Node>& nodes, Problems& problems) {
+// Adds the document of a chunk to `nodes`, if there is one and it can be read.
+void ParseChunk(const Chunk& chunk, absl::string_view file, std::vector<Node>& nodes,
+                Problems& problems) {
   DocumentBuilder builder(chunk, file, problems);
   try {
     std::istringstream stream{std::string(chunk.text)};
     YAML::Parser parser(stream);
+    if (!parser.HandleNextDocument(builder)) return;
+    std::optional<Node> node = builder.Take();
+    // The parser would take what is left for a document of its own.
     while (parser.HandleNextDocument(builder)) {
-      if (!parser) builder.CheckEnd();
-      std::optional<Node> node = builder.Take();
-      if (!node.has_value()) continue;
-      if (nodes.size() == limit) return false;
-      nodes.push_back(std::move(*node));
+      const std::optional<Node> more = builder.Take();
+      if (!more.has_value()) continue;
+      return builder.FailAt(more->line, more->column, "syntax_error",
+                            "this belongs to nothing; check the indentation, or begin a new "
+                            "document with ---");
     }
+    if (builder.IsWhole() && node.has_value()) nodes.push_back(std::move(*node));
   } catch (const StopParsing&) {
     // What was wrong is among the problems.
   } catch (const YAML::Exception& error) {
-    YAML::Mark mark = error.mark;
-    if (mark.is_null()) mark = YAML::Mark();
-    const bool tab = IsIndentedWithTab(FromLine(chunk.text, mark.line));
-    builder.Fail(mark, "syntax_error", tab ? "lines must not be indented with tabs" : error.msg);
+    const YAML::Mark mark = error.mark.is_null() ? YAML::Mark() : error.mark;
+    builder.Fail(mark, "syntax_error", MessageOf(error, FromLine(chunk.text, mark.line)));
   } catch (const std::exception& error) {
     builder.Fail(YAML::Mark(), "syntax_error", error.what());
   }
-  return true;
 }
 
 // Bytes that no YAML text may contain: what is not UTF-8, and control characters.
@@ -308,14 +331,16 @@ std::vector<Node> ParseYaml(absl::string_view text, absl::string_view file, Prob
   absl::ConsumePrefix(&text, "\xef\xbb\xbf");
   if (!CheckBytes(text, file, problems)) return {};
   std::vector<Node> nodes;
-  for (const Chunk& chunk : Split(text)) {
-    if (ParseChunk(chunk, file, limits::kDocumentsPerFile, nodes, problems)) continue;
+  const std::vector<Chunk> chunks = Split(text);
+  // The first one is what stands before the first marker.
+  if (chunks.size() > limits::kDocumentsPerFile + 1) {
     problems
         .Error("too_large", "",
                absl::StrCat("has more than ", limits::kDocumentsPerFile, " documents"))
         .set_file(std::string(file));
-    break;
+    return nodes;
   }
+  for (const Chunk& chunk : chunks) ParseChunk(chunk, file, nodes, problems);
   return nodes;
 }
 
