@@ -312,7 +312,9 @@ void Validate(const Resource& resource, const std::vector<std::string>& unknown,
     return;
   }
   Problems found;
-  CheckName(resource, found);
+  if (std::find(unknown.begin(), unknown.end(), "metadata.name") == unknown.end()) {
+    CheckName(resource, found);
+  }
   CheckNamespace(resource, found);
   CheckLabels(resource.metadata().labels(), "metadata.labels", limits::kLabelBytes, found);
   CheckLabels(resource.metadata().annotations(), "metadata.annotations", limits::kAnnotationBytes,
