@@ -1,0 +1,24 @@
+// Conform: values from outside brought into the shape of a schema, so that everything behind may
+// rely on it. Pure.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "provider/schema.h"
+#include "provider/value.h"
+
+namespace espalier::provider {
+
+// kExact: what core sends; every attribute is there and no other. kLenient: what a state file
+// holds; what is missing is null, what is unknown to the schema is dropped.
+enum class Strictness { kExact, kLenient };
+
+// The object with exactly the schema's attributes; numbers that were written as text are numbers.
+// Null and unknown objects stay so. INVALID_ARGUMENT, naming the attribute, for anything else.
+absl::StatusOr<Value> Conform(const Attributes& attributes, const Value& object,
+                              Strictness strictness);
+
+// Reads the JSON of a state file, leniently. INVALID_ARGUMENT naming the place.
+absl::StatusOr<Value> ReadStateJson(const Attributes& attributes, absl::string_view json);
+
+}  // namespace espalier::provider

@@ -1,0 +1,71 @@
+// Engine: calls to the engine as this provider makes them: in the name of its instance, patient
+// with an engine that restarts, awake to the stop signal. Thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "engine/api/resources.h"
+#include "engine/base/clock.h"
+#include "engine/base/random.h"
+#include "provider/stop.h"
+
+namespace espalier::provider {
+
+// How far an object is on its way to what is waited for.
+struct Verdict {
+  enum class Progress { kWaiting, kDone, kFailed };
+  Progress progress = Progress::kWaiting;
+  // In people's words.
+  std::string why;
+};
+// Null: the object is gone.
+using Judge = absl::FunctionRef<Verdict(const Resource*)>;
+
+struct WaitResult {
+  enum class End { kDone, kFailed, kTimedOut, kStopped };
+  End end = End::kDone;
+  // The object as it was seen last; none if it is gone.
+  std::optional<Resource> last;
+  // The last verdict's words, or what the engine answered last.
+  std::string why;
+};
+
+class Engine {
+ public:
+  // All borrowed, and outlive the engine.
+  Engine(Clock& clock, Random& random, StopSignal& stop, Resources& resources,
+         std::string instance);
+
+  absl::StatusOr<Resource> Get(const Ref& ref);
+  // Plans (dry run) or stores one object.
+  absl::StatusOr<ApplyResult> Apply(Declared declared, bool dry_run);
+  absl::StatusOr<ApplyResult> Delete(const Ref& ref, const std::string& uid, bool dry_run);
+  // Gives the object up without deleting it.
+  absl::StatusOr<ApplyResult> Release(const Ref& ref);
+  // Watches the object until `judge` is done with it, `timeout` is over, or the user stops.
+  WaitResult Wait(const Ref& ref, absl::Duration timeout, Judge judge);
+
+  // Whether this instance owns the object; nobody's objects are not owned.
+  bool Owns(const Resource& resource) const;
+  Owner owner() const;
+
+ private:
+  // The write's context: a name by which a repetition is known as such, and no cancellation,
+  // because a write that was broken off has an unknown outcome.
+  CallContext WriteContext();
+  absl::StatusOr<ApplyResult> Write(const ApplyRequest& request);
+  // Calls until the answer is not that the engine is away, for a while.
+  template <typename Answer>
+  absl::StatusOr<Answer> Patiently(absl::FunctionRef<absl::StatusOr<Answer>()> call);
+
+  Clock& clock_;
+  Random& random_;
+  StopSignal& stop_;
+  Resources& resources_;
+  const std::string instance_;
+};
+
+}  // namespace espalier::provider

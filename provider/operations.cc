@@ -1,0 +1,375 @@
+#include "provider/operations.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "engine/base/telemetry.h"
+#include "engine/model/validate.h"
+#include "provider/readiness.h"
+
+namespace espalier::provider {
+namespace {
+
+constexpr absl::Duration kDefaultTimeout = absl::Minutes(10);
+constexpr char kPrivateVersion[] = "1 ";
+
+Ref RefFor(const Schema& schema, const Value& object) {
+  return Ref{schema.kind->kind, std::string(object.At(kNamespace).text()),
+             std::string(object.At(kName).text())};
+}
+
+absl::Duration TimeoutOf(const Value& object, absl::string_view step) {
+  absl::Duration timeout;
+  const absl::string_view text = object.At(kTimeouts).At(step).text();
+  return !text.empty() && absl::ParseDuration(text, &timeout) ? timeout : kDefaultTimeout;
+}
+
+bool IsBuiltin(const Schema& schema, const Ref& ref) {
+  const std::vector<std::string>& names = schema.kind->builtin;
+  return std::find(names.begin(), names.end(), ref.name) != names.end();
+}
+
+// "terraform ci", "git fleet (fleet.yaml:12)".
+std::string OwnerText(const Owner& owner) {
+  static constexpr absl::string_view kManagers[] = {"nobody", "terraform", "git",
+                                                    "cli",    "api",       "controller"};
+  const int manager = owner.manager();
+  std::string text(manager > 0 && manager < 6 ? kManagers[manager] : kManagers[0]);
+  if (!owner.instance().empty()) absl::StrAppend(&text, " ", owner.instance());
+  if (!owner.source().empty()) absl::StrAppend(&text, " (", owner.source(), ")");
+  return text;
+}
+
+bool HasOwner(const Resource& resource) {
+  return resource.metadata().owner().manager() != Owner::MANAGER_UNSPECIFIED;
+}
+
+// The engine's object as state; timeouts are ours and come from `timeouts`.
+Value StateOf(const Schema& schema, const Resource& resource, const Value& timeouts) {
+  Value state = ToValue(schema, resource);
+  if (Find(schema.attributes, kTimeouts) != nullptr) state.Set(kTimeouts, timeouts);
+  return state;
+}
+
+Declared DeclaredOf(const Schema& schema, const Converted& wanted, const Ref& ref) {
+  Declared declared;
+  *declared.mutable_resource() = wanted.resource;
+  // Core does not tell the address of a resource; its type and name are the nearest to it.
+  declared.set_source(
+      absl::StrCat(schema.type_name, " ", ref.ns, ref.ns.empty() ? "" : "/", ref.name));
+  *declared.mutable_unknown() = {wanted.unknown.begin(), wanted.unknown.end()};
+  return declared;
+}
+
+void AddProblems(absl::string_view summary, const ApplyResult& result, Diagnostics& diagnostics) {
+  for (const Problem& problem : result.problems()) diagnostics.Add(summary, problem);
+}
+
+bool HasErrors(const ApplyResult& result) {
+  return std::any_of(result.problems().begin(), result.problems().end(),
+                     [](const Problem& problem) { return problem.severity() == Problem::ERROR; });
+}
+
+// An object that was read from state without a uid, right after an import, is whatever is there.
+std::string UidOf(const Value& state) { return std::string(state.At(kUid).text()); }
+
+}  // namespace
+
+std::string PrivateData(absl::string_view uid) { return absl::StrCat(kPrivateVersion, uid); }
+
+std::string UidOfPrivate(absl::string_view private_data) {
+  return absl::ConsumePrefix(&private_data, kPrivateVersion) ? std::string(private_data) : "";
+}
+
+Operations::Operations(Engine& engine, Log& log) : engine_(engine), log_(log) {}
+
+Diagnostics Operations::Preview(const Schema& schema, const Change& change, const Value& prior,
+                                const std::string& known_uid) {
+  Diagnostics diagnostics;
+  if (change.verb == Change::Verb::kNone) return diagnostics;
+  if (change.verb == Change::Verb::kDelete) {
+    const Ref ref = RefFor(schema, prior);
+    if (IsBuiltin(schema, ref)) return diagnostics;
+    const absl::StatusOr<ApplyResult> result = engine_.Delete(ref, UidOf(prior), /*dry_run=*/true);
+    // What is gone or busy now may be different when its turn comes; only ownership is certain.
+    if (!result.ok()) return diagnostics;
+    for (const Problem& problem : result->problems()) {
+      if (problem.code() == "owner_conflict") {
+        diagnostics.Add(absl::StrCat("Cannot delete ", ToHuman(ref)), problem);
+      }
+    }
+    return diagnostics;
+  }
+  if (!change.planned.At(kName).is_known() || change.planned.At(kNamespace).is_unknown()) {
+    return diagnostics;
+  }
+  const Ref ref = RefFor(schema, change.planned);
+  // A renamed object is a new one beside the old; a replaced one takes the place of the old.
+  const bool same_place = !prior.is_null() && RefFor(schema, prior) == ref;
+  const std::string uid = same_place ? UidOf(prior) : prior.is_null() ? known_uid : "";
+  Declared declared = DeclaredOf(schema, change.wanted, ref);
+  declared.set_uid(uid);
+  declared.set_create_only(uid.empty() && !same_place);
+  const std::string summary = absl::StrCat("Cannot apply ", ToHuman(ref));
+  const absl::StatusOr<ApplyResult> result = engine_.Apply(std::move(declared), /*dry_run=*/true);
+  if (!result.ok()) {
+    diagnostics.Failure(summary, result.status());
+    return diagnostics;
+  }
+  AddProblems(summary, *result, diagnostics);
+  if (result->plan().capacity().short_()) {
+    diagnostics.Warning(absl::StrCat("Not enough room for ", ToHuman(ref)),
+                        absl::StrJoin(result->plan().capacity().verdicts(), "\n"));
+  }
+  return diagnostics;
+}
+
+absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& planned,
+                                           const std::string& uid, absl::string_view summary,
+                                           Diagnostics& diagnostics) {
+  const Ref ref = RefFor(schema, planned);
+  Problems problems;
+  const Converted wanted = ToResource(schema, planned, problems);
+  for (const Problem& problem : problems.list()) diagnostics.Add(summary, problem);
+  if (problems.HasErrors()) return absl::InvalidArgumentError("the object is not valid");
+  Declared declared = DeclaredOf(schema, wanted, ref);
+  // What the engine computes is unknown to Terraform, not to the engine.
+  declared.clear_unknown();
+  declared.set_uid(uid);
+  declared.set_create_only(uid.empty());
+  absl::StatusOr<ApplyResult> result = engine_.Apply(std::move(declared), /*dry_run=*/false);
+  if (!result.ok()) {
+    diagnostics.Failure(summary, result.status());
+    return result.status();
+  }
+  AddProblems(summary, *result, diagnostics);
+  if (HasErrors(*result)) return absl::FailedPreconditionError("the engine refused the object");
+  if (result->objects_size() != 1) {
+    diagnostics.Error(summary, "The engine's answer does not hold the object that it stored.");
+    return absl::InternalError("no object in the answer");
+  }
+  return std::move(*result->mutable_objects(0));
+}
+
+Outcome Operations::Create(const Schema& schema, const Value& planned) {
+  Outcome outcome;
+  const Ref ref = RefFor(schema, planned);
+  absl::StatusOr<Resource> stored =
+      Write(schema, planned, "", absl::StrCat("Cannot create ", ToHuman(ref)), outcome.diagnostics);
+  if (!stored.ok()) return outcome;
+  const std::string uid = stored->metadata().uid();
+  log_.Info("object created", {{telemetry::kRef, ToHuman(ref)}, {telemetry::kUid, uid}});
+  outcome.private_data = PrivateData(uid);
+  Resource last = *std::move(stored);
+  const absl::Duration timeout = TimeoutOf(planned, "create");
+  if (TakesTime(last)) {
+    WaitResult waited = engine_.Wait(ref, timeout, [&](const Resource* seen) -> Verdict {
+      if (seen != nullptr && seen->metadata().uid() == uid) return CreateVerdict(*seen);
+      return {Verdict::Progress::kFailed, "It was deleted by somebody else while it was awaited."};
+    });
+    if (waited.last && waited.last->metadata().uid() == uid) last = *std::move(waited.last);
+    switch (waited.end) {
+      case WaitResult::End::kDone:
+        break;
+      case WaitResult::End::kFailed:
+        outcome.diagnostics.Error(absl::StrCat("Created ", ToHuman(ref), ", but it does not run"),
+                                  waited.why);
+        break;
+      case WaitResult::End::kTimedOut:
+        outcome.diagnostics.Error(
+            absl::StrCat("Created ", ToHuman(ref), ", but it does not run yet"),
+            absl::StrCat(
+                "It was not running after ", absl::FormatDuration(timeout), ". ", waited.why,
+                "\n\nThe engine goes on trying. `timeouts.create` sets how long to wait."));
+        break;
+      case WaitResult::End::kStopped:
+        // No error: an error would taint the object, and the next run would make it anew.
+        outcome.diagnostics.Warning(
+            absl::StrCat("Did not wait for ", ToHuman(ref)),
+            absl::StrCat(
+                "The run was interrupted. The object is created and the engine goes on with "
+                "it. ",
+                waited.why));
+        break;
+    }
+  }
+  outcome.state = Settle(planned, StateOf(schema, last, planned.At(kTimeouts)));
+  return outcome;
+}
+
+Outcome Operations::Update(const Schema& schema, const Value& prior, const Value& planned) {
+  Outcome outcome;
+  const Ref ref = RefFor(schema, planned);
+  const std::string uid = UidOf(prior);
+  outcome.private_data = PrivateData(uid);
+  if (!TouchesEngine(schema, prior, planned)) {
+    outcome.state = Settle(planned, prior);
+    return outcome;
+  }
+  const std::string summary = absl::StrCat("Cannot update ", ToHuman(ref));
+  const absl::StatusOr<Resource> stored = Write(schema, planned, uid, summary, outcome.diagnostics);
+  if (!stored.ok()) {
+    // Nothing was changed: the prior state still tells the truth.
+    outcome.state = prior;
+    return outcome;
+  }
+  log_.Info("object updated", {{telemetry::kRef, ToHuman(ref)}, {telemetry::kUid, uid}});
+  if (!uid.empty() && stored->metadata().uid() != uid) {
+    outcome.private_data = PrivateData(stored->metadata().uid());
+    outcome.diagnostics.Error(
+        summary,
+        "The engine replaced the object instead of changing it. The next plan "
+        "shows the new one.");
+  }
+  outcome.state = Settle(planned, StateOf(schema, *stored, planned.At(kTimeouts)));
+  return outcome;
+}
+
+Outcome Operations::Delete(const Schema& schema, const Value& prior) {
+  Outcome outcome;
+  const Ref ref = RefFor(schema, prior);
+  const std::string uid = UidOf(prior);
+  const std::string summary = absl::StrCat("Cannot delete ", ToHuman(ref));
+  const bool release = IsBuiltin(schema, ref);
+  const absl::StatusOr<ApplyResult> result =
+      release ? engine_.Release(ref) : engine_.Delete(ref, uid, /*dry_run=*/false);
+  if (absl::IsNotFound(result.status())) return outcome;
+  // Until the object is seen to be gone, it stays in state.
+  outcome.state = prior;
+  outcome.private_data = PrivateData(uid);
+  if (!result.ok()) {
+    const absl::StatusOr<Resource> there = engine_.Get(ref);
+    const bool other = there.ok() && !uid.empty() && there->metadata().uid() != uid;
+    if (absl::IsAborted(result.status()) && (other || absl::IsNotFound(there.status()))) {
+      outcome.state = Value();
+      return outcome;
+    }
+    outcome.diagnostics.Failure(summary, result.status());
+    return outcome;
+  }
+  AddProblems(summary, *result, outcome.diagnostics);
+  if (HasErrors(*result)) return outcome;
+  log_.Info(release ? "object released" : "object deleted", {{telemetry::kRef, ToHuman(ref)}});
+  if (release) {
+    outcome.state = Value();
+    return outcome;
+  }
+  const absl::Duration timeout = TimeoutOf(prior, "delete");
+  const WaitResult waited = engine_.Wait(ref, timeout, [&](const Resource* seen) -> Verdict {
+    if (seen == nullptr || (!uid.empty() && seen->metadata().uid() != uid)) {
+      return {Verdict::Progress::kDone, ""};
+    }
+    return {Verdict::Progress::kWaiting, CreateVerdict(*seen).why};
+  });
+  if (waited.end == WaitResult::End::kDone) {
+    outcome.state = Value();
+  } else if (waited.end == WaitResult::End::kStopped) {
+    outcome.diagnostics.Error(absl::StrCat("Did not wait until ", ToHuman(ref), " is gone"),
+                              "The run was interrupted. The engine goes on deleting it.");
+  } else {
+    outcome.diagnostics.Error(
+        absl::StrCat("Asked for the end of ", ToHuman(ref), ", but it is not gone yet"),
+        absl::StrCat(
+            "It was still there after ", absl::FormatDuration(timeout), ". ", waited.why,
+            "\n\nThe engine goes on deleting it. `timeouts.delete` sets how long to wait."));
+  }
+  return outcome;
+}
+
+Outcome Operations::Read(const Schema& schema, const Value& state) {
+  Outcome outcome;
+  const Ref ref = RefFor(schema, state);
+  const std::string uid = UidOf(state);
+  const absl::StatusOr<Resource> found = engine_.Get(ref);
+  if (absl::IsNotFound(found.status())) return outcome;
+  if (!found.ok()) {
+    outcome.state = state;
+    outcome.private_data = PrivateData(uid);
+    outcome.diagnostics.Failure(absl::StrCat("Cannot read ", ToHuman(ref)), found.status());
+    return outcome;
+  }
+  const bool reborn = !uid.empty() && found->metadata().uid() != uid;
+  // Of the same name but another incarnation and another's: ours is gone.
+  if (reborn && !engine_.Owns(*found)) {
+    outcome.diagnostics.Warning(
+        absl::StrCat(ToHuman(ref), " is another object now"),
+        absl::StrCat(
+            "The object that this configuration made is gone. One of the same name belongs "
+            "to ",
+            OwnerText(found->metadata().owner()), "."));
+    return outcome;
+  }
+  outcome.state = StateOf(schema, *found, state.At(kTimeouts));
+  outcome.private_data = PrivateData(found->metadata().uid());
+  return outcome;
+}
+
+Outcome Operations::Import(const Schema& schema, absl::string_view id,
+                           const Value& default_namespace) {
+  Outcome outcome;
+  const std::vector<std::string> parts = absl::StrSplit(id, '/');
+  const bool namespaced = schema.kind->namespaced;
+  Ref ref{schema.kind->kind, "", parts.back()};
+  if (namespaced) {
+    ref.ns = parts.size() == 2 ? parts.front() : std::string(default_namespace.text());
+  }
+  const bool valid = parts.size() <= (namespaced ? 2 : 1) && IsValidName(ref.name) &&
+                     (!namespaced || IsValidName(ref.ns));
+  if (!valid) {
+    outcome.diagnostics.Error("Invalid import id",
+                              absl::StrCat("The id of ", schema.type_name, " is ",
+                                           namespaced ? "\"namespace/name\", like \"ci/build\""
+                                                      : "the name, like \"build\"",
+                                           "; \"", id, "\" is not."));
+    return outcome;
+  }
+  const absl::StatusOr<Resource> found = engine_.Get(ref);
+  const std::string summary = absl::StrCat("Cannot import ", ToHuman(ref));
+  if (absl::IsNotFound(found.status())) {
+    outcome.diagnostics.Error(summary, "There is no such object.");
+    return outcome;
+  }
+  if (!found.ok()) {
+    outcome.diagnostics.Failure(summary, found.status());
+    return outcome;
+  }
+  if (HasOwner(*found) && !engine_.Owns(*found)) {
+    outcome.diagnostics.Error(
+        summary, absl::StrCat("It belongs to ", OwnerText(found->metadata().owner()),
+                              ", and an object follows one manager only: it must be released there "
+                              "before ",
+                              OwnerText(engine_.owner()), " can own it."));
+    return outcome;
+  }
+  outcome.state = StateOf(schema, *found, Value());
+  outcome.private_data = PrivateData(found->metadata().uid());
+  return outcome;
+}
+
+Outcome Operations::ReadData(const Schema& schema, const Value& config,
+                             const Value& default_namespace) {
+  Outcome outcome;
+  Value named = config;
+  if (schema.kind->namespaced && named.At(kNamespace).is_null()) {
+    named.Set(kNamespace, default_namespace);
+  }
+  const Ref ref = RefFor(schema, named);
+  const absl::StatusOr<Resource> found = engine_.Get(ref);
+  if (absl::IsNotFound(found.status())) {
+    outcome.diagnostics.Error(absl::StrCat(ToHuman(ref), " does not exist"),
+                              "A data source reads what is there already.", {AttributeStep(kName)});
+  } else if (!found.ok()) {
+    outcome.diagnostics.Failure(absl::StrCat("Cannot read ", ToHuman(ref)), found.status());
+  } else {
+    outcome.state = ToValue(schema, *found);
+  }
+  return outcome;
+}
+
+}  // namespace espalier::provider

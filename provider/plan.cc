@@ -1,0 +1,186 @@
+#include "provider/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/model/access.h"
+#include "engine/model/diff.h"
+#include "engine/model/validate.h"
+
+namespace espalier::provider {
+namespace {
+
+Value UnknownButNotNull() {
+  Refinement refinement;
+  refinement.not_null = true;
+  return Value::Unknown(refinement);
+}
+
+Value WithDefaults(const Attributes& attributes, const Value& object);
+
+// The configured value with defaults in it, at any depth.
+Value WithDefault(const Attribute& attribute, const Value& value) {
+  if (value.is_null()) {
+    return attribute.use == Attribute::Use::kDefaulted ? attribute.default_value : value;
+  }
+  if (value.is_unknown() || attribute.shape != Attribute::Shape::kObject) return value;
+  if (const Value::Items* items = value.as_list()) {
+    Value::Items filled;
+    for (const Value& item : *items) filled.push_back(WithDefaults(attribute.attributes, item));
+    return Value::List(std::move(filled));
+  }
+  if (attribute.nesting == Attribute::Nesting::kSingle) {
+    return WithDefaults(attribute.attributes, value);
+  }
+  Value::Entries filled;
+  for (const auto& [key, item] : *value.as_map()) {
+    filled.emplace_back(key, WithDefaults(attribute.attributes, item));
+  }
+  return Value::Map(std::move(filled));
+}
+
+Value WithDefaults(const Attributes& attributes, const Value& object) {
+  if (!object.is_known()) return object;
+  Value::Entries filled;
+  for (const Attribute& attribute : attributes) {
+    filled.emplace_back(attribute.name, WithDefault(attribute, object.At(attribute.name)));
+  }
+  return Value::Map(std::move(filled));
+}
+
+Value IdOf(const Schema& schema, const Value& object) {
+  const Value& name = object.At(kName);
+  if (!schema.kind->namespaced) return name;
+  const Value& ns = object.At(kNamespace);
+  if (!name.is_known() || !ns.is_known()) return UnknownButNotNull();
+  return Value::String(absl::StrCat(ns.text(), "/", name.text()));
+}
+
+// What the configuration alone decides; the engine's own attributes stay null.
+Value Declared(const Schema& schema, const Value& config, const Value& default_namespace) {
+  Value declared = WithDefaults(schema.attributes, config);
+  if (schema.kind->namespaced && declared.At(kNamespace).is_null()) {
+    declared.Set(kNamespace, default_namespace);
+  }
+  declared.Set(kId, IdOf(schema, declared));
+  return declared;
+}
+
+void SetNew(const Schema& schema, Value& planned) {
+  planned.Set(kUid, UnknownButNotNull());
+  if (Find(schema.attributes, kStatus) != nullptr) planned.Set(kStatus, UnknownButNotNull());
+}
+
+// What an update keeps. A change of the spec may move a VM or its ports; one of labels may not.
+void SetKept(const Schema& schema, const Value& prior, bool spec_changes, Value& planned) {
+  planned.Set(kUid, prior.At(kUid));
+  if (Find(schema.attributes, kStatus) == nullptr) return;
+  planned.Set(kStatus, spec_changes ? UnknownButNotNull() : prior.At(kStatus));
+}
+
+bool IsSpec(const Attribute& attribute) { return !attribute.path.empty(); }
+
+// The attributes at the top level that must not change while the object lives, and do.
+std::vector<Path> Replacing(const Schema& schema, const Value& prior, const Value& planned,
+                            const Converted& wanted) {
+  std::vector<std::string> names;
+  for (const char* name : {kName, kNamespace}) {
+    if (prior.At(name) != planned.At(name)) names.push_back(name);
+  }
+  Problems ignored;
+  Converted before = ToResource(schema, prior, ignored);
+  Converted after = wanted;
+  ApplyDefaults(before.resource);
+  ApplyDefaults(after.resource);
+  for (const FieldChange& change : Diff(before.resource, after.resource, wanted.unknown)) {
+    if (!change.forces_replace()) continue;
+    const Path path = PathOfModel(change.path());
+    if (!path.empty()) names.push_back(path.front().text);
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  std::vector<Path> paths;
+  for (const std::string& name : names) paths.push_back({AttributeStep(name)});
+  return paths;
+}
+
+}  // namespace
+
+bool TouchesEngine(const Schema& schema, const Value& prior, const Value& planned) {
+  return std::any_of(
+      schema.attributes.begin(), schema.attributes.end(), [&](const Attribute& attribute) {
+        return attribute.name != kTimeouts && attribute.use != Attribute::Use::kComputed &&
+               prior.At(attribute.name) != planned.At(attribute.name);
+      });
+}
+
+Change PlanChange(const Schema& schema, const Value& prior, const Value& config,
+                  const Value& default_namespace, Problems& problems) {
+  Change change;
+  if (config.is_null()) {
+    change.verb = prior.is_null() ? Change::Verb::kNone : Change::Verb::kDelete;
+    return change;
+  }
+  change.planned = Declared(schema, config, default_namespace);
+  change.wanted = ToResource(schema, change.planned, problems);
+  if (prior.is_null()) {
+    change.verb = Change::Verb::kCreate;
+    SetNew(schema, change.planned);
+    return change;
+  }
+  const bool spec_changes = std::any_of(
+      schema.attributes.begin(), schema.attributes.end(), [&](const Attribute& attribute) {
+        return IsSpec(attribute) && prior.At(attribute.name) != change.planned.At(attribute.name);
+      });
+  SetKept(schema, prior, spec_changes, change.planned);
+  if (change.planned == prior) return change;
+  change.requires_replace = Replacing(schema, prior, change.planned, change.wanted);
+  if (change.requires_replace.empty()) {
+    change.verb = Change::Verb::kUpdate;
+  } else {
+    change.verb = Change::Verb::kReplace;
+    SetNew(schema, change.planned);
+  }
+  return change;
+}
+
+void ValidateConfig(const Schema& schema, const Value& config, Problems& problems) {
+  if (!config.is_known()) return;
+  Converted converted = ToResource(schema, config, problems);
+  // The provider's namespace is not known here, and stands in for none.
+  ApplyDefaults(converted.resource);
+  Validate(converted.resource, converted.unknown, problems);
+  const Value& timeouts = config.At(kTimeouts);
+  for (const char* step : {"create", "delete", "update"}) {
+    const Value& text = timeouts.At(step);
+    absl::Duration duration;
+    if (text.is_known() &&
+        (!absl::ParseDuration(text.text(), &duration) || duration <= absl::ZeroDuration())) {
+      problems.Error("invalid_value", absl::StrCat("metadata.timeouts.", step),
+                     "must be a duration like \"90s\" or \"1h30m\"");
+    }
+  }
+}
+
+Value Settle(const Value& planned, const Value& actual) {
+  if (planned.is_unknown()) return actual;
+  if (const Value::Entries* entries = planned.as_map()) {
+    Value::Entries settled;
+    for (const auto& [key, value] : *entries)
+      settled.emplace_back(key, Settle(value, actual.At(key)));
+    return Value::Map(std::move(settled));
+  }
+  if (const Value::Items* items = planned.as_list()) {
+    Value::Items settled;
+    const Value::Items* others = actual.as_list();
+    for (std::size_t i = 0; i < items->size(); ++i) {
+      const bool there = others != nullptr && i < others->size();
+      settled.push_back(Settle((*items)[i], there ? (*others)[i] : Value()));
+    }
+    return Value::List(std::move(settled));
+  }
+  return planned;
+}
+
+}  // namespace espalier::provider

@@ -1,0 +1,176 @@
+#include "provider/plugin_server.h"
+
+#include <grpcpp/grpcpp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status.h"
+#include "engine/base/telemetry.h"
+#include "go_plugin/go_plugin.grpc.pb.h"
+#include "provider/certificate.h"
+#include "tfplugin6/tfplugin6.grpc.pb.h"
+
+namespace espalier::provider {
+namespace {
+
+// What Go's own SDK allows in each direction: state of one object may be large.
+constexpr int kMessageBytes = 256 << 20;
+// How long calls under way may take once core has said that it is done.
+constexpr int kDrainMilliseconds = 100;
+
+class ProviderService final : public tfplugin6::Provider::Service {
+ public:
+  ProviderService(Clock& clock, Log& log, Provider& provider)
+      : clock_(clock), log_(log), provider_(provider) {}
+
+#define ESPALIER_FORWARD(Method)                                                       \
+  grpc::Status Method(grpc::ServerContext*, const tfplugin6::Method::Request* request, \
+                      tfplugin6::Method::Response* response) override {                \
+    return Handle(#Method, *request, *response);                                       \
+  }
+  ESPALIER_FORWARD(GetMetadata)
+  ESPALIER_FORWARD(GetProviderSchema)
+  ESPALIER_FORWARD(ValidateProviderConfig)
+  ESPALIER_FORWARD(ValidateResourceConfig)
+  ESPALIER_FORWARD(ValidateDataResourceConfig)
+  ESPALIER_FORWARD(UpgradeResourceState)
+  ESPALIER_FORWARD(ConfigureProvider)
+  ESPALIER_FORWARD(ReadResource)
+  ESPALIER_FORWARD(PlanResourceChange)
+  ESPALIER_FORWARD(ApplyResourceChange)
+  ESPALIER_FORWARD(ImportResourceState)
+  ESPALIER_FORWARD(MoveResourceState)
+  ESPALIER_FORWARD(ReadDataSource)
+  ESPALIER_FORWARD(StopProvider)
+#undef ESPALIER_FORWARD
+
+ private:
+  template <typename Request, typename Response>
+  grpc::Status Handle(const char* method, const Request& request, Response& response) {
+    if (!log_.Enabled(LogLevel::kDebug)) {
+      provider_.Handle(request, response);
+      return grpc::Status::OK;
+    }
+    const absl::Duration start = clock_.Elapsed();
+    provider_.Handle(request, response);
+    log_.Debug("call answered",
+               {{"tf_rpc", method},
+                {telemetry::kDuration, absl::ToDoubleMilliseconds(clock_.Elapsed() - start)}});
+    return grpc::Status::OK;
+  }
+
+  Clock& clock_;
+  Log& log_;
+  Provider& provider_;
+};
+
+class ControllerService final : public plugin::GRPCController::Service {
+ public:
+  ControllerService(StopSignal& closing, Wakeup& ended) : closing_(closing), ended_(ended) {}
+
+  grpc::Status Shutdown(grpc::ServerContext*, const plugin::Empty*, plugin::Empty*) override {
+    closing_.Stop();
+    ended_.Notify();
+    return grpc::Status::OK;
+  }
+
+ private:
+  StopSignal& closing_;
+  Wakeup& ended_;
+};
+
+// Core shows what comes here as a warning, so nothing comes; an end of the stream would be one too.
+class StdioService final : public plugin::GRPCStdio::Service {
+ public:
+  StdioService(Clock& clock, StopSignal& closing) : clock_(clock), closing_(closing) {}
+
+  grpc::Status StreamStdio(grpc::ServerContext*, const google::protobuf::Empty*,
+                           grpc::ServerWriter<plugin::StdioData>*) override {
+    Wakeup wakeup;
+    const StopSignal::Listener listener(closing_, wakeup);
+    clock_.WaitUntil(wakeup, absl::InfiniteDuration());
+    return grpc::Status::OK;
+  }
+
+ private:
+  Clock& clock_;
+  StopSignal& closing_;
+};
+
+std::shared_ptr<grpc::ServerCredentials> Credentials(const PluginEnvironment& environment,
+                                                     const ServerIdentity& identity) {
+  if (environment.client_cert.empty()) return grpc::InsecureServerCredentials();
+  // Only core holds the key of this certificate: nobody else on the machine can drive us with the
+  // user's rights.
+  grpc::SslServerCredentialsOptions options(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = environment.client_cert;
+  options.pem_key_cert_pairs.push_back({identity.key_pem, identity.certificate_pem});
+  return grpc::SslServerCredentials(options);
+}
+
+class GrpcPluginServer final : public PluginServer {
+ public:
+  GrpcPluginServer(Clock& clock, Log& log, Provider& provider, Wakeup& ended)
+      : provider_(clock, log, provider), controller_(closing_, ended), stdio_(clock, closing_) {}
+
+  absl::Status Start(const PluginEnvironment& environment, const std::string& unique) {
+    ServerIdentity identity;
+    if (!environment.client_cert.empty()) {
+      ESPALIER_ASSIGN_OR_RETURN(identity, MakeServerIdentity());
+    }
+    socket_ = SocketPath(environment, unique);
+    const std::string address = socket_.empty() ? "127.0.0.1:0" : absl::StrCat("unix:", socket_);
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(address, Credentials(environment, identity), &port);
+    builder.RegisterService(&provider_);
+    builder.RegisterService(&controller_);
+    builder.RegisterService(&stdio_);
+    builder.SetMaxReceiveMessageSize(kMessageBytes);
+    builder.SetMaxSendMessageSize(kMessageBytes);
+    // The socket is made when the server starts; no other thread makes files then.
+    const mode_t before = ::umask(077);
+    server_ = builder.BuildAndStart();
+    ::umask(before);
+    if (server_ == nullptr || port == 0) {
+      return absl::InternalError(absl::StrCat("cannot listen on ", address));
+    }
+    server_->GetHealthCheckService()->SetServingStatus("plugin", true);
+    line_ = socket_.empty() ? HandshakeLine(environment, "tcp", absl::StrCat("127.0.0.1:", port),
+                                            identity.certificate_der)
+                            : HandshakeLine(environment, "unix", socket_, identity.certificate_der);
+    return absl::OkStatus();
+  }
+
+  const std::string& handshake_line() const override { return line_; }
+
+  void Stop() override {
+    closing_.Stop();
+    server_->Shutdown(gpr_time_from_millis(kDrainMilliseconds, GPR_TIMESPAN));
+    if (!socket_.empty()) ::unlink(socket_.c_str());
+  }
+
+ private:
+  StopSignal closing_;
+  ProviderService provider_;
+  ControllerService controller_;
+  StdioService stdio_;
+  std::string socket_;
+  std::string line_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PluginServer>> StartPluginServer(
+    const PluginEnvironment& environment, const std::string& unique, Clock& clock, Log& log,
+    Provider& provider, Wakeup& ended) {
+  auto server = std::make_unique<GrpcPluginServer>(clock, log, provider, ended);
+  ESPALIER_RETURN_IF_ERROR(server->Start(environment, unique));
+  return server;
+}
+
+}  // namespace espalier::provider

@@ -1,0 +1,34 @@
+// PluginServer: the socket on which core calls us, with the services that go-plugin's client
+// expects beside the provider's own. gRPC stays in the .cc; its threads call Provider directly,
+// which is thread-safe and may block them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "provider/handshake.h"
+#include "provider/provider.h"
+
+namespace espalier::provider {
+
+class PluginServer {
+ public:
+  virtual ~PluginServer() = default;
+
+  // What core waits for on standard output. It may connect from now on.
+  virtual const std::string& handshake_line() const = 0;
+  // Answers what is under way, for a moment, and removes the socket.
+  virtual void Stop() = 0;
+};
+
+// Listens on a socket that only this user can reach, with mutual TLS when core asks for it. `ended`
+// is raised when core says that it is done with us. `unique` names the socket. Everything borrowed
+// outlives the server. INTERNAL if the machine refuses socket or key.
+absl::StatusOr<std::unique_ptr<PluginServer>> StartPluginServer(
+    const PluginEnvironment& environment, const std::string& unique, Clock& clock, Log& log,
+    Provider& provider, Wakeup& ended);
+
+}  // namespace espalier::provider

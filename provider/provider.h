@@ -1,0 +1,82 @@
+// Provider: the answers to core's calls, message in, message out, without a transport. Errors for
+// the user are diagnostics; nothing a core sends makes it fail otherwise. Thread-safe after
+// construction.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "engine/api/resources.h"
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "engine/base/mutex.h"
+#include "engine/base/random.h"
+#include "provider/operations.h"
+#include "provider/schema.h"
+#include "provider/settings.h"
+#include "provider/stop.h"
+#include "tfplugin6/tfplugin6.pb.h"
+
+namespace espalier::provider {
+
+// Makes the way to an engine. Shared, because calls under way outlive a new configuration.
+using Connector =
+    std::function<absl::StatusOr<std::shared_ptr<Resources>>(const RemoteOptions& options)>;
+
+class Provider {
+ public:
+  // Borrowed; they outlive the provider.
+  Provider(Clock& clock, Random& random, Log& log, SettingsEnvironment environment,
+           Connector connector);
+  ~Provider();
+
+  void Handle(const tfplugin6::GetMetadata::Request&, tfplugin6::GetMetadata::Response&);
+  void Handle(const tfplugin6::GetProviderSchema::Request&,
+              tfplugin6::GetProviderSchema::Response&);
+  void Handle(const tfplugin6::ValidateProviderConfig::Request&,
+              tfplugin6::ValidateProviderConfig::Response&);
+  void Handle(const tfplugin6::ValidateResourceConfig::Request&,
+              tfplugin6::ValidateResourceConfig::Response&);
+  void Handle(const tfplugin6::ValidateDataResourceConfig::Request&,
+              tfplugin6::ValidateDataResourceConfig::Response&);
+  void Handle(const tfplugin6::UpgradeResourceState::Request&,
+              tfplugin6::UpgradeResourceState::Response&);
+  void Handle(const tfplugin6::ConfigureProvider::Request&,
+              tfplugin6::ConfigureProvider::Response&);
+  void Handle(const tfplugin6::ReadResource::Request&, tfplugin6::ReadResource::Response&);
+  void Handle(const tfplugin6::PlanResourceChange::Request&,
+              tfplugin6::PlanResourceChange::Response&);
+  void Handle(const tfplugin6::ApplyResourceChange::Request&,
+              tfplugin6::ApplyResourceChange::Response&);
+  void Handle(const tfplugin6::ImportResourceState::Request&,
+              tfplugin6::ImportResourceState::Response&);
+  void Handle(const tfplugin6::MoveResourceState::Request&,
+              tfplugin6::MoveResourceState::Response&);
+  void Handle(const tfplugin6::ReadDataSource::Request&, tfplugin6::ReadDataSource::Response&);
+  void Handle(const tfplugin6::StopProvider::Request&, tfplugin6::StopProvider::Response&);
+
+ private:
+  // What ConfigureProvider made.
+  struct Connection;
+
+  // Built when first asked for: most launches of a run never need them all.
+  const Schemas& schemas();
+  std::shared_ptr<Connection> connection();
+  // The connection if the engine can be called; otherwise says why not.
+  std::shared_ptr<Connection> Connected(Diagnostics& diagnostics);
+
+  // Constant after construction.
+  Clock& clock_;
+  Random& random_;
+  Log& log_;
+  const SettingsEnvironment environment_;
+  const Connector connector_;
+  // Their own synchronisation.
+  StopSignal stop_;
+  Mutex mu_;
+  std::unique_ptr<const Schemas> schemas_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<Connection> connection_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace espalier::provider

@@ -1,0 +1,242 @@
+#include "provider/schema.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/base/check.h"
+#include "engine/model/field.h"
+
+namespace espalier::provider {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+
+Attributes Sorted(Attributes attributes) {
+  std::sort(attributes.begin(), attributes.end(),
+            [](const Attribute& a, const Attribute& b) { return a.name < b.name; });
+  return attributes;
+}
+
+Attribute::Shape ShapeOf(const FieldDescriptor& field) {
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return Attribute::Shape::kBool;
+    case FieldDescriptor::CPPTYPE_STRING:
+    case FieldDescriptor::CPPTYPE_ENUM:
+      return Attribute::Shape::kString;
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+      return Attribute::Shape::kObject;
+    default:
+      return Attribute::Shape::kNumber;
+  }
+}
+
+Value DefaultOf(const FieldDescriptor& field, const v1::FieldRules& rules) {
+  if (!rules.has_default_()) return Value();
+  switch (ShapeOf(field)) {
+    case Attribute::Shape::kBool:
+      return Value::Bool(rules.default_() == "true");
+    case Attribute::Shape::kNumber: {
+      absl::StatusOr<Number> number = Number::Parse(rules.default_());
+      ESPALIER_CHECK(number.ok());
+      return Value::Of(*std::move(number));
+    }
+    default:
+      return Value::String(rules.default_());
+  }
+}
+
+// What the options say, in words, behind the field's comment.
+std::string Describe(const FieldDescriptor& field, const v1::FieldRules& rules) {
+  std::string text = CommentOf(field);
+  if (field.enum_type() != nullptr) {
+    absl::StrAppend(&text, " One of: ", absl::StrJoin(EnumNames(*field.enum_type()), ", "), ".");
+  }
+  if (rules.has_default_()) absl::StrAppend(&text, " Default: ", rules.default_(), ".");
+  if (Has(rules, v1::FieldRules::IMMUTABLE)) text += " A change replaces the object.";
+  return text;
+}
+
+Attribute::Use UseOf(const v1::FieldRules& rules) {
+  if (Has(rules, v1::FieldRules::REQUIRED)) return Attribute::Use::kRequired;
+  return rules.has_default_() ? Attribute::Use::kDefaulted : Attribute::Use::kOptional;
+}
+
+Attributes FieldsOf(const Descriptor& message);
+
+// The attribute of a field: its own, or of the values of a map.
+Attribute AttributeOf(const FieldDescriptor& field) {
+  const v1::FieldRules& rules = RulesOf(field);
+  Attribute attribute;
+  attribute.name = field.name();
+  attribute.path = {&field};
+  attribute.use = UseOf(rules);
+  attribute.sensitive = Has(rules, v1::FieldRules::SECRET);
+  attribute.description = Describe(field, rules);
+  attribute.default_value = DefaultOf(field, rules);
+  const FieldDescriptor* value = &field;
+  if (field.is_map()) {
+    attribute.nesting = Attribute::Nesting::kMap;
+    value = field.message_type()->map_value();
+  } else if (field.is_repeated()) {
+    attribute.nesting = Attribute::Nesting::kList;
+  }
+  attribute.shape = ShapeOf(*value);
+  if (attribute.shape == Attribute::Shape::kObject) {
+    attribute.attributes = FieldsOf(*value->message_type());
+  }
+  return attribute;
+}
+
+Attributes FieldsOf(const Descriptor& message) {
+  Attributes attributes;
+  for (int i = 0; i < message.field_count(); ++i)
+    attributes.push_back(AttributeOf(*message.field(i)));
+  return Sorted(std::move(attributes));
+}
+
+void MakeComputed(Attributes& attributes) {
+  for (Attribute& attribute : attributes) {
+    attribute.use = Attribute::Use::kComputed;
+    attribute.default_value = Value();
+    MakeComputed(attribute.attributes);
+  }
+}
+
+Attribute Text(absl::string_view name, Attribute::Use use, absl::string_view description) {
+  Attribute attribute;
+  attribute.name = std::string(name);
+  attribute.use = use;
+  attribute.description = std::string(description);
+  return attribute;
+}
+
+Attribute TextMap(absl::string_view name, absl::string_view description) {
+  Attribute attribute = Text(name, Attribute::Use::kOptional, description);
+  attribute.nesting = Attribute::Nesting::kMap;
+  return attribute;
+}
+
+Attribute TimeoutsAttribute() {
+  Attribute attribute = Text(kTimeouts, Attribute::Use::kOptional,
+                             "How long each step may take, like \"90s\" or \"1h30m\".");
+  attribute.shape = Attribute::Shape::kObject;
+  for (const char* step : {"create", "delete", "update"}) {
+    attribute.attributes.push_back(
+        Text(step, Attribute::Use::kOptional, absl::StrCat("For ", step, ". Default: 10m.")));
+  }
+  return attribute;
+}
+
+// Only what changes with the object's life and not from minute to minute, so that a plan stays
+// empty as long as nobody changes anything.
+Attribute StatusAttribute(const std::vector<StableField>& fields) {
+  Attribute status = Text(kStatus, Attribute::Use::kComputed, "What is, as far as it is lasting.");
+  status.shape = Attribute::Shape::kObject;
+  for (const StableField& field : fields) {
+    Attribute attribute = AttributeOf(*field.path.back());
+    attribute.name = field.name;
+    // The path begins with the status itself.
+    attribute.path = {field.path.begin() + 1, field.path.end()};
+    status.attributes.push_back(std::move(attribute));
+  }
+  MakeComputed(status.attributes);
+  status.attributes = Sorted(std::move(status.attributes));
+  return status;
+}
+
+Schema ResourceSchema(const KindInfo& kind) {
+  using Use = Attribute::Use;
+  Schema schema;
+  schema.kind = &kind;
+  schema.type_name = absl::StrCat("espalier_", kind.name);
+  schema.description = CommentOf(*kind.body->message_type());
+  Attributes attributes = FieldsOf(*kind.spec);
+  attributes.push_back(
+      Text(kId, Use::kComputed,
+           kind.namespaced ? "`namespace/name`, as for import." : "The name, as for import."));
+  attributes.push_back(
+      Text(kUid, Use::kComputed, "Identity of this incarnation: a replacement has another."));
+  attributes.push_back(Text(kName, Use::kRequired, "Name. A change replaces the object."));
+  if (kind.namespaced) {
+    attributes.push_back(
+        Text(kNamespace, Use::kDefaulted,
+             "Namespace; the provider's when left out. A change replaces the object."));
+  }
+  attributes.push_back(TextMap(kLabels, "Free labels, matched by selectors."));
+  attributes.push_back(TextMap(kAnnotations, "Free notes for people and tools."));
+  attributes.push_back(TimeoutsAttribute());
+  const std::vector<StableField> stable = StableStatusOf(kind);
+  if (!stable.empty()) attributes.push_back(StatusAttribute(stable));
+  schema.attributes = Sorted(std::move(attributes));
+  return schema;
+}
+
+Schema DataSourceSchema(const Schema& resource) {
+  Schema schema = resource;
+  std::erase_if(schema.attributes,
+                [](const Attribute& attribute) { return attribute.name == kTimeouts; });
+  MakeComputed(schema.attributes);
+  for (Attribute& attribute : schema.attributes) {
+    if (attribute.name == kName) attribute.use = Attribute::Use::kRequired;
+    if (attribute.name == kNamespace) attribute.use = Attribute::Use::kDefaulted;
+  }
+  return schema;
+}
+
+Attributes ProviderAttributes() {
+  using Use = Attribute::Use;
+  Attribute token = Text("token", Use::kOptional, "Token of the engine. Default: ESPALIER_TOKEN.");
+  token.sensitive = true;
+  return Sorted({
+      Text("endpoint", Use::kOptional,
+           "Address of the engine, host:port. Default: ESPALIER_ENGINE."),
+      Text("instance", Use::kOptional,
+           "Name under which this configuration owns objects. Two configurations must not share "
+           "one. "
+           "Default: ESPALIER_INSTANCE."),
+      std::move(token),
+      Text("ca_file", Use::kOptional,
+           "PEM file of the authority that signed the engine's certificate. Default: "
+           "ESPALIER_CA_FILE."),
+      Text("client_cert_file", Use::kOptional, "PEM file of a certificate to show to the engine."),
+      Text("client_key_file", Use::kOptional, "PEM file of that certificate's key."),
+      Text("namespace", Use::kOptional,
+           "Namespace of objects that name none. Default: \"default\"."),
+  });
+}
+
+const Schema* FindType(const std::vector<Schema>& schemas, absl::string_view type_name) {
+  for (const Schema& schema : schemas) {
+    if (schema.type_name == type_name) return &schema;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const Attribute* Find(const Attributes& attributes, absl::string_view name) {
+  const auto found = std::lower_bound(
+      attributes.begin(), attributes.end(), name,
+      [](const Attribute& attribute, absl::string_view key) { return attribute.name < key; });
+  return found != attributes.end() && found->name == name ? &*found : nullptr;
+}
+
+Schemas::Schemas() : provider_(ProviderAttributes()) {
+  for (const KindInfo& kind : AllKinds()) {
+    resources_.push_back(ResourceSchema(kind));
+    data_sources_.push_back(DataSourceSchema(resources_.back()));
+  }
+}
+
+const Schema* Schemas::FindResource(absl::string_view type_name) const {
+  return FindType(resources_, type_name);
+}
+const Schema* Schemas::FindDataSource(absl::string_view type_name) const {
+  return FindType(data_sources_, type_name);
+}
+
+}  // namespace espalier::provider

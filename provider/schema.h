@@ -1,0 +1,85 @@
+// Schema: what Terraform sees of a kind, read from the model's descriptors and options. A new kind
+// or field needs nothing here. Built once; immutable, thread-safe. Only this and convert.h know
+// protobuf reflection; all else in the provider works on attributes and values.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "engine/model/kind.h"
+#include "provider/value.h"
+
+namespace espalier::provider {
+
+struct Attribute;
+// Sorted by name.
+using Attributes = std::vector<Attribute>;
+
+struct Attribute {
+  enum class Shape { kString, kNumber, kBool, kObject };
+  enum class Nesting { kSingle, kList, kMap };
+  enum class Use {
+    kRequired,
+    kOptional,
+    // Optional, and `default_value` (or what the provider knows) when left out.
+    kDefaulted,
+    kComputed,
+  };
+
+  std::string name;
+  Shape shape = Shape::kString;
+  Nesting nesting = Nesting::kSingle;
+  // Of kObject.
+  Attributes attributes;
+  Use use = Use::kOptional;
+  bool sensitive = false;
+  std::string description;
+  Value default_value;
+  // Where it lies below the message that its object stands for; empty for what the model does not
+  // know as a field (name, id, timeouts and the like).
+  std::vector<const google::protobuf::FieldDescriptor*> path;
+};
+
+const Attribute* Find(const Attributes& attributes, absl::string_view name);
+
+// Attributes beside the spec's fields.
+inline constexpr char kId[] = "id";
+inline constexpr char kUid[] = "uid";
+inline constexpr char kName[] = "name";
+inline constexpr char kNamespace[] = "namespace";
+inline constexpr char kLabels[] = "labels";
+inline constexpr char kAnnotations[] = "annotations";
+inline constexpr char kStatus[] = "status";
+inline constexpr char kTimeouts[] = "timeouts";
+
+struct Schema {
+  const KindInfo* kind = nullptr;
+  // "espalier_vm".
+  std::string type_name;
+  std::string description;
+  Attributes attributes;
+};
+
+// Raised when the shape of a state changes, together with an upgrade from the older shape.
+inline constexpr int kSchemaVersion = 0;
+
+class Schemas {
+ public:
+  Schemas();
+
+  // One managed resource and one data source per kind, in the order of kinds.
+  const std::vector<Schema>& resources() const { return resources_; }
+  const std::vector<Schema>& data_sources() const { return data_sources_; }
+  const Schema* FindResource(absl::string_view type_name) const;
+  const Schema* FindDataSource(absl::string_view type_name) const;
+  // The provider block.
+  const Attributes& provider() const { return provider_; }
+
+ private:
+  std::vector<Schema> resources_;
+  std::vector<Schema> data_sources_;
+  Attributes provider_;
+};
+
+}  // namespace espalier::provider
