@@ -63,6 +63,21 @@ inline constexpr std::size_t kSourceDepth = 32;
 inline constexpr std::size_t kSourceNameBytes = 255;
 inline constexpr std::size_t kSourcePathBytes = 1024;
 
+// Sources that one reconciler follows: each has a thread and a mirror.
+inline constexpr std::size_t kGitSources = 256;
+// A bare mirror: what libgit2 maps and caches of it, and the objects of one pack.
+inline constexpr std::size_t kGitMapBytes = 256 * 1024 * 1024;
+inline constexpr std::size_t kGitCacheBytes = 16 * 1024 * 1024;
+inline constexpr std::size_t kGitObjects = 5'000'000;
+// What one fetch may bring, use and last. A repository of declarations is small; one that is not is
+// refused before it fills the disk.
+inline constexpr std::int64_t kFetchBytes = std::int64_t{2} << 30;
+inline constexpr std::int64_t kFetchMemoryBytes = std::int64_t{2} << 30;
+inline constexpr std::int64_t kFetchCpuSeconds = 120;
+// Every fetch that brings something adds a pack, and libgit2 never joins them: beyond this the mirror
+// is cloned anew.
+inline constexpr std::size_t kMirrorPacks = 50;
+
 // A gRPC message in each direction: a set of kApplyObjects typical objects.
 inline constexpr std::size_t kMessageBytes = 64 * 1024 * 1024;
 // The body of a REST request.
@@ -77,6 +92,11 @@ inline constexpr std::size_t kAnnotationBytes = 4096;
 
 // Integers in specs: what JSON readers keep exact.
 inline constexpr std::int64_t kMaxInteger = std::int64_t{1} << 53;
+
+// Headers of an answer to one of our HTTP requests.
+inline constexpr std::size_t kHttpHeaderBytes = 256 * 1024;
+// HTTP handles kept with their connections: what two parallel pulls of four layers use, and as many.
+inline constexpr std::size_t kIdleHttpHandles = 16;
 
 // An OCI manifest; the registries' own limit.
 inline constexpr std::size_t kManifestBytes = 4 * 1024 * 1024;

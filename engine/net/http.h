@@ -3,11 +3,14 @@
 
 #include <memory>
 
+#include "engine/base/call_context.h"
 #include "engine/base/http.h"
 
 namespace espalier {
 
-// Never follows redirects, never logs or keeps what it sends, checks certificates always.
-std::unique_ptr<Http> MakeHttp();
+// Never follows redirects, never logs what it sends, checks certificates always, uses no proxy for
+// loopback. When `stop` (borrowed; may be null) is cancelled, every request, also one under way, ends
+// with CANCELLED within about a second: programs cancel it before they join their threads.
+std::unique_ptr<Http> MakeHttp(const Cancellation* stop = nullptr);
 
 }  // namespace espalier

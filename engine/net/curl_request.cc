@@ -1,0 +1,265 @@
+#include "engine/net/curl_request.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "engine/base/limits.h"
+#include "engine/base/status.h"
+
+namespace espalier {
+namespace {
+
+// curl takes any number other than the offered one as a failure.
+constexpr std::size_t kRefused = static_cast<std::size_t>(-1);
+
+bool IsLoopback(absl::string_view host) {
+  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+}
+
+std::string UrlPart(const std::string& url, CURLUPart part) {
+  CURLU* const parsed = curl_url();
+  std::string result;
+  char* text = nullptr;
+  if (curl_url_set(parsed, CURLUPART_URL, url.c_str(), 0) == CURLUE_OK &&
+      curl_url_get(parsed, part, &text, 0) == CURLUE_OK) {
+    result = text;
+  }
+  curl_free(text);
+  curl_url_cleanup(parsed);
+  return result;
+}
+
+long Millis(absl::Duration duration) {
+  return static_cast<long>(std::max<std::int64_t>(1, absl::ToInt64Milliseconds(duration)));
+}
+
+}  // namespace
+
+CurlRequest::CurlRequest(CURL* curl, HttpRequest& request, const Cancellation* stop,
+                         const HeadersSeen* on_headers, const Sink* sink)
+    : curl_(curl), request_(request), stop_(stop), on_headers_(on_headers), sink_(sink) {}
+
+CurlRequest::~CurlRequest() {
+  // Keeps the connection, forgets everything else: headers above all.
+  curl_easy_reset(curl_);
+  curl_slist_free_all(headers_);
+}
+
+absl::StatusOr<HttpResponse> CurlRequest::Perform() {
+  if (stop_ != nullptr && stop_->cancelled()) return absl::CancelledError("stopping");
+  ESPALIER_RETURN_IF_ERROR(SetUp());
+  const CURLcode code = curl_easy_perform(curl_);
+  if (!failure_.ok()) return failure_;
+  if (code != CURLE_OK) return FromCurl(code);
+  if (!announced_) ESPALIER_RETURN_IF_ERROR(AnnounceHeaders());
+  return std::move(response_);
+}
+
+absl::Status CurlRequest::SetUp() {
+  curl_easy_setopt(curl_, CURLOPT_ERRORBUFFER, error_);
+  curl_easy_setopt(curl_, CURLOPT_URL, request_.url.c_str());
+  curl_easy_setopt(curl_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl_, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(curl_, CURLOPT_USERAGENT, "espalier");
+  // A name server or proxy is asked for hosts of the network only.
+  if (IsLoopback(UrlPart(request_.url, CURLUPART_HOST))) {
+    curl_easy_setopt(curl_, CURLOPT_PROXY, "");
+  }
+  if (!request_.ca_file.empty()) curl_easy_setopt(curl_, CURLOPT_CAINFO, request_.ca_file.c_str());
+  curl_easy_setopt(curl_, CURLOPT_CONNECTTIMEOUT_MS, Millis(request_.idle_timeout));
+  // "Below one byte per second for that long": curl counts in whole seconds.
+  curl_easy_setopt(curl_, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(curl_, CURLOPT_LOW_SPEED_TIME, (Millis(request_.idle_timeout) + 999) / 1000);
+  if (request_.total_timeout > absl::ZeroDuration()) {
+    curl_easy_setopt(curl_, CURLOPT_TIMEOUT_MS, Millis(request_.total_timeout));
+  }
+  curl_easy_setopt(curl_, CURLOPT_MAX_RECV_SPEED_LARGE,
+                   static_cast<curl_off_t>(request_.max_bytes_per_second));
+  curl_easy_setopt(curl_, CURLOPT_HEADERFUNCTION, &CurlRequest::OnHeader);
+  curl_easy_setopt(curl_, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, &CurlRequest::OnBody);
+  curl_easy_setopt(curl_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(curl_, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl_, CURLOPT_XFERINFOFUNCTION, &CurlRequest::OnTick);
+  curl_easy_setopt(curl_, CURLOPT_XFERINFODATA, this);
+  curl_easy_setopt(curl_, CURLOPT_BUFFERSIZE, 256L * 1024);
+  for (const auto& [name, value] : request_.headers) {
+    ESPALIER_RETURN_IF_ERROR(AddHeader(name, value));
+  }
+  SetUpBody();
+  curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, headers_);
+  return absl::OkStatus();
+}
+
+void CurlRequest::SetUpBody() {
+  if (request_.method == "HEAD") {
+    curl_easy_setopt(curl_, CURLOPT_NOBODY, 1L);
+    return;
+  }
+  const bool sends = request_.body_source != nullptr || !request_.body.empty() ||
+                     request_.method == "POST" || request_.method == "PUT" ||
+                     request_.method == "PATCH";
+  if (!sends) {
+    curl_easy_setopt(curl_, CURLOPT_HTTPGET, 1L);
+  } else {
+    const std::int64_t size = request_.body_source != nullptr
+                                  ? request_.body_size
+                                  : static_cast<std::int64_t>(request_.body.size());
+    curl_easy_setopt(curl_, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(curl_, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
+    curl_easy_setopt(curl_, CURLOPT_READFUNCTION, &CurlRequest::OnRead);
+    curl_easy_setopt(curl_, CURLOPT_READDATA, this);
+    curl_easy_setopt(curl_, CURLOPT_SEEKFUNCTION, &CurlRequest::OnSeek);
+    curl_easy_setopt(curl_, CURLOPT_SEEKDATA, this);
+    // curl would wait a second for "100 Continue", which few servers send.
+    headers_ = curl_slist_append(headers_, "Expect:");
+  }
+  curl_easy_setopt(curl_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+}
+
+absl::Status CurlRequest::AddHeader(absl::string_view name, absl::string_view value) {
+  constexpr absl::string_view kForbidden("\r\n\0", 3);
+  if (name.empty() || name.find_first_of(kForbidden) != absl::string_view::npos ||
+      value.find_first_of(kForbidden) != absl::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(Describe(), ": malformed request header"));
+  }
+  // "name;" is curl's way to send an empty one.
+  const std::string line =
+      value.empty() ? absl::StrCat(name, ";") : absl::StrCat(name, ": ", value);
+  headers_ = curl_slist_append(headers_, line.c_str());
+  return absl::OkStatus();
+}
+
+std::size_t CurlRequest::OnHeader(char* data, std::size_t size, std::size_t count, void* self) {
+  CurlRequest& request = *static_cast<CurlRequest*>(self);
+  request.failure_ = request.TakeHeaderLine(absl::string_view(data, size * count));
+  return request.failure_.ok() ? size * count : kRefused;
+}
+
+absl::Status CurlRequest::TakeHeaderLine(absl::string_view line) {
+  header_bytes_ += line.size();
+  if (header_bytes_ > limits::kHttpHeaderBytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(Describe(), ": headers are too large"));
+  }
+  line = absl::StripAsciiWhitespace(line);
+  if (absl::StartsWith(line, "HTTP/")) {
+    // A new answer: an informational one may have come before. Trailers keep what is there.
+    if (announced_) return absl::OkStatus();
+    long status = 0;
+    curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+    response_.status = static_cast<int>(status);
+    response_.headers.clear();
+    return absl::OkStatus();
+  }
+  const std::size_t colon = line.find(':');
+  if (colon == absl::string_view::npos || announced_) return absl::OkStatus();
+  response_.headers.emplace_back(
+      std::string(line.substr(0, colon)),
+      std::string(absl::StripLeadingAsciiWhitespace(line.substr(colon + 1))));
+  return absl::OkStatus();
+}
+
+std::size_t CurlRequest::OnBody(char* data, std::size_t size, std::size_t count, void* self) {
+  CurlRequest& request = *static_cast<CurlRequest*>(self);
+  request.failure_ = request.TakeBody(absl::string_view(data, size * count));
+  return request.failure_.ok() ? size * count : kRefused;
+}
+
+absl::Status CurlRequest::TakeBody(absl::string_view bytes) {
+  if (!announced_) ESPALIER_RETURN_IF_ERROR(AnnounceHeaders());
+  if (streams_body()) return (*sink_)(bytes);
+  if (response_.body.size() + bytes.size() > request_.max_answer_bytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(Describe(), ": answer is larger than ", request_.max_answer_bytes, " bytes"));
+  }
+  absl::StrAppend(&response_.body, bytes);
+  return absl::OkStatus();
+}
+
+absl::Status CurlRequest::AnnounceHeaders() {
+  announced_ = true;
+  long status = 0;
+  curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+  response_.status = static_cast<int>(status);
+  return on_headers_ == nullptr ? absl::OkStatus() : (*on_headers_)(response_);
+}
+
+std::size_t CurlRequest::OnRead(char* data, std::size_t size, std::size_t count, void* self) {
+  CurlRequest& request = *static_cast<CurlRequest*>(self);
+  const std::size_t wanted = size * count;
+  if (request.request_.body_source == nullptr) {
+    const absl::string_view rest = absl::string_view(request.request_.body)
+                                       .substr(request.body_sent_, wanted);
+    std::memcpy(data, rest.data(), rest.size());
+    request.body_sent_ += rest.size();
+    return rest.size();
+  }
+  absl::StatusOr<std::string> bytes = request.request_.body_source(wanted);
+  if (bytes.ok() && bytes->size() > wanted) {
+    bytes = absl::InternalError("body source gave more than was asked for");
+  }
+  if (!bytes.ok()) {
+    request.failure_ = bytes.status();
+    return CURL_READFUNC_ABORT;
+  }
+  std::memcpy(data, bytes->data(), bytes->size());
+  request.body_sent_ += bytes->size();
+  return bytes->size();
+}
+
+// curl begins again when a kept connection turns out to be dead.
+int CurlRequest::OnSeek(void* self, curl_off_t offset, int origin) {
+  CurlRequest& request = *static_cast<CurlRequest*>(self);
+  const auto target = static_cast<std::size_t>(offset);
+  if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  if (request.request_.body_source != nullptr && target != request.body_sent_) {
+    return CURL_SEEKFUNC_CANTSEEK;
+  }
+  request.body_sent_ = target;
+  return CURL_SEEKFUNC_OK;
+}
+
+int CurlRequest::OnTick(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  CurlRequest& request = *static_cast<CurlRequest*>(self);
+  if (request.stop_ == nullptr || !request.stop_->cancelled()) return 0;
+  request.failure_ = absl::CancelledError("stopping");
+  return 1;
+}
+
+absl::Status CurlRequest::FromCurl(CURLcode code) const {
+  const std::string message = absl::StrCat(
+      Describe(), ": ", error_[0] != '\0' ? error_ : curl_easy_strerror(code));
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return absl::DeadlineExceededError(message);
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return absl::InvalidArgumentError(message);
+    // Trying again does not help against a certificate.
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+      return absl::FailedPreconditionError(message);
+    case CURLE_OUT_OF_MEMORY:
+      return absl::ResourceExhaustedError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+std::string CurlRequest::Describe() const {
+  const std::string& url = request_.url;
+  const std::string port = UrlPart(url, CURLUPART_PORT);
+  return absl::StrCat(request_.method, " ", UrlPart(url, CURLUPART_SCHEME), "://",
+                      UrlPart(url, CURLUPART_HOST), port.empty() ? "" : ":", port,
+                      UrlPart(url, CURLUPART_PATH));
+}
+
+}  // namespace espalier

@@ -1,0 +1,356 @@
+#include "engine/plan/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "engine/model/access.h"
+#include "engine/model/codec.h"
+#include "engine/model/validate.h"
+#include "engine/plan/wording.h"
+
+namespace espalier {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using v1::Action;
+using v1::ApplyRequest;
+using v1::Owner;
+
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+
+Owner OwnerOf(Owner::Manager manager, const std::string& instance) {
+  Owner owner;
+  owner.set_manager(manager);
+  owner.set_instance(instance);
+  return owner;
+}
+const Owner kGit = OwnerOf(Owner::GIT, "fleet");
+const Owner kTerraform = OwnerOf(Owner::TERRAFORM, "ci");
+const Owner kCli = OwnerOf(Owner::CLI, "");
+
+Resource Vm(const std::string& name, std::uint32_t cpu = 4) {
+  Resource resource;
+  resource.mutable_metadata()->set_name(name);
+  resource.mutable_metadata()->set_namespace_("ci");
+  resource.mutable_vm()->mutable_spec()->set_image("sonoma");
+  resource.mutable_vm()->mutable_spec()->set_cpu(cpu);
+  ApplyDefaults(resource);
+  return resource;
+}
+
+Resource Image(const std::string& name) {
+  Resource resource;
+  resource.mutable_metadata()->set_name(name);
+  resource.mutable_image()->mutable_spec()->set_reference("registry.example/" + name + ":1");
+  return resource;
+}
+
+Resource Stored(Resource resource, const Owner& owner, std::int64_t revision = 5) {
+  v1::Metadata& metadata = *resource.mutable_metadata();
+  metadata.set_uid("uid-" + metadata.name());
+  metadata.set_revision(revision);
+  metadata.set_generation(1);
+  if (owner.manager() != Owner::MANAGER_UNSPECIFIED) *metadata.mutable_owner() = owner;
+  return resource;
+}
+
+v1::Declared& Declare(ApplyRequest& request, const Resource& resource) {
+  v1::Declared& declared = *request.add_objects();
+  *declared.mutable_resource() = resource;
+  declared.set_source("fleet.yaml:12");
+  return declared;
+}
+
+PlanOutput Plan(const Objects& objects, const ApplyRequest& request, std::int64_t lately = 0) {
+  auto output = MakePlan(PlanInput{.objects = objects,
+                                   .request = request,
+                                   .actor = "ana",
+                                   .now = kNow,
+                                   .destroyed_lately = lately});
+  EXPECT_TRUE(output.ok()) << output.status();
+  return output.ok() ? *std::move(output) : PlanOutput{};
+}
+
+ApplyRequest RequestOf(const Owner& owner) {
+  ApplyRequest request;
+  *request.mutable_owner() = owner;
+  return request;
+}
+
+std::vector<std::string> Codes(const PlanOutput& output) {
+  std::vector<std::string> codes;
+  for (const Problem& problem : output.problems.list()) codes.push_back(problem.code());
+  return codes;
+}
+
+TEST(PlanTest, CreatesWhatIsReferredToFirst) {
+  ObjectsInMap objects;
+  ApplyRequest request = RequestOf(kGit);
+  Declare(request, Vm("build"));
+  Declare(request, Image("sonoma"));
+  const PlanOutput output = Plan(objects, request);
+  ASSERT_EQ(output.plan.actions_size(), 2);
+  EXPECT_EQ(output.plan.actions(0).ref().kind(), "image");
+  EXPECT_EQ(output.plan.actions(1).ref().name(), "build");
+  EXPECT_EQ(output.plan.creates(), 2u);
+  EXPECT_EQ(output.writes.size(), 2u);
+  EXPECT_EQ(output.writes[1].base_revision, 0);
+}
+
+TEST(PlanTest, MissingReferenceIsANoteAndNeverARefusal) {
+  ObjectsInMap objects;
+  objects.Put(Stored(Image("other"), kGit));
+  ApplyRequest request = RequestOf(kGit);
+  Declare(request, Vm("build"));
+  const PlanOutput output = Plan(objects, request);
+  EXPECT_FALSE(output.problems.HasErrors());
+  ASSERT_FALSE(output.problems.empty());
+  EXPECT_EQ(output.problems.list().back().code(), "missing_reference");
+  EXPECT_EQ(output.problems.list().back().file(), "fleet.yaml");
+  EXPECT_EQ(output.problems.list().back().line(), 12);
+}
+
+TEST(PlanTest, SameSpecIsNoopAndWritesNothing) {
+  ObjectsInMap objects;
+  objects.Put(Stored(Vm("build"), kGit));
+  ApplyRequest request = RequestOf(kGit);
+  Declare(request, Vm("build"));
+  const PlanOutput output = Plan(objects, request);
+  EXPECT_EQ(output.plan.noops(), 1u);
+  EXPECT_TRUE(output.writes.empty());
+}
+
+TEST(PlanTest, ReplacesVmWhenMemoryChangesAndKeepsTheOldRunRetiring) {
+  ObjectsInMap objects;
+  Resource old = Stored(Vm("build"), kGit);
+  v1::VmPlacement& placement = *old.mutable_vm()->mutable_status()->mutable_placement();
+  placement.set_host("mac-01");
+  placement.set_attempt(3);
+  placement.set_image_os("darwin");
+  objects.Put(old);
+  ApplyRequest request = RequestOf(kGit);
+  Resource wanted = Vm("build");
+  wanted.mutable_vm()->mutable_spec()->set_memory_mib(8192);
+  Declare(request, wanted);
+  const PlanOutput output = Plan(objects, request);
+  ASSERT_EQ(output.plan.replaces(), 1u);
+  EXPECT_THAT(output.plan.actions(0).reason(), HasSubstr("spec.memory_mib is immutable"));
+  EXPECT_EQ(output.plan.actions(0).risk(), Action::DESTRUCTIVE);
+  ASSERT_EQ(output.writes.size(), 1u);
+  EXPECT_TRUE(output.writes[0].new_incarnation);
+  EXPECT_EQ(output.writes[0].base_revision, 5);
+  const v1::VmStatus& status = output.writes[0].after->vm().status();
+  ASSERT_EQ(status.placement().retiring_size(), 1);
+  EXPECT_EQ(status.placement().retiring(0).uid(), "uid-build");
+  EXPECT_EQ(status.placement().retiring(0).attempt(), 3);
+  EXPECT_TRUE(status.placement().retiring(0).macos());
+  EXPECT_TRUE(status.placement().host().empty());
+}
+
+TEST(PlanTest, ForeignOwnerIsAConflictThatNamesBoth) {
+  ObjectsInMap objects;
+  Owner owner = kGit;
+  owner.set_source("team/ci.yaml:7");
+  objects.Put(Stored(Vm("build"), owner));
+  ApplyRequest request = RequestOf(kTerraform);
+  Declare(request, Vm("build", 8)).set_source("espalier_vm.build");
+  const PlanOutput output = Plan(objects, request);
+  ASSERT_TRUE(output.problems.HasErrors());
+  const Problem& problem = output.problems.list().front();
+  EXPECT_EQ(problem.code(), "owner_conflict");
+  EXPECT_THAT(problem.message(), HasSubstr("git fleet (team/ci.yaml:7)"));
+  EXPECT_THAT(problem.message(), HasSubstr("terraform ci (espalier_vm.build)"));
+  EXPECT_TRUE(output.writes.empty());
+}
+
+TEST(PlanTest, OverrideChangesTheSpecKeepsTheOwnerAndTheDeclaration) {
+  ObjectsInMap objects;
+  objects.Put(Stored(Vm("build", 4), kGit));
+  ApplyRequest request = RequestOf(kCli);
+  Resource wanted = Vm("build", 4);
+  wanted.mutable_vm()->mutable_spec()->set_ttl_seconds(60);
+  Declare(request, wanted);
+  request.mutable_override()->set_reason("INC-91");
+  request.mutable_override()->set_hold_seconds(3600);
+  const PlanOutput output = Plan(objects, request);
+  ASSERT_FALSE(output.problems.HasErrors());
+  ASSERT_EQ(output.writes.size(), 1u);
+  const v1::Metadata& metadata = output.writes[0].after->metadata();
+  EXPECT_EQ(metadata.owner().manager(), Owner::GIT);
+  EXPECT_EQ(metadata.edited().actor(), "ana");
+  EXPECT_EQ(metadata.edited().interface(), "cli");
+  EXPECT_EQ(TimeOf(metadata.edited().hold_until()), kNow + absl::Hours(1));
+  EXPECT_THAT(metadata.edited().declared_json(), HasSubstr("\"ttl_seconds\":0"));
+}
+
+TEST(PlanTest, OwnersDeclarationWaitsForTheHoldAndThenTakesItBack) {
+  Resource held = Stored(Vm("build"), kGit);
+  held.mutable_vm()->mutable_spec()->set_ttl_seconds(60);
+  v1::Edited& edited = *held.mutable_metadata()->mutable_edited();
+  edited.set_actor("ana");
+  edited.set_reason("INC-91");
+  edited.set_declared_json(DeclaredJson(Vm("build")));
+  SetTime(kNow + absl::Hours(1), *edited.mutable_hold_until());
+  ApplyRequest request = RequestOf(kGit);
+  Declare(request, Vm("build"));
+  {
+    ObjectsInMap objects;
+    objects.Put(held);
+    const PlanOutput output = Plan(objects, request);
+    EXPECT_EQ(output.plan.noops(), 1u);
+    EXPECT_THAT(output.plan.actions(0).reason(), HasSubstr("held until"));
+    EXPECT_TRUE(output.writes.empty());
+  }
+  SetTime(kNow - absl::Seconds(1), *edited.mutable_hold_until());
+  ObjectsInMap objects;
+  objects.Put(held);
+  const PlanOutput output = Plan(objects, request);
+  ASSERT_EQ(output.plan.updates(), 1u);
+  EXPECT_THAT(output.plan.actions(0).reason(), HasSubstr("takes back what ana changed"));
+  EXPECT_FALSE(output.writes[0].after->metadata().has_edited());
+}
+
+TEST(PlanTest, MembersOfAPoolAreNotEditedEvenWithAnOverride) {
+  ObjectsInMap objects;
+  objects.Put(Stored(Vm("pool-x"), OwnerOf(Owner::CONTROLLER, "vm_pool/ci/pool")));
+  ApplyRequest request = RequestOf(kCli);
+  Declare(request, Vm("pool-x", 8));
+  request.mutable_override()->set_reason("because");
+  const PlanOutput output = Plan(objects, request);
+  EXPECT_THAT(Codes(output), ElementsAre("not_allowed", "missing_reference", "missing_reference"));
+}
+
+TEST(PlanTest, WhatNobodyOwnsIsAdopted) {
+  ObjectsInMap objects;
+  Resource host;
+  SetKind(host, Kind::kHost);
+  host.mutable_metadata()->set_name("mac-01");
+  objects.Put(Stored(host, Owner()));
+  ApplyRequest request = RequestOf(kTerraform);
+  Declare(request, host).set_create_only(true);
+  const PlanOutput output = Plan(objects, request);
+  EXPECT_EQ(output.plan.adopts(), 1u);
+  EXPECT_EQ(output.writes[0].after->metadata().owner().instance(), "ci");
+}
+
+TEST(PlanTest, CreatingWhatOneOwnsSaysHowToImportIt) {
+  ObjectsInMap objects;
+  objects.Put(Stored(Vm("build"), kTerraform));
+  ApplyRequest request = RequestOf(kTerraform);
+  Declare(request, Vm("build")).set_create_only(true);
+  const PlanOutput output = Plan(objects, request);
+  ASSERT_TRUE(output.problems.HasErrors());
+  EXPECT_EQ(output.problems.list()[0].code(), "already_exists");
+  EXPECT_THAT(output.problems.list()[0].message(), HasSubstr("import it as ci/build"));
+}
+
+TEST(PlanTest, StaleRevisionAndOtherIncarnationAreAborted) {
+  ObjectsInMap objects;
+  objects.Put(Stored(Vm("build"), kCli));
+  for (const bool by_revision : {true, false}) {
+    ApplyRequest request = RequestOf(kCli);
+    v1::Declared& declared = Declare(request, Vm("build", 8));
+    if (by_revision) {
+      declared.set_revision(4);
+    } else {
+      declared.set_uid("another");
+    }
+    const auto output = MakePlan(
+        PlanInput{.objects = objects, .request = request, .actor = "ana", .now = kNow});
+    EXPECT_TRUE(absl::IsAborted(output.status())) << output.status();
+  }
+}
+
+// Ten objects of one owner of which `gone` are no longer declared.
+PlanOutput PlanPruneOf(int gone, const v1::Prune& prune, std::int64_t lately = 0) {
+  ObjectsInMap objects;
+  ApplyRequest request = RequestOf(kGit);
+  *request.mutable_prune() = prune;
+  for (int i = 0; i < 10; ++i) {
+    const Resource image = Image("image-" + std::to_string(i));
+    objects.Put(Stored(image, kGit));
+    if (i >= gone) Declare(request, image);
+  }
+  return Plan(objects, request, lately);
+}
+
+TEST(PruneTest, TakesAwayWithinTheBudgetOnly) {
+  v1::Prune prune;
+  prune.set_whole_scope_loaded(true);
+  EXPECT_EQ(PlanPruneOf(3, prune).plan.deletes(), 3u);
+  EXPECT_THAT(Codes(PlanPruneOf(4, prune)), ElementsAre("budget_exceeded"));
+  EXPECT_THAT(Codes(PlanPruneOf(2, prune, /*lately=*/2)), ElementsAre("budget_exceeded"));
+  prune.set_percent(100);
+  EXPECT_EQ(PlanPruneOf(10, prune).plan.deletes(), 10u);
+}
+
+TEST(PruneTest, NeedsTheWholeScope) {
+  v1::Prune prune;
+  EXPECT_THAT(Codes(PlanPruneOf(1, prune)), ElementsAre("not_allowed"));
+}
+
+TEST(PruneTest, ReleasesWhatAlwaysExists) {
+  ObjectsInMap objects;
+  Resource cluster;
+  SetKind(cluster, Kind::kCluster);
+  cluster.mutable_metadata()->set_name("default");
+  objects.Put(Stored(cluster, kGit));
+  ApplyRequest request = RequestOf(kGit);
+  request.mutable_prune()->set_whole_scope_loaded(true);
+  const PlanOutput output = Plan(objects, request);
+  ASSERT_EQ(output.plan.actions_size(), 1);
+  EXPECT_EQ(output.plan.actions(0).verb(), Action::RELEASE);
+  EXPECT_FALSE(output.writes[0].after->metadata().has_owner());
+}
+
+TEST(DeletePlanTest, RunningVmStaysUntilItsControllerHasSeenItEnd) {
+  ObjectsInMap objects;
+  objects.Put(Stored(Vm("build"), kCli));
+  v1::DeleteRequest request;
+  *request.mutable_ref() = ToProto(Ref{Kind::kVm, "ci", "build"});
+  *request.mutable_owner() = kCli;
+  const auto output = MakeDeletePlan(objects, request, "ana", kNow);
+  ASSERT_TRUE(output.ok()) << output.status();
+  ASSERT_TRUE(output->writes[0].after.has_value());
+  EXPECT_TRUE(output->writes[0].after->metadata().has_deleting_since());
+}
+
+TEST(DeletePlanTest, HostIsKeptWhileVmsRunOnIt) {
+  ObjectsInMap objects;
+  Resource host;
+  SetKind(host, Kind::kHost);
+  host.mutable_metadata()->set_name("mac-01");
+  objects.Put(Stored(host, kCli));
+  Resource vm = Stored(Vm("build"), kGit);
+  vm.mutable_vm()->mutable_status()->mutable_placement()->set_host("mac-01");
+  vm.mutable_vm()->mutable_status()->mutable_placement()->set_attempt(1);
+  objects.Put(vm);
+  v1::DeleteRequest request;
+  *request.mutable_ref() = ToProto(Ref{Kind::kHost, "", "mac-01"});
+  *request.mutable_owner() = kCli;
+  const auto output = MakeDeletePlan(objects, request, "ana", kNow);
+  ASSERT_TRUE(output.ok());
+  ASSERT_TRUE(output->problems.HasErrors());
+  EXPECT_THAT(output->problems.list()[0].message(), HasSubstr("vm ci/build runs on it"));
+}
+
+TEST(DigestTest, DependsOnWhatIsDoneAndNotOnWhy) {
+  ObjectsInMap objects;
+  objects.Put(Stored(Vm("build"), kGit));
+  ApplyRequest request = RequestOf(kGit);
+  Declare(request, Vm("build", 8));
+  v1::Plan plan = Plan(objects, request).plan;
+  const std::string digest = plan.digest();
+  plan.mutable_actions(0)->set_reason("something else");
+  plan.mutable_capacity()->set_short_(true);
+  EXPECT_EQ(PlanDigest(plan, objects), digest);
+  plan.mutable_actions(0)->mutable_changes(0)->set_after("9");
+  EXPECT_NE(PlanDigest(plan, objects), digest);
+}
+
+}  // namespace
+}  // namespace espalier

@@ -1,0 +1,367 @@
+#include "engine/server/local_resources.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/limits.h"
+#include "engine/model/access.h"
+#include "engine/store/memory.h"
+#include "tests/support/manual_clock.h"
+
+namespace espalier {
+namespace {
+
+using ::testing::HasSubstr;
+
+class LocalResourcesTest : public ::testing::Test {
+ protected:
+  LocalResourcesTest() : random_(1), log_(MakeNullLog()), store_(MakeMemoryStore("e1")) { Open(); }
+
+  void Open() {
+    engine_.reset();
+    auto opened = LocalResources::Open(clock_, random_, *log_, *store_, {});
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    engine_ = *std::move(opened);
+  }
+
+  static CallContext As(const std::string& subject) {
+    CallContext context;
+    context.caller.role = Caller::Role::kAdmin;
+    context.caller.subject = subject;
+    return context;
+  }
+
+  static Resource Image(const std::string& name, const std::string& tag = "1") {
+    Resource resource;
+    resource.mutable_metadata()->set_name(name);
+    resource.mutable_image()->mutable_spec()->set_reference("registry.example/" + name + ":" + tag);
+    return resource;
+  }
+
+  static ApplyRequest RequestOf(std::initializer_list<Resource> resources,
+                                Owner::Manager manager = Owner::CLI) {
+    ApplyRequest request;
+    request.mutable_owner()->set_manager(manager);
+    for (const Resource& resource : resources) *request.add_objects()->mutable_resource() = resource;
+    return request;
+  }
+
+  ApplyResult Apply(const ApplyRequest& request, const CallContext& context = As("ana")) {
+    auto result = engine_->Apply(context, request);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? *std::move(result) : ApplyResult();
+  }
+
+  ManualClock clock_;
+  Random random_;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<LocalResources> engine_;
+};
+
+TEST_F(LocalResourcesTest, BuiltinObjectsAreAlwaysThere) {
+  EXPECT_TRUE(engine_->Get(As("ana"), Ref{Kind::kCluster, "", "default"}).ok());
+  EXPECT_TRUE(engine_->Get(As("ana"), Ref{Kind::kNamespace, "", "default"}).ok());
+}
+
+TEST_F(LocalResourcesTest, AppliedObjectIsReadBackWithUidAndRevision) {
+  const ApplyResult result = Apply(RequestOf({Image("sonoma")}));
+  ASSERT_TRUE(result.applied());
+  const auto image = engine_->Get(As("ana"), Ref{Kind::kImage, "", "sonoma"});
+  ASSERT_TRUE(image.ok());
+  EXPECT_FALSE(image->metadata().uid().empty());
+  EXPECT_EQ(image->metadata().revision(), result.revision());
+  EXPECT_EQ(image->metadata().generation(), 1);
+  EXPECT_EQ(result.objects(0).metadata().uid(), image->metadata().uid());
+}
+
+TEST_F(LocalResourcesTest, DryRunStoresNothing) {
+  ApplyRequest request = RequestOf({Image("sonoma")});
+  request.set_dry_run(true);
+  const ApplyResult result = Apply(request);
+  EXPECT_FALSE(result.applied());
+  EXPECT_EQ(result.plan().creates(), 1u);
+  EXPECT_TRUE(absl::IsNotFound(engine_->Get(As("ana"), Ref{Kind::kImage, "", "sonoma"}).status()));
+}
+
+TEST_F(LocalResourcesTest, OneBadObjectRefusesTheWholeSetAndAllProblemsAreTold) {
+  Resource bad = Image("bad");
+  bad.mutable_image()->mutable_spec()->set_digest("sha256:short");
+  Resource worse = Image("Worse");
+  const ApplyResult result = Apply(RequestOf({Image("good"), bad, worse}));
+  EXPECT_FALSE(result.applied());
+  EXPECT_GE(result.problems_size(), 2);
+  EXPECT_TRUE(absl::IsNotFound(engine_->Get(As("ana"), Ref{Kind::kImage, "", "good"}).status()));
+}
+
+TEST_F(LocalResourcesTest, DigestOfThePlanMustMatchWhenOneIsExpected) {
+  ApplyRequest request = RequestOf({Image("sonoma")});
+  request.set_dry_run(true);
+  const std::string digest = Apply(request).plan().digest();
+  request.set_dry_run(false);
+  request.set_expected_digest(std::string(64, '0'));
+  EXPECT_FALSE(Apply(request).applied());
+  request.set_expected_digest(digest);
+  EXPECT_TRUE(Apply(request).applied());
+}
+
+TEST_F(LocalResourcesTest, LargeSetsAreStoredInPartsAndRepeatingTheOperationGoesOn) {
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::GIT);
+  request.mutable_owner()->set_instance("fleet");
+  for (int i = 0; i < 450; ++i) {
+    *request.add_objects()->mutable_resource() = Image(absl::StrCat("image-", i));
+  }
+  CallContext context = As("git");
+  context.operation_id = "op-1";
+  const ApplyResult first = Apply(request, context);
+  EXPECT_EQ(first.plan().creates(), 450u);
+  request.set_expected_digest(first.plan().digest());
+  const ApplyResult second = Apply(request, context);
+  EXPECT_TRUE(second.applied()) << "repeated operation must not fail on its own digest";
+  EXPECT_EQ(second.plan().noops(), 450u);
+}
+
+TEST_F(LocalResourcesTest, PagesCoverTheListOnceInOrder) {
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::CLI);
+  for (int i = 0; i < 25; ++i) {
+    *request.add_objects()->mutable_resource() = Image(absl::StrCat("image-", i));
+  }
+  Apply(request);
+  Query query;
+  query.add_kinds("image");
+  query.set_page_size(10);
+  std::string last;
+  int count = 0;
+  do {
+    const auto page = engine_->List(As("ana"), query);
+    ASSERT_TRUE(page.ok());
+    EXPECT_LE(page->items_size(), 10);
+    for (const Resource& item : page->items()) {
+      EXPECT_LT(last, item.metadata().name());
+      last = item.metadata().name();
+      ++count;
+    }
+    query.set_page(page->next_page());
+  } while (!query.page().empty());
+  EXPECT_EQ(count, 25);
+}
+
+TEST_F(LocalResourcesTest, StaleControllerWriteIsAborted) {
+  Apply(RequestOf({Image("sonoma")}));
+  const Resource read = *engine_->Get(As("ana"), Ref{Kind::kImage, "", "sonoma"});
+  StatusWrite write;
+  write.set_writer(StatusWrite::CONTROLLER);
+  *write.mutable_resource() = read;
+  write.mutable_resource()->mutable_image()->mutable_status()->set_digest("sha256:1");
+  ASSERT_TRUE(engine_->UpdateStatus(As("image"), {&write, 1})[0].ok());
+  write.mutable_resource()->mutable_image()->mutable_status()->set_digest("sha256:2");
+  EXPECT_TRUE(absl::IsAborted(engine_->UpdateStatus(As("image"), {&write, 1})[0].status()));
+}
+
+TEST_F(LocalResourcesTest, WriteThatChangesNothingMakesNoRevision) {
+  Apply(RequestOf({Image("sonoma")}));
+  StatusWrite write;
+  write.set_writer(StatusWrite::CONTROLLER);
+  *write.mutable_resource() = *engine_->Get(As("ana"), Ref{Kind::kImage, "", "sonoma"});
+  const std::int64_t before = store_->revision();
+  ASSERT_TRUE(engine_->UpdateStatus(As("image"), {&write, 1})[0].ok());
+  EXPECT_EQ(store_->revision(), before);
+}
+
+// A Vm placed on mac-01 in its second attempt, while the first one retires on mac-02.
+Resource PlacedVm(LocalResources& engine) {
+  Resource vm;
+  vm.mutable_metadata()->set_name("build");
+  vm.mutable_vm()->mutable_spec()->set_image("registry.example/sonoma:1");
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::CLI);
+  *request.add_objects()->mutable_resource() = vm;
+  CallContext context;
+  context.caller.subject = "ana";
+  EXPECT_TRUE(engine.Apply(context, request)->applied());
+  StatusWrite write;
+  write.set_writer(StatusWrite::CONTROLLER);
+  *write.mutable_resource() = *engine.Get(context, Ref{Kind::kVm, "default", "build"});
+  v1::VmPlacement& placement =
+      *write.mutable_resource()->mutable_vm()->mutable_status()->mutable_placement();
+  placement.set_host("mac-01");
+  placement.set_attempt(2);
+  v1::RetiringRun& run = *placement.add_retiring();
+  run.set_uid(write.resource().metadata().uid());
+  run.set_host("mac-02");
+  run.set_attempt(1);
+  EXPECT_TRUE(engine.UpdateStatus(context, {&write, 1})[0].ok());
+  return *engine.Get(context, Ref{Kind::kVm, "default", "build"});
+}
+
+StatusWrite ReportOf(const Resource& vm, std::int64_t attempt, std::int64_t sequence,
+                     v1::VmObserved::Phase phase) {
+  StatusWrite write;
+  write.set_writer(StatusWrite::OBSERVED);
+  *write.mutable_resource()->mutable_metadata() = vm.metadata();
+  v1::VmObserved& observed =
+      *write.mutable_resource()->mutable_vm()->mutable_status()->mutable_observed();
+  observed.set_uid(vm.metadata().uid());
+  observed.set_attempt(attempt);
+  observed.set_sequence(sequence);
+  observed.set_phase(phase);
+  return write;
+}
+
+TEST_F(LocalResourcesTest, ReportsOfOlderRunsAndOlderReportsAreRefused) {
+  const Resource vm = PlacedVm(*engine_);
+  const auto report = [&](std::int64_t attempt, std::int64_t sequence, v1::VmObserved::Phase phase) {
+    const StatusWrite write = ReportOf(vm, attempt, sequence, phase);
+    return engine_->UpdateStatus(As("host"), {&write, 1})[0].status();
+  };
+  EXPECT_TRUE(report(2, 5, v1::VmObserved::RUNNING).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(report(2, 4, v1::VmObserved::STARTING)));
+  EXPECT_TRUE(report(2, 6, v1::VmObserved::STOPPED).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(report(2, 7, v1::VmObserved::RUNNING)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(report(7, 8, v1::VmObserved::RUNNING)));
+}
+
+TEST_F(LocalResourcesTest, EndOfARetiringRunIsKeptBesideTheCurrentOne) {
+  const Resource vm = PlacedVm(*engine_);
+  const StatusWrite running = ReportOf(vm, 2, 1, v1::VmObserved::RUNNING);
+  const StatusWrite ended = ReportOf(vm, 1, 9, v1::VmObserved::STOPPED);
+  ASSERT_TRUE(engine_->UpdateStatus(As("host"), {&running, 1})[0].ok());
+  ASSERT_TRUE(engine_->UpdateStatus(As("host"), {&ended, 1})[0].ok());
+  const Resource now = *engine_->Get(As("ana"), RefOf(vm));
+  EXPECT_EQ(now.vm().status().observed().phase(), v1::VmObserved::RUNNING);
+  ASSERT_EQ(now.vm().status().ended_size(), 1);
+  EXPECT_EQ(now.vm().status().ended(0).attempt(), 1);
+}
+
+TEST_F(LocalResourcesTest, FinalizedVmStaysUntilItsControllersLastWord) {
+  const Resource vm = PlacedVm(*engine_);
+  v1::DeleteRequest request;
+  *request.mutable_ref() = ToProto(RefOf(vm));
+  request.mutable_owner()->set_manager(Owner::CLI);
+  ASSERT_TRUE(engine_->Delete(As("ana"), request)->applied());
+  StatusWrite write;
+  write.set_writer(StatusWrite::FINALIZE);
+  *write.mutable_resource() = *engine_->Get(As("ana"), RefOf(vm));
+  EXPECT_TRUE(write.resource().metadata().has_deleting_since());
+  EXPECT_TRUE(engine_->UpdateStatus(As("vm"), {&write, 1})[0].ok());
+  EXPECT_TRUE(absl::IsNotFound(engine_->Get(As("ana"), RefOf(vm)).status()));
+}
+
+TEST_F(LocalResourcesTest, WatchDeliversStateThenChangesThenGone) {
+  Apply(RequestOf({Image("a")}));
+  Query query;
+  query.add_kinds("image");
+  auto watch = engine_->StartWatch(As("ana"), query, "");
+  ASSERT_TRUE(watch.ok());
+  auto batch = (*watch)->Next(clock_.Elapsed());
+  ASSERT_TRUE(batch.ok());
+  EXPECT_EQ(batch->events_size(), 1);
+  EXPECT_TRUE(batch->synced());
+  const std::string resume = batch->resume();
+
+  Apply(RequestOf({Image("a", "2"), Image("b")}));
+  batch = (*watch)->Next(clock_.Elapsed());
+  EXPECT_EQ(batch->events_size(), 2);
+  v1::DeleteRequest request;
+  *request.mutable_ref() = ToProto(Ref{Kind::kImage, "", "a"});
+  request.mutable_owner()->set_manager(Owner::CLI);
+  ASSERT_TRUE(engine_->Delete(As("ana"), request)->applied());
+  batch = (*watch)->Next(clock_.Elapsed());
+  ASSERT_EQ(batch->events_size(), 1);
+  EXPECT_EQ(batch->events(0).type(), Event::GONE);
+  watch->reset();
+
+  // Going on from the first token replays the same three events.
+  auto resumed = engine_->StartWatch(As("ana"), query, resume);
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_EQ((*resumed)->Next(clock_.Elapsed())->events_size(), 3);
+}
+
+TEST_F(LocalResourcesTest, ObjectThatLeavesTheFilterIsGone) {
+  Resource image = Image("a");
+  (*image.mutable_metadata()->mutable_labels())["tier"] = "gold";
+  Apply(RequestOf({image}));
+  Query query;
+  (*query.mutable_labels())["tier"] = "gold";
+  auto watch = engine_->StartWatch(As("ana"), query, "");
+  ASSERT_EQ((*watch)->Next(clock_.Elapsed())->events_size(), 1);
+  (*image.mutable_metadata()->mutable_labels())["tier"] = "lead";
+  Apply(RequestOf({image}));
+  const auto batch = (*watch)->Next(clock_.Elapsed());
+  ASSERT_EQ(batch->events_size(), 1);
+  EXPECT_EQ(batch->events(0).type(), Event::GONE);
+}
+
+TEST_F(LocalResourcesTest, TokenOfAnotherEpochIsTooOld) {
+  const auto watch = engine_->StartWatch(As("ana"), Query(), "other.1");
+  EXPECT_TRUE(absl::IsOutOfRange(watch.status()));
+}
+
+TEST_F(LocalResourcesTest, ForeignDeleteIsRememberedForDrift) {
+  ApplyRequest request = RequestOf({Image("sonoma")}, Owner::GIT);
+  request.mutable_owner()->set_instance("fleet");
+  Apply(request);
+  v1::DeleteRequest deletion;
+  *deletion.mutable_ref() = ToProto(Ref{Kind::kImage, "", "sonoma"});
+  deletion.mutable_owner()->set_manager(Owner::CLI);
+  EXPECT_FALSE(engine_->Delete(As("ben"), deletion)->applied());
+  deletion.mutable_override()->set_reason("INC-7");
+  EXPECT_TRUE(engine_->Delete(As("ben"), deletion)->applied());
+  v1::DriftRequest drift;
+  *drift.mutable_owner() = request.owner();
+  drift.set_with_declared(true);
+  *drift.mutable_declared() = request.objects();
+  const auto report = engine_->Drift(As("ana"), drift);
+  ASSERT_TRUE(report.ok());
+  ASSERT_EQ(report->rows_size(), 1);
+  EXPECT_EQ(report->rows(0).actor(), "ben");
+  EXPECT_THAT(report->rows(0).reason(), HasSubstr("INC-7"));
+}
+
+TEST_F(LocalResourcesTest, BudgetIsCountedOverTheHour) {
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::GIT);
+  request.mutable_owner()->set_instance("fleet");
+  request.mutable_prune()->set_whole_scope_loaded(true);
+  for (int i = 0; i < 10; ++i) {
+    *request.add_objects()->mutable_resource() = Image(absl::StrCat("image-", i));
+  }
+  Apply(request);
+  request.mutable_objects()->DeleteSubrange(0, 3);
+  EXPECT_TRUE(Apply(request).applied());
+  request.mutable_objects()->DeleteSubrange(0, 1);
+  EXPECT_FALSE(Apply(request).applied()) << "three of ten are gone in this hour already";
+  clock_.Advance(absl::Minutes(61));
+  EXPECT_TRUE(Apply(request).applied());
+}
+
+TEST(ObjectMapTest, SnapshotsDoNotSeeLaterWrites) {
+  ObjectMap map;
+  std::vector<ObjectMap> snapshots;
+  for (int i = 0; i < 500; ++i) {
+    // In an order that splits chunks in their middle.
+    map.Put(absl::StrCat("r/image/", (i * 7919) % 500), std::make_shared<Resource>());
+    if (i % 100 == 0) snapshots.push_back(map);
+  }
+  for (std::size_t i = 0; i < snapshots.size(); ++i) EXPECT_EQ(snapshots[i].size(), i * 100 + 1);
+  std::string last;
+  std::size_t count = 0;
+  map.ForEachFrom("", [&](const std::string& key, const ObjectPtr&) {
+    EXPECT_LT(last, key);
+    last = key;
+    ++count;
+    return true;
+  });
+  EXPECT_EQ(count, 500u);
+  for (int i = 0; i < 500; ++i) map.Erase(absl::StrCat("r/image/", i));
+  EXPECT_EQ(map.size(), 0u);
+}
+
+}  // namespace
+}  // namespace espalier
