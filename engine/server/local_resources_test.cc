@@ -10,7 +10,7 @@
 #include "engine/base/limits.h"
 #include "engine/model/access.h"
 #include "engine/store/memory.h"
-#include "tests/support/manual_clock.h"
+#include "tests/support/fake_clock.h"
 
 namespace espalier {
 namespace {
@@ -56,7 +56,7 @@ class LocalResourcesTest : public ::testing::Test {
     return result.ok() ? *std::move(result) : ApplyResult();
   }
 
-  ManualClock clock_;
+  FakeClock clock_{FakeClock::Mode::kAutoAdvance};
   Random random_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<Store> store_;
