@@ -88,12 +88,13 @@ absl::Status LocalResources::Load() {
 }
 
 void LocalResources::OnCommit(absl::Span<const StoreEvent> events) {
-  std::vector<Change> changes;
+  std::vector<ObjectChange> changes;
   std::int64_t revision = latest_.revision();
   for (const StoreEvent& event : events) {
     revision = event.revision;
     if (!absl::StartsWith(event.key, kObjectPrefix)) continue;
-    Change change{.revision = event.revision, .before = latest_.Get(event.key), .after = nullptr};
+    ObjectChange change{
+        .revision = event.revision, .before = latest_.Get(event.key), .after = nullptr};
     if (event.type == StoreOp::Type::kPut) {
       absl::StatusOr<ObjectPtr> object = DecodeObject(event.key, event.value, event.revision);
       // These bytes were encoded by this process a moment ago.
