@@ -88,13 +88,12 @@ absl::Status LocalResources::Load() {
 }
 
 void LocalResources::OnCommit(absl::Span<const StoreEvent> events) {
-  std::vector<ObjectChange> changes;
+  std::vector<Change> changes;
   std::int64_t revision = latest_.revision();
   for (const StoreEvent& event : events) {
     revision = event.revision;
     if (!absl::StartsWith(event.key, kObjectPrefix)) continue;
-    ObjectChange change{
-        .revision = event.revision, .before = latest_.Get(event.key), .after = nullptr};
+    Change change{.revision = event.revision, .before = latest_.Get(event.key), .after = nullptr};
     if (event.type == StoreOp::Type::kPut) {
       absl::StatusOr<ObjectPtr> object = DecodeObject(event.key, event.value, event.revision);
       // These bytes were encoded by this process a moment ago.

@@ -15,13 +15,13 @@ namespace {
 // What a change means for a query: nothing, the object's new state, or that it is gone from sight.
 enum class Meaning { kNothing, kPut, kGone };
 
-Meaning MeaningFor(const Query& query, const ObjectChange& change) {
+Meaning MeaningFor(const Query& query, const Change& change) {
   if (change.after != nullptr && Matches(query, *change.after)) return Meaning::kPut;
   if (change.before != nullptr && Matches(query, *change.before)) return Meaning::kGone;
   return Meaning::kNothing;
 }
 
-void AddEvent(Meaning meaning, const ObjectChange& change, WatchBatch& batch) {
+void AddEvent(Meaning meaning, const Change& change, WatchBatch& batch) {
   Event& event = *batch.add_events();
   event.set_type(meaning == Meaning::kPut ? Event::PUT : Event::GONE);
   *event.mutable_resource() = change.after != nullptr ? *change.after : *change.before;
@@ -79,11 +79,11 @@ class WatchHub::HubWatch final : public Watch {
   }
 
   // `upto`: everything up to this revision has been offered with this call.
-  void Offer(const std::vector<ObjectChange>& changes, std::int64_t upto) {
+  void Offer(const std::vector<Change>& changes, std::int64_t upto) {
     bool notify = false;
     {
       MutexLock lock(mu_);
-      for (const ObjectChange& change : changes) {
+      for (const Change& change : changes) {
         if (MeaningFor(query_, change) == Meaning::kNothing) continue;
         if (queue_.size() >= limits::kWatcherQueue) {
           too_slow_ = true;
@@ -121,7 +121,7 @@ class WatchHub::HubWatch final : public Watch {
     // The events of one revision stay together.
     std::int64_t revision = 0;
     while (!queue_.empty()) {
-      const ObjectChange& change = queue_.front();
+      const Change& change = queue_.front();
       if (batch.events_size() >= static_cast<int>(limits::kWatchBatch) &&
           change.revision != revision) {
         break;
@@ -148,9 +148,7 @@ class WatchHub::HubWatch final : public Watch {
       }
       if (Matches(query_, *object)) {
         AddEvent(Meaning::kPut,
-                 ObjectChange{.revision = object->metadata().revision(),
-                              .before = nullptr,
-                              .after = object},
+                 Change{.revision = object->metadata().revision(), .before = nullptr, .after = object},
                  batch);
       }
       return true;
@@ -173,7 +171,7 @@ class WatchHub::HubWatch final : public Watch {
 
   Mutex mu_;
   Wakeup* other_wakeup_ ABSL_GUARDED_BY(mu_) = nullptr;
-  std::deque<ObjectChange> queue_ ABSL_GUARDED_BY(mu_);
+  std::deque<Change> queue_ ABSL_GUARDED_BY(mu_);
   bool too_slow_ ABSL_GUARDED_BY(mu_) = false;
   std::int64_t seen_ ABSL_GUARDED_BY(mu_) = 0;
   ObjectMap initial_ ABSL_GUARDED_BY(mu_);
@@ -194,11 +192,11 @@ void WatchHub::Start(const ObjectMap& objects) {
   forgotten_ = objects.revision();
 }
 
-void WatchHub::Publish(const ObjectMap& objects, std::vector<ObjectChange> changes) {
+void WatchHub::Publish(const ObjectMap& objects, std::vector<Change> changes) {
   MutexLock lock(mu_);
   objects_ = objects;
   for (HubWatch* watch : watches_) watch->Offer(changes, objects.revision());
-  for (ObjectChange& change : changes) history_.push_back(std::move(change));
+  for (Change& change : changes) history_.push_back(std::move(change));
   while (history_.size() > limits::kWatchHistory) {
     forgotten_ = history_.front().revision;
     history_.pop_front();
@@ -236,8 +234,8 @@ absl::StatusOr<std::unique_ptr<Watch>> WatchHub::StartWatch(const Query& query,
   watch->BeginAfter(after);
   const auto first = std::upper_bound(
       history_.begin(), history_.end(), after,
-      [](std::int64_t revision, const ObjectChange& change) { return revision < change.revision; });
-  watch->Offer(std::vector<ObjectChange>(first, history_.end()), objects_.revision());
+      [](std::int64_t revision, const Change& change) { return revision < change.revision; });
+  watch->Offer(std::vector<Change>(first, history_.end()), objects_.revision());
   watches_.insert(watch.get());
   return watch;
 }

@@ -18,7 +18,7 @@
 namespace espalier {
 
 // One object's change at one revision.
-struct ObjectChange {
+struct Change {
   std::int64_t revision = 0;
   ObjectPtr before;  // null: was not there
   ObjectPtr after;   // null: is gone
@@ -35,7 +35,7 @@ class WatchHub {
   void Start(const ObjectMap& objects);
 
   // Makes `objects` the present state, reached by `changes` of one or several whole revisions.
-  void Publish(const ObjectMap& objects, std::vector<ObjectChange> changes);
+  void Publish(const ObjectMap& objects, std::vector<Change> changes);
 
   // The present state.
   ObjectMap Snapshot() const;
@@ -59,7 +59,7 @@ class WatchHub {
 
   mutable Mutex mu_;
   ObjectMap objects_ ABSL_GUARDED_BY(mu_);
-  std::deque<ObjectChange> history_ ABSL_GUARDED_BY(mu_);
+  std::deque<Change> history_ ABSL_GUARDED_BY(mu_);
   // Changes up to this revision are not in the history any more.
   std::int64_t forgotten_ ABSL_GUARDED_BY(mu_) = 0;
   std::set<HubWatch*> watches_ ABSL_GUARDED_BY(mu_);
