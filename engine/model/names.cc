@@ -4,7 +4,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "engine/base/limits.h"
 #include "engine/model/validate.h"
 
@@ -101,7 +103,9 @@ std::string Nearest(absl::string_view word, const std::vector<std::string>& cand
   std::size_t best = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
     if (absl::EqualsIgnoreCase(candidate, word)) return candidate;
-    const std::size_t distance = EditDistance(word, candidate);
+    // The unit at the end of a name is what people leave out: "memory" for "memory_mib".
+    const bool lacks_unit = absl::StartsWith(candidate, absl::StrCat(word, "_"));
+    const std::size_t distance = lacks_unit ? 1 : EditDistance(word, candidate);
     if (distance < best && distance < candidate.size()) {
       best = distance;
       nearest = candidate;

@@ -297,7 +297,7 @@ void CheckNamespace(const Resource& resource, Problems& problems) {
   if (ns.empty()) return;
   if (!kind.namespaced) {
     problems.Error(kInvalid, "metadata.namespace",
-                   absl::StrCat("a ", kind.name, " has no namespace; leave the field out"));
+                   absl::StrCat(kind.title, " has no namespace; leave the field out"));
   } else if (!IsValidName(ns)) {
     problems.Error(kInvalid, "metadata.namespace", absl::StrCat("is \"", ns, "\", ", kNameForm));
   }
