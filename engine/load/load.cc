@@ -99,10 +99,10 @@ std::vector<v1::Declared> LoadFiles(const std::vector<SourceFile>& files, Proble
   std::size_t bytes = 0;
   for (const SourceFile& file : files) bytes += file.bytes.size();
   if (files.size() > limits::kSourceFiles || bytes > limits::kSourceBytes) {
-    problems.Error("too_large", "",
-                   absl::StrCat("has ", files.size(), " files with ", bytes, " bytes, at most ",
-                                limits::kSourceFiles, " with ", limits::kSourceBytes,
-                                " are allowed"));
+    problems.Error(
+        "too_large", "",
+        absl::StrCat("has ", files.size(), " files with ", bytes, " bytes, at most ",
+                     limits::kSourceFiles, " with ", limits::kSourceBytes, " are allowed"));
     return {};
   }
   std::vector<LoadedObject> objects;

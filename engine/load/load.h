@@ -1,5 +1,5 @@
-// Load: files in memory (from a folder, or a git tree) -> a set of declared objects and the problems in
-// them, with positions. Pure: nothing here opens a file. Thread-safe.
+// Load: files in memory (from a folder, or a git tree) -> a set of declared objects and the
+// problems in them, with positions. Pure: nothing here opens a file. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -23,13 +23,13 @@ struct SourceFile {
 
 // One document of a file that became an object.
 struct LoadedObject {
-  Resource resource;  // without defaults
+  Resource resource;   // without defaults
   std::string source;  // "fleet.yaml:12"
 };
 
 // The documents of one YAML or JSON file: parsed, decoded, defaults applied for validation only and
-// rules checked. All problems are collected. Depends on nothing but its arguments, so that results may
-// be cached by the hash of the bytes.
+// rules checked. All problems are collected. Depends on nothing but its arguments, so that results
+// may be cached by the hash of the bytes.
 std::vector<LoadedObject> LoadFile(const SourceFile& file, Problems& problems);
 
 // All files together: LoadFile of each, and that no object is declared twice (both places named).

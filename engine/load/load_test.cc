@@ -52,15 +52,15 @@ constexpr char kVm[] =
 
 TEST(LoadTest, ReadsAFleetFromYamlAndJson) {
   Problems problems;
-  const auto objects = LoadFiles(
-      {{"fleet.yaml", absl::StrCat(kImage, "---\n", kVm)},
-       {"host.json",
-        "{\"apiVersion\": \"espalier/v1\", \"kind\": \"Host\", \"metadata\": {\"name\": \"mac-01\"}}"}},
-      problems);
+  const auto objects = LoadFiles({{"fleet.yaml", absl::StrCat(kImage, "---\n", kVm)},
+                                  {"host.json",
+                                   "{\"apiVersion\": \"espalier/v1\", \"kind\": \"Host\", "
+                                   "\"metadata\": {\"name\": \"mac-01\"}}"}},
+                                 problems);
   EXPECT_THAT(Lines(problems), IsEmpty());
-  EXPECT_THAT(Sources(objects), ElementsAre("image/sonoma at fleet.yaml:1",
-                                            "vm/ci/build at fleet.yaml:9",
-                                            "host/mac-01 at host.json:1"));
+  EXPECT_THAT(Sources(objects),
+              ElementsAre("image/sonoma at fleet.yaml:1", "vm/ci/build at fleet.yaml:9",
+                          "host/mac-01 at host.json:1"));
   // Defaults are the server's: what is declared stays as it was written.
   EXPECT_FALSE(objects[1].resource().vm().spec().has_cpu());
   EXPECT_EQ(objects[1].resource().vm().spec().ports().at("http").guest(), 80u);
@@ -86,11 +86,13 @@ TEST(LoadTest, SaysWhereWhatIsWrong) {
         "you mean on?",
         "in.yaml:9:10: error: vm default/build: spec.ports: must be a map"}},
       {"rules, at the value",
-       head + "spec:\n  image: a\n  cpu: 500\n  ports:\n    http:\n      guest: 0\n    Web: {guest: 1}\n",
+       head + "spec:\n  image: a\n  cpu: 500\n  ports:\n    http:\n      guest: 0\n    Web: "
+              "{guest: 1}\n",
        {"in.yaml:7:8: error: vm default/build: spec.cpu: is 500, must be at most 128",
         "in.yaml:11:10: error: vm default/build: spec.ports[Web]: the key must match "
         "[a-z][a-z0-9_-]{0,30}",
-        "in.yaml:10:14: error: vm default/build: spec.ports[http].guest: is 0, must be at least 1"}},
+        "in.yaml:10:14: error: vm default/build: spec.ports[http].guest: is 0, must be at least "
+        "1"}},
       {"something is missing",
        head + "spec:\n  cpu: 4\n",
        {"in.yaml:5:1: error: vm default/build: spec.image: is required"}},
@@ -100,7 +102,9 @@ TEST(LoadTest, SaysWhereWhatIsWrong) {
       {"no kind",
        "apiVersion: espalier/v1\nmetadata: {name: a}\n",
        {"in.yaml:1:1: error: kind: is required"}},
-      {"not a map", "hello\n", {"in.yaml:1:1: error: must be a map with apiVersion, kind, metadata and spec"}},
+      {"not a map",
+       "hello\n",
+       {"in.yaml:1:1: error: must be a map with apiVersion, kind, metadata and spec"}},
       {"an object of something else",
        "apiVersion: v1\nkind: Deployment\nmetadata:\n  name: web\n",
        {"in.yaml:1:13: error: apiVersion: must be espalier/v1",
@@ -108,7 +112,8 @@ TEST(LoadTest, SaysWhereWhatIsWrong) {
         "Host, Image, ImageCache, Vm, VmPool, GitSource, RegistryCredential"}},
       {"a label",
        "apiVersion: espalier/v1\nkind: Host\nmetadata:\n  name: mac-01\n  labels:\n    -a.b/c: x\n",
-       {"in.yaml:6:13: error: host mac-01: metadata.labels[-a.b/c]: the key must be letters, digits "
+       {"in.yaml:6:13: error: host mac-01: metadata.labels[-a.b/c]: the key must be letters, "
+        "digits "
         "and ._-/, beginning and ending with a letter or digit, at most 256 bytes"}},
   };
   for (const auto& row : rows) {
@@ -120,8 +125,8 @@ TEST(LoadTest, SaysWhereWhatIsWrong) {
 
 TEST(LoadTest, KeepsGoodDocumentsBesideBadOnes) {
   Problems problems;
-  const auto objects =
-      LoadFile({"in.yaml", absl::StrCat("kind: Vm\n---\n", kImage, "---\n[\n---\n", kVm)}, problems);
+  const auto objects = LoadFile(
+      {"in.yaml", absl::StrCat("kind: Vm\n---\n", kImage, "---\n[\n---\n", kVm)}, problems);
   ASSERT_THAT(objects, SizeIs(2));
   EXPECT_EQ(objects[0].source, "in.yaml:3");
   EXPECT_EQ(objects[1].source, "in.yaml:13");
@@ -138,10 +143,12 @@ TEST(LoadTest, NamesBothPlacesOfAnObjectDeclaredTwice) {
   const auto objects = LoadFiles({{"a.yaml", absl::StrCat(kVm, "---\n", in_default)},
                                   {"b:2.yaml", absl::StrCat("\n", explicitly)}},
                                  problems);
-  EXPECT_THAT(Sources(objects), ElementsAre("vm/ci/build at a.yaml:2", "vm/default/build at a.yaml:12"));
-  EXPECT_THAT(Lines(problems),
-              ElementsAre("b:2.yaml:2: error: vm default/build: is declared twice, at a.yaml:12 and "
-                          "at b:2.yaml:2"));
+  EXPECT_THAT(Sources(objects),
+              ElementsAre("vm/ci/build at a.yaml:2", "vm/default/build at a.yaml:12"));
+  EXPECT_THAT(
+      Lines(problems),
+      ElementsAre("b:2.yaml:2: error: vm default/build: is declared twice, at a.yaml:12 and "
+                  "at b:2.yaml:2"));
 }
 
 TEST(LoadTest, ReadsBackWhatTheCodecWrites) {
@@ -151,7 +158,8 @@ TEST(LoadTest, ReadsBackWhatTheCodecWrites) {
   Resource resource = objects[0].resource;
   (*resource.mutable_metadata()->mutable_labels())["yes"] = "no";
   (*resource.mutable_metadata()->mutable_labels())["octal"] = "010";
-  (*resource.mutable_metadata()->mutable_annotations())["text"] = "two\nlines: \"x\" # \xc3\xa9 \xf0\x9f\x98\x80 \t\x01";
+  (*resource.mutable_metadata()->mutable_annotations())["text"] =
+      "two\nlines: \"x\" # \xc3\xa9 \xf0\x9f\x98\x80 \t\x01";
   const auto again = LoadFile({"out.yaml", ToYaml(resource)}, problems);
   EXPECT_THAT(Lines(problems), IsEmpty());
   ASSERT_THAT(again, SizeIs(1));

@@ -13,8 +13,8 @@ bool AtStepEnd(absl::string_view path) {
   return path.empty() || path.front() == '.' || path.front() == '[';
 }
 
-// The entry or item that `path` goes on with, which is taken off it; null if there is none. Keys may
-// themselves contain dots and brackets: those that are there decide how the path is read.
+// The entry or item that `path` goes on with, which is taken off it; null if there is none. Keys
+// may themselves contain dots and brackets: those that are there decide how the path is read.
 const Node* TakeStep(const Node& node, absl::string_view& path) {
   for (const auto& [key, value] : node.entries) {
     for (const std::string& step : {absl::StrCat(".", key), absl::StrCat("[", key, "]")}) {

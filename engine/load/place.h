@@ -11,8 +11,8 @@ struct Place {
   int column = 0;
 };
 
-// Where the value at `path` ("spec.ports[http].guest") stands in `document`; if it is not there, where
-// the innermost key of the path stands that is.
+// Where the value at `path` ("spec.ports[http].guest") stands in `document`; if it is not there,
+// where the innermost key of the path stands that is.
 Place PlaceOf(const Node& document, absl::string_view path);
 
 }  // namespace espalier

@@ -1,5 +1,5 @@
-// The only code that includes yaml-cpp. Its events are used rather than its nodes: nodes keep the first
-// of two equal keys without a word, follow aliases, and forget tags.
+// The only code that includes yaml-cpp. Its events are used rather than its nodes: nodes keep the
+// first of two equal keys without a word, follow aliases, and forget tags.
 #include <algorithm>
 #include <cstddef>
 #include <exception>
@@ -129,8 +129,8 @@ class DocumentBuilder final : public YAML::EventHandler {
     failed_ = true;
   }
 
-  // Asked when nothing more comes: the parser takes a quoted string that the end of the text cuts off
-  // for a whole one. A file that was written by half must not pass.
+  // Asked when nothing more comes: the parser takes a quoted string that the end of the text cuts
+  // off for a whole one. A file that was written by half must not pass.
   bool IsWhole() {
     if (!last_quoted_.has_value() || IsQuotedWhole(chunk_.text, *last_quoted_)) return true;
     Fail(*last_quoted_, "syntax_error", "the quoted string does not end");
@@ -312,8 +312,8 @@ bool CheckBytes(absl::string_view text, absl::string_view file, Problems& proble
           : problems.Error("syntax_error", "", "control characters must be escaped in quotes");
   problem.set_file(std::string(file));
   problem.set_line(static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1);
-  problem.set_column(static_cast<int>(
-      line_end == absl::string_view::npos ? bad + 1 : bad - line_end));
+  problem.set_column(
+      static_cast<int>(line_end == absl::string_view::npos ? bad + 1 : bad - line_end));
   return false;
 }
 

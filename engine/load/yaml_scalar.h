@@ -1,5 +1,5 @@
-// What a plain scalar of YAML 1.2 means by the core schema: `no` and `on` are strings, `010` is ten,
-// `0x1f` a number. Pure.
+// What a plain scalar of YAML 1.2 means by the core schema: `no` and `on` are strings, `010` is
+// ten, `0x1f` a number. Pure.
 #pragma once
 
 #include "absl/strings/string_view.h"

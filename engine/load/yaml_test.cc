@@ -98,7 +98,10 @@ TEST(YamlTest, ReadsEveryDocumentAndSkipsEmptyOnes) {
       {"ended only", "a: 1\n...\nb: 2\n", {"{a: 1}", "{b: 2}"}},
       {"in the line of the dashes", "--- {a: 1}\n--- [b]\n", {"{a: 1}", "[\"b\"]"}},
       {"with a directive", "%YAML 1.2\n---\na: 1\n", {"{a: 1}"}},
-      {"with a byte order mark", "\xef\xbb\xbf" "a: 1\n", {"{a: 1}"}},
+      {"with a byte order mark",
+       "\xef\xbb\xbf"
+       "a: 1\n",
+       {"{a: 1}"}},
       {"with carriage returns", "a: 1\r\n---\r\nb: 2\r\n", {"{a: 1}", "{b: 2}"}},
       {"dashes in a text", "a: |\n  x\n  ---\n  y\n", {"{a: \"x\n---\ny\n\"}"}},
       {"JSON", "{\"a\": [1, \"2\", null, true]}", {"{a: [1, \"2\", null, true]}"}},
@@ -112,8 +115,9 @@ TEST(YamlTest, ReadsEveryDocumentAndSkipsEmptyOnes) {
 
 TEST(YamlTest, KnowsWhereEverythingStands) {
   Problems problems;
-  const auto nodes = ParseYaml("first: 1\n---\n\nspec:\n  ports:\n    - name: \"a\"\n      guest: 80\n  none:\n",
-                               "in.yaml", problems);
+  const auto nodes =
+      ParseYaml("first: 1\n---\n\nspec:\n  ports:\n    - name: \"a\"\n      guest: 80\n  none:\n",
+                "in.yaml", problems);
   ASSERT_THAT(nodes, SizeIs(2));
   EXPECT_EQ(nodes[1].line, 4);
   const Node* spec = nodes[1].Find("spec");
@@ -158,13 +162,17 @@ TEST(YamlTest, RefusesWithThePlace) {
         "in.yaml:2:4: error: tags such as !local are not allowed; put strings in quotes",
         "in.yaml:3:4: error: tags such as tag:yaml.org,2002:str are not allowed; put strings in "
         "quotes"}},
-      {"key that is no word",
-       "? [a]\n: 1\n",
-       {"in.yaml:1:3: error: a key must be a word"}},
+      {"key that is no word", "? [a]\n: 1\n", {"in.yaml:1:3: error: a key must be a word"}},
       {"tab", "a:\n\tb: 1\n", {"in.yaml:2:3: error: lines must not be indented with tabs"}},
-      {"flow map that does not end", "a: {b: 1\n", {"in.yaml:2:1: error: a map that begins with \"{\" does not end"}},
-      {"list that does not end", "a: [1, 2\n", {"in.yaml:2:1: error: a list that begins with \"[\" does not end"}},
-      {"string that does not end", "a: \"b\n", {"in.yaml:1:4: error: the quoted string does not end"}},
+      {"flow map that does not end",
+       "a: {b: 1\n",
+       {"in.yaml:2:1: error: a map that begins with \"{\" does not end"}},
+      {"list that does not end",
+       "a: [1, 2\n",
+       {"in.yaml:2:1: error: a list that begins with \"[\" does not end"}},
+      {"string that does not end",
+       "a: \"b\n",
+       {"in.yaml:1:4: error: the quoted string does not end"}},
       {"string that ends in a quote but not there",
        "a: 1\nb: 'it''\n",
        {"in.yaml:2:4: error: the quoted string does not end"}},
@@ -174,17 +182,21 @@ TEST(YamlTest, RefusesWithThePlace) {
       {"string cut off by the next document",
        "a: \"b\n---\n",
        {"in.yaml:1:4: error: the quoted string does not end"}},
-      {"text behind a value", "a: b: c\n", {"in.yaml:1:5: error: \":\" cannot stand here; check the indentation, or use quotes"}},
+      {"text behind a value",
+       "a: b: c\n",
+       {"in.yaml:1:5: error: \":\" cannot stand here; check the indentation, or use quotes"}},
       {"less indented",
        "a:\n    b: 1\n  c: 2\n",
        {"in.yaml:3:3: error: this belongs to no key; check the indentation and the quotes"}},
       {"text behind a list",
        "[a] b\n",
-       {"in.yaml:1:5: error: this belongs to nothing; check the indentation, or begin a new document "
+       {"in.yaml:1:5: error: this belongs to nothing; check the indentation, or begin a new "
+        "document "
         "with ---"}},
       {"a map behind a list",
        "- a\nb: 1\n",
-       {"in.yaml:2:1: error: this belongs to nothing; check the indentation, or begin a new document "
+       {"in.yaml:2:1: error: this belongs to nothing; check the indentation, or begin a new "
+        "document "
         "with ---"}},
       {"no list here",
        "a: - b\n",
@@ -194,7 +206,11 @@ TEST(YamlTest, RefusesWithThePlace) {
        {"in.yaml:1:4: error: a value cannot begin with this character; use quotes"}},
       {"invalid UTF-8", "a: 1\nb: \xff\n", {"in.yaml:2:4: error: the text is not valid UTF-8"}},
       {"half a character", "a: \xc3", {"in.yaml:1:4: error: the text is not valid UTF-8"}},
-      {"UTF-16", std::string("\xff\xfe" "a\0", 4), {"in.yaml:1:1: error: the text is not valid UTF-8"}},
+      {"UTF-16",
+       std::string("\xff\xfe"
+                   "a\0",
+                   4),
+       {"in.yaml:1:1: error: the text is not valid UTF-8"}},
       {"zero byte",
        std::string("a: \"\0\"\n", 7),
        {"in.yaml:1:5: error: control characters must be escaped in quotes"}},
@@ -211,7 +227,8 @@ TEST(YamlTest, RefusesWithThePlace) {
 
 TEST(YamlTest, GoesOnAfterADocumentThatCannotBeRead) {
   Problems problems;
-  const auto nodes = ParseYaml("a: 1\n---\nb: [\n---\nc: 1\nc: 2\n---\nd: 4\n", "in.yaml", problems);
+  const auto nodes =
+      ParseYaml("a: 1\n---\nb: [\n---\nc: 1\nc: 2\n---\nd: 4\n", "in.yaml", problems);
   EXPECT_THAT(Texts(nodes), ElementsAre("{a: 1}", "{d: 4}"));
   EXPECT_THAT(Lines(problems),
               ElementsAre("in.yaml:4:1: error: a list that begins with \"[\" does not end",
@@ -234,7 +251,8 @@ TEST(YamlTest, AnswersHostileInputs) {
       {"open maps", std::string(most, '{')},
       {"lists in lists", Repeat("- ", most / 2)},
       {"keys of keys", Repeat("? ", most / 2)},
-      {"deep map", [] {
+      {"deep map",
+       [] {
          std::string text;
          for (int i = 0; i < 1000; ++i) absl::StrAppend(&text, std::string(i, ' '), "a:\n");
          return text;
@@ -259,7 +277,8 @@ TEST(YamlTest, TakesWhatIsLargeButAllowed) {
       {"a long string", absl::StrCat("a: ", std::string(limits::kDocumentBytes - 10, 'x'))},
       {"a long key", absl::StrCat("\"", std::string(1000, 'x'), "\": 1")},
       {"a long list", absl::StrCat("[", Repeat("1,", 100000), "1]")},
-      {"many keys", [] {
+      {"many keys",
+       [] {
          std::string text;
          for (int i = 0; i < 50000; ++i) absl::StrAppend(&text, "k", i, ": ", i, "\n");
          return text;

@@ -34,9 +34,8 @@ StoreOp Delete(std::string key) { return {StoreOp::Type::kDelete, std::move(key)
 std::string Text(absl::Span<const StoreEvent> events) {
   std::string text;
   for (const StoreEvent& event : events) {
-    absl::StrAppend(&text, text.empty() ? "" : " ",
-                    event.type == StoreOp::Type::kPut ? "+" : "-", event.key, "=", event.value, "@",
-                    event.revision);
+    absl::StrAppend(&text, text.empty() ? "" : " ", event.type == StoreOp::Type::kPut ? "+" : "-",
+                    event.key, "=", event.value, "@", event.revision);
   }
   return text;
 }
@@ -138,7 +137,8 @@ TEST_P(StoreTest, CommitsOnlyWhenEveryCompareHolds) {
 
 TEST_P(StoreTest, RefusesWhatExceedsTheLimits) {
   std::vector<StoreOp> many;
-  for (std::size_t i = 0; i <= limits::kTransactionOps; ++i) many.push_back(Put(absl::StrCat(i), ""));
+  for (std::size_t i = 0; i <= limits::kTransactionOps; ++i)
+    many.push_back(Put(absl::StrCat(i), ""));
   EXPECT_EQ(Refusal(many), absl::StatusCode::kInvalidArgument);
   many.pop_back();
   EXPECT_EQ(Commit(many), 1);
@@ -195,7 +195,8 @@ TEST_P(StoreTest, TellsThatACompactedRevisionIsTooOld) {
 TEST_P(StoreTest, BoundsItsHistory) {
   const std::size_t transactions = limits::kWatchHistory / limits::kTransactionOps + 10;
   std::vector<StoreOp> ops;
-  for (std::size_t i = 0; i < limits::kTransactionOps; ++i) ops.push_back(Put(absl::StrCat(i), "x"));
+  for (std::size_t i = 0; i < limits::kTransactionOps; ++i)
+    ops.push_back(Put(absl::StrCat(i), "x"));
   for (std::size_t i = 0; i < transactions; ++i) Commit(ops);
   EXPECT_EQ(EventsAfter(0), "OUT_OF_RANGE");
   EXPECT_NE(EventsAfter(store_->revision() - 100), "OUT_OF_RANGE");
@@ -204,10 +205,9 @@ TEST_P(StoreTest, BoundsItsHistory) {
 
 TEST_P(StoreTest, ShowsTheObserverEveryRevisionOnceAndInOrder) {
   std::vector<std::string> seen;
-  EXPECT_EQ(store_->Observe([&](absl::Span<const StoreEvent> events) {
-    seen.push_back(Text(events));
-  }),
-            0);
+  EXPECT_EQ(
+      store_->Observe([&](absl::Span<const StoreEvent> events) { seen.push_back(Text(events)); }),
+      0);
   Commit({Put("a", "1"), Put("b", "1")});
   EXPECT_THAT(seen, ElementsAre("+a=1@1 +b=1@1"));
   Refusal({Put("a", "2")}, {{"a", 0}});
@@ -216,8 +216,8 @@ TEST_P(StoreTest, ShowsTheObserverEveryRevisionOnceAndInOrder) {
   EXPECT_THAT(seen, ElementsAre("+a=1@1 +b=1@1", "-a=1@2"));
 }
 
-// Writers on several threads add to one counter by compare and set: no increment may be lost, and the
-// observer must see the values rise one by one.
+// Writers on several threads add to one counter by compare and set: no increment may be lost, and
+// the observer must see the values rise one by one.
 TEST_P(StoreTest, LosesNoConcurrentIncrement) {
   constexpr int kWriters = 8;
   constexpr int kEach = 50;
@@ -288,7 +288,8 @@ TEST_P(StoreTest, RestoreReplacesEverythingUnderANewEpoch) {
 TEST_P(StoreTest, RestoresIntoAnEmptyStore) {
   const std::unique_ptr<Store> other = MakeMemoryStore();
   for (int i = 1; i <= 300; ++i) {
-    ASSERT_TRUE(other->Commit({{}, {Put(absl::StrCat("k", i), "v"), Put("hot", absl::StrCat(i))}}).ok());
+    ASSERT_TRUE(
+        other->Commit({{}, {Put(absl::StrCat("k", i), "v"), Put("hot", absl::StrCat(i))}}).ok());
   }
   ASSERT_TRUE(store_->Restore(other->Snapshot().value()).ok());
   EXPECT_EQ(store_->revision(), 301);

@@ -12,8 +12,8 @@ namespace espalier {
 // A name for a history that begins now: 16 hex digits.
 std::string RandomEpoch();
 
-// The name after a restore. It follows from what was restored over what, so that the simulation stays
-// repeatable; the revision, which is above all earlier ones, makes it new each time.
+// The name after a restore. It follows from what was restored over what, so that the simulation
+// stays repeatable; the revision, which is above all earlier ones, makes it new each time.
 std::string NextEpoch(absl::string_view before, absl::string_view snapshot, std::int64_t revision);
 
 }  // namespace espalier

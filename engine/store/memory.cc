@@ -10,10 +10,10 @@
 #include "engine/base/check.h"
 #include "engine/base/mutex.h"
 #include "engine/base/status.h"
-#include "engine/store/batch.h"
+#include "engine/store/commit_batch.h"
 #include "engine/store/epoch.h"
+#include "engine/store/memory_view.h"
 #include "engine/store/snapshot.h"
-#include "engine/store/view.h"
 
 namespace espalier {
 namespace {
@@ -24,12 +24,13 @@ class MemoryStore final : public Store {
 
   absl::StatusOr<std::int64_t> Commit(const Transaction& transaction) override {
     ESPALIER_RETURN_IF_ERROR(CheckLimits(transaction));
-    // Held while the observer runs, against the rule: it is what puts the events of concurrent commits
-    // in order. The observer must not call the store, so that nobody can wait here for himself.
+    // Held while the observer runs, against the rule: it is what puts the events of concurrent
+    // commits in order. The observer must not call the store, so that nobody can wait here for
+    // himself.
     MutexLock lock(commit_mu_);
     if (closed_) return absl::FailedPreconditionError("the store is closed");
     committed_ = true;
-    Batch batch(view_);
+    CommitBatch batch(view_);
     ESPALIER_ASSIGN_OR_RETURN(const std::int64_t revision, batch.Add(transaction));
     view_.Apply(batch.rows());
     if (observer_ != nullptr && !batch.rows().empty()) {
@@ -92,7 +93,7 @@ class MemoryStore final : public Store {
   }
 
  private:
-  View view_;
+  MemoryView view_;
   // Orders commits.
   mutable Mutex commit_mu_;
   std::string epoch_ ABSL_GUARDED_BY(commit_mu_);

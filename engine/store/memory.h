@@ -8,7 +8,8 @@
 
 namespace espalier {
 
-// An empty store at revision 0. `epoch` names its history; empty: a random one. Never fails to write.
+// An empty store at revision 0. `epoch` names its history; empty: a random one. Never fails to
+// write.
 std::unique_ptr<Store> MakeMemoryStore(std::string epoch = "");
 
 }  // namespace espalier

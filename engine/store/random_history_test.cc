@@ -1,5 +1,5 @@
-// Random histories on every store against a model that is too simple to be wrong. Durable stores are
-// opened anew now and then, and must come back with all of it.
+// Random histories on every store against a model that is too simple to be wrong. Durable stores
+// are opened anew now and then, and must come back with all of it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -76,8 +76,8 @@ Transaction RandomTransaction(Random& random, const Model& model, int step) {
   for (std::uint64_t i = random.Below(3); i > 0; --i) {
     const std::string key = absl::StrCat("k", random.Below(20));
     const bool right = random.Chance(0.8);
-    transaction.compares.push_back({key, right ? model.ModRevision(key)
-                                               : static_cast<std::int64_t>(random.Below(5))});
+    transaction.compares.push_back(
+        {key, right ? model.ModRevision(key) : static_cast<std::int64_t>(random.Below(5))});
   }
   return transaction;
 }

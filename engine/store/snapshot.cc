@@ -45,7 +45,7 @@ absl::StatusOr<std::int64_t> TakeNumber(absl::string_view& text, absl::string_vi
 absl::Status TakeKey(absl::string_view line, absl::flat_hash_map<std::int64_t, int>& positions,
                      SnapshotState& state) {
   const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
-  View::Live live;
+  MemoryView::Live live;
   std::string key;
   std::string value;
   if (words.size() != 4 || !absl::SimpleAtoi(words[0], &live.create_revision) ||
@@ -71,8 +71,8 @@ absl::Status TakeKey(absl::string_view line, absl::flat_hash_map<std::int64_t, i
 }  // namespace
 
 std::string EncodeSnapshot(const SnapshotState& state) {
-  std::string text = absl::StrCat(kHeader, "\nrevision ", state.revision, "\nkeys ",
-                                  state.live.size(), "\n");
+  std::string text =
+      absl::StrCat(kHeader, "\nrevision ", state.revision, "\nkeys ", state.live.size(), "\n");
   for (const auto& [key, live] : state.live) {
     absl::StrAppend(&text, live.create_revision, " ", live.mod_revision, " ",
                     absl::Base64Escape(key), " ", absl::Base64Escape(*live.value), "\n");

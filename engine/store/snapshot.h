@@ -1,5 +1,5 @@
-// The text form of a store's live keys, the same for every store, so that a fleet moves between stores
-// and a damaged copy is noticed. Pure.
+// The text form of a store's live keys, the same for every store, so that a fleet moves between
+// stores and a damaged copy is noticed. Pure.
 //
 //   espalier-snapshot 1
 //   revision 42
@@ -13,12 +13,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "engine/store/view.h"
+#include "engine/store/memory_view.h"
 
 namespace espalier {
 
 struct SnapshotState {
-  View::LiveMap live;
+  MemoryView::LiveMap live;
   std::int64_t revision = 0;
 };
 

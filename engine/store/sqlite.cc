@@ -11,18 +11,19 @@
 #include "engine/base/check.h"
 #include "engine/base/mutex.h"
 #include "engine/base/status.h"
-#include "engine/store/batch.h"
+#include "engine/store/commit_batch.h"
 #include "engine/store/epoch.h"
+#include "engine/store/log_sweep.h"
+#include "engine/store/memory_view.h"
 #include "engine/store/snapshot.h"
 #include "engine/store/sqlite_log.h"
-#include "engine/store/sweep.h"
-#include "engine/store/view.h"
 
 namespace espalier {
 namespace {
 
-// Pages of the write-ahead log at which it is moved into the file: when nothing else is to do, and at
-// the latest. The latter bounds the longest wait for a commit (64 MiB would be a quarter of a second).
+// Pages of the write-ahead log at which it is moved into the file: when nothing else is to do, and
+// at the latest. The latter bounds the longest wait for a commit (64 MiB would be a quarter of a
+// second).
 constexpr int kIdleCheckpointPages = 256;
 constexpr int kBusyCheckpointPages = 2048;
 // Rows and gaps done by one step of a sweep: about a millisecond of work between two commits.
@@ -90,13 +91,13 @@ class SqliteStore final : public Store {
   const SqliteOptions options_;
 
   // Synchronise themselves.
-  View view_;
+  MemoryView view_;
   Wakeup wakeup_;
 
   // Belong to the writer once it runs.
   std::unique_ptr<SqliteLog> log_;
   std::int64_t rows_ = 0;
-  Sweep sweep_;
+  LogSweep sweep_;
   int batches_since_sweep_ = 0;
   // The first failure of the disk; nothing is written after it.
   absl::Status failure_;
@@ -234,7 +235,7 @@ bool SqliteStore::TakeGroup(Requests& group, bool& closing) {
 }
 
 void SqliteStore::CommitGroup(const Requests& group) {
-  Batch batch(view_);
+  CommitBatch batch(view_);
   for (Request* request : group) {
     if (!failure_.ok()) break;
     if (request->transaction != nullptr) {
@@ -292,7 +293,7 @@ absl::Status SqliteStore::RestoreNow(SnapshotState state, absl::string_view snap
   Check(log_->Replace(rows, meta));
   ESPALIER_RETURN_IF_ERROR(failure_);
   rows_ = static_cast<std::int64_t>(rows.size());
-  sweep_ = Sweep();
+  sweep_ = LogSweep();
   view_.Reset(std::move(state.live), revision);
   MutexLock lock(mu_);
   epoch_ = meta.epoch;
@@ -304,7 +305,7 @@ absl::Status SqliteStore::StartSweep(std::int64_t floor) {
   // with holes for a whole one.
   Check(log_->WriteFloor(floor));
   ESPALIER_RETURN_IF_ERROR(failure_);
-  sweep_ = Sweep(view_.LiveRowsUpTo(floor), RowId(floor + 1, 0));
+  sweep_ = LogSweep(view_.LiveRowsUpTo(floor), RowId(floor + 1, 0));
   return absl::OkStatus();
 }
 

@@ -63,8 +63,9 @@ int KeepWalPages(void* wal_pages, sqlite3*, const char*, int pages) {
 
 }  // namespace
 
-// BEGIN now, ROLLBACK in the end unless Commit came before. The rollback's own result does not matter:
-// after an error the log is not written again, and what was not committed is gone by itself.
+// BEGIN now, ROLLBACK in the end unless Commit came before. The rollback's own result does not
+// matter: after an error the log is not written again, and what was not committed is gone by
+// itself.
 class SqliteLog::InTransaction {
  public:
   explicit InTransaction(SqliteLog& log) : log_(log) {}
@@ -119,15 +120,16 @@ absl::Status SqliteLog::Configure(const std::string& new_epoch) {
   ESPALIER_RETURN_IF_ERROR(transaction.Begin());
   if (fresh) {
     ESPALIER_RETURN_IF_ERROR(Execute(kSchema));
-    ESPALIER_RETURN_IF_ERROR(Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId).c_str()));
+    ESPALIER_RETURN_IF_ERROR(
+        Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId).c_str()));
     ESPALIER_RETURN_IF_ERROR(Execute(absl::StrCat("PRAGMA user_version = ", kFormat).c_str()));
   }
   ESPALIER_RETURN_IF_ERROR(Prepare(
       "INSERT INTO log(id, op, key, value, create_revision) VALUES(?, ?, ?, ?, ?)", insert_));
-  ESPALIER_RETURN_IF_ERROR(Prepare(
-      "DELETE FROM log WHERE id IN (SELECT id FROM log WHERE id >= ? AND id < ?"
-      " ORDER BY id LIMIT ?)",
-      delete_gap_));
+  ESPALIER_RETURN_IF_ERROR(
+      Prepare("DELETE FROM log WHERE id IN (SELECT id FROM log WHERE id >= ? AND id < ?"
+              " ORDER BY id LIMIT ?)",
+              delete_gap_));
   ESPALIER_RETURN_IF_ERROR(Prepare("REPLACE INTO meta(name, value) VALUES(?, ?)", write_meta_));
   if (fresh) {
     ESPALIER_RETURN_IF_ERROR(WriteMeta("epoch", new_epoch));
@@ -147,8 +149,8 @@ absl::Status SqliteLog::CheckFormat(bool& fresh) {
     return absl::FailedPreconditionError("not a store of this program");
   }
   if (format != absl::StrCat(kFormat)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "written in format ", format, ", this version reads format ", kFormat));
+    return absl::FailedPreconditionError(
+        absl::StrCat("written in format ", format, ", this version reads format ", kFormat));
   }
   return absl::OkStatus();
 }
@@ -205,7 +207,7 @@ absl::Status SqliteLog::WriteFloor(std::int64_t floor) {
   return WriteMeta("floor", absl::StrCat(floor));
 }
 
-absl::StatusOr<std::int64_t> SqliteLog::Delete(Sweep& sweep, std::int64_t work) {
+absl::StatusOr<std::int64_t> SqliteLog::Delete(LogSweep& sweep, std::int64_t work) {
   InTransaction transaction(*this);
   ESPALIER_RETURN_IF_ERROR(transaction.Begin());
   std::int64_t all = 0;

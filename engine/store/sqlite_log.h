@@ -1,11 +1,13 @@
 // SqliteLog: the only code that speaks to SQLite. One connection for everything, writes and
-// checkpoints: SQLite before 3.51.3 can damage a file when two connections do them at the same moment.
+// checkpoints: SQLite before 3.51.3 can damage a file when two connections do them at the same
+// moment.
 //
 //   log(id INTEGER PRIMARY KEY, op, key, value, create_revision)   id: see RowId
 //   meta(name PRIMARY KEY, value)                                  epoch, floor
 //
-// Rows are only ever appended, which makes a commit one sequential write. Rows at or below `floor` that
-// are not the last of their key may be missing; everything above it is complete. One thread at a time.
+// Rows are only ever appended, which makes a commit one sequential write. Rows at or below `floor`
+// that are not the last of their key may be missing; everything above it is complete. One thread at
+// a time.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/store/log_row.h"
-#include "engine/store/sweep.h"
+#include "engine/store/log_sweep.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -48,7 +50,7 @@ class SqliteLog {
   absl::Status Append(absl::Span<const LogRow> rows);
   absl::Status WriteFloor(std::int64_t floor);
   // Goes on with `sweep` until about `work` rows and gaps are done. The number of rows deleted.
-  absl::StatusOr<std::int64_t> Delete(Sweep& sweep, std::int64_t work);
+  absl::StatusOr<std::int64_t> Delete(LogSweep& sweep, std::int64_t work);
   // Everything is `rows` and `meta` now.
   absl::Status Replace(absl::Span<const LogRow> rows, const Meta& meta);
 

@@ -1,4 +1,5 @@
-// What only a store on a disk can get wrong: coming back, keeping the log short, damage, two owners.
+// What only a store on a disk can get wrong: coming back, keeping the log short, damage, two
+// owners.
 #include "engine/store/sqlite.h"
 
 #include <fcntl.h>
@@ -60,13 +61,12 @@ class SqliteTest : public ::testing::Test {
   void Overwrite(std::int64_t offset, const std::string& bytes) {
     const int file = open(path_.c_str(), O_WRONLY | O_CREAT, 0600);
     ASSERT_GE(file, 0);
-    EXPECT_EQ(pwrite(file, bytes.data(), bytes.size(), offset),
-              static_cast<ssize_t>(bytes.size()));
+    EXPECT_EQ(pwrite(file, bytes.data(), bytes.size(), offset), static_cast<ssize_t>(bytes.size()));
     close(file);
   }
 
   TestGround ground_;
-  const std::string path_ = ground_.dir + "/store.db";
+  const std::string path_ = ground_.dir.path() + "/store.db";
   std::unique_ptr<Store> store_;
 };
 
@@ -135,7 +135,8 @@ TEST_F(SqliteTest, KeepsTheRevisionWhenEverythingIsCompacted) {
 TEST_F(SqliteTest, SweepsByItselfWhenTheLogGrows) {
   Open({.sweep_slack_rows = 1000});
   std::vector<StoreOp> ops;
-  for (std::size_t i = 0; i < limits::kTransactionOps; ++i) ops.push_back(Put(absl::StrCat(i), "x"));
+  for (std::size_t i = 0; i < limits::kTransactionOps; ++i)
+    ops.push_back(Put(absl::StrCat(i), "x"));
   // Between two sweeps the log may grow by the slack and by what comes while a sweep runs.
   constexpr std::size_t kRounds = 1500;
   for (std::size_t i = 0; i < kRounds; ++i) Commit(ops);
@@ -171,7 +172,7 @@ TEST_F(SqliteTest, RefusesWhatItCannotHaveWritten) {
 
 TEST_F(SqliteTest, RefusesAFolderThatIsNotThere) {
   const auto store =
-      OpenSqliteStore(*ground_.clock, *ground_.threads, ground_.dir + "/no/store.db");
+      OpenSqliteStore(*ground_.clock, *ground_.threads, ground_.dir.path() + "/no/store.db");
   EXPECT_EQ(store.status().code(), absl::StatusCode::kUnavailable);
 }
 
@@ -215,7 +216,7 @@ TEST_F(SqliteTest, TakesBackNoRowThatIsDeleted) {
                     .create_revision = 1});
     ASSERT_TRUE(log->Append(rows).ok());
     ASSERT_TRUE(log->WriteFloor(11).ok());
-    Sweep sweep({}, RowId(12, 0));
+    LogSweep sweep({}, RowId(12, 0));
     EXPECT_EQ(log->Delete(sweep, 4).value(), 4);
     EXPECT_FALSE(sweep.done());
   }

@@ -1,5 +1,5 @@
-// Store: bytes with revisions, and nothing about kinds. One interface over memory, SQLite (and later
-// etcd); one conformance suite runs the same histories over all of them.
+// Store: bytes with revisions, and nothing about kinds. One interface over memory, SQLite (and
+// later etcd); one conformance suite runs the same histories over all of them.
 //
 // Every committed transaction gets the next revision. All reads are answered from an in-memory view
 // that is complete up to revision(). Thread-safe.
@@ -68,9 +68,9 @@ class Store {
 
   virtual ~Store() = default;
 
-  // Commits all ops if all compares hold, and returns the revision once it is durable and the observer
-  // has returned. What changes nothing (no ops, or deletions of keys that are not there) makes no
-  // revision and returns the last one. ABORTED: a compare failed, nothing is changed.
+  // Commits all ops if all compares hold, and returns the revision once it is durable and the
+  // observer has returned. What changes nothing (no ops, or deletions of keys that are not there)
+  // makes no revision and returns the last one. ABORTED: a compare failed, nothing is changed.
   // INVALID_ARGUMENT: more than the limits. RESOURCE_EXHAUSTED: too many transactions wait.
   // UNAVAILABLE: the disk failed, whether it is stored is unknown and the store refuses further
   // writes. FAILED_PRECONDITION after Close. Concurrent calls share a disk sync.
@@ -89,8 +89,8 @@ class Store {
                                                               std::size_t limit) const = 0;
 
   // `observer` is called before Commit returns, on one thread at a time (the committing one or the
-  // store's own), with every revision after the one that Observe returns, one revision a call. It must
-  // not block and must not call the store. Once, before the first Commit.
+  // store's own), with every revision after the one that Observe returns, one revision a call. It
+  // must not block and must not call the store. Once, before the first Commit.
   virtual std::int64_t Observe(Observer observer) = 0;
 
   // Revision of the last commit.
@@ -103,8 +103,8 @@ class Store {
 
   // All live keys and the revision, in a form that is the same for every store.
   virtual absl::StatusOr<std::string> Snapshot() const = 0;
-  // Replaces everything by a snapshot, with a new epoch and a revision above both. Only while nobody
-  // else uses the store. DATA_LOSS if the snapshot is damaged.
+  // Replaces everything by a snapshot, with a new epoch and a revision above both. Only while
+  // nobody else uses the store. DATA_LOSS if the snapshot is damaged.
   virtual absl::Status Restore(absl::string_view snapshot) = 0;
 
   // Commits what waits and refuses more. Once.

@@ -10,20 +10,15 @@
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
 #include "engine/store/store.h"
+#include "tests/support/temp_dir.h"
 
 namespace espalier {
 
 // What a store is opened on; outlives it.
 struct TestGround {
-  TestGround();
-  ~TestGround();
-  TestGround(const TestGround&) = delete;
-  TestGround& operator=(const TestGround&) = delete;
-
   std::unique_ptr<Clock> clock = MakeRealClock();
   std::unique_ptr<Threads> threads = MakeRealThreads();
-  // An empty folder, removed with everything in it in the end.
-  std::string dir;
+  TempDir dir;
 };
 
 struct StoreCase {

@@ -1,4 +1,5 @@
-// View: all live keys and the latest events in memory, which every store answers its reads from.
+// MemoryView: all live keys and the latest events in memory, which every store answers its reads
+// from.
 //
 // Thread-safe: one writer at a time (the store sees to that), any number of readers. Values are
 // shared, so that readers copy them after they have let go of the lock.
@@ -21,7 +22,7 @@
 
 namespace espalier {
 
-class View {
+class MemoryView {
  public:
   // A live key and where its last change stands in the log.
   struct Live {
@@ -32,8 +33,8 @@ class View {
   };
   using LiveMap = absl::btree_map<std::string, Live>;
 
-  // Applies rows in order. REQUIRES: revisions do not fall, and are above revision() but for rows of
-  // one transaction given in several calls.
+  // Applies rows in order. REQUIRES: revisions do not fall, and are above revision() but for rows
+  // of one transaction given in several calls.
   void Apply(absl::Span<const LogRow> rows);
 
   // Forgets events up to `revision`. OUT_OF_RANGE if it lies in the future.

@@ -1,4 +1,4 @@
-#include "engine/store/view.h"
+#include "engine/store/memory_view.h"
 
 #include <algorithm>
 #include <utility>
@@ -15,7 +15,7 @@ std::size_t BytesOf(const LogRow& row) {
   return sizeof(LogRow) + row.key.size() + row.value->size();
 }
 
-KeyValue ToKeyValue(absl::string_view key, const View::Live& live) {
+KeyValue ToKeyValue(absl::string_view key, const MemoryView::Live& live) {
   return {std::string(key), *live.value, live.mod_revision, live.create_revision};
 }
 
@@ -23,7 +23,7 @@ KeyValue ToKeyValue(absl::string_view key, const View::Live& live) {
 
 StoreEvent ToEvent(const LogRow& row) { return {row.type, row.key, *row.value, row.revision}; }
 
-void View::Apply(absl::Span<const LogRow> rows) {
+void MemoryView::Apply(absl::Span<const LogRow> rows) {
   MutexLock lock(mu_);
   for (const LogRow& row : rows) {
     ESPALIER_CHECK(row.revision >= revision_);
@@ -40,13 +40,13 @@ void View::Apply(absl::Span<const LogRow> rows) {
   TrimHistory();
 }
 
-void View::TrimHistory() {
+void MemoryView::TrimHistory() {
   while (history_.size() > limits::kWatchHistory || history_bytes_ > limits::kWatchHistoryBytes) {
     DropOldestRevision();
   }
 }
 
-void View::DropOldestRevision() {
+void MemoryView::DropOldestRevision() {
   // A revision is forgotten as a whole: watchers never see a part of one.
   floor_ = history_.front().revision;
   while (!history_.empty() && history_.front().revision == floor_) {
@@ -55,7 +55,7 @@ void View::DropOldestRevision() {
   }
 }
 
-absl::Status View::Compact(std::int64_t revision) {
+absl::Status MemoryView::Compact(std::int64_t revision) {
   MutexLock lock(mu_);
   if (revision > revision_) {
     return absl::OutOfRangeError(
@@ -66,12 +66,12 @@ absl::Status View::Compact(std::int64_t revision) {
   return absl::OkStatus();
 }
 
-void View::Advance(std::int64_t revision) {
+void MemoryView::Advance(std::int64_t revision) {
   MutexLock lock(mu_);
   revision_ = std::max(revision_, revision);
 }
 
-void View::Reset(LiveMap live, std::int64_t revision) {
+void MemoryView::Reset(LiveMap live, std::int64_t revision) {
   MutexLock lock(mu_);
   live_ = std::move(live);
   history_.clear();
@@ -80,19 +80,20 @@ void View::Reset(LiveMap live, std::int64_t revision) {
   floor_ = revision;
 }
 
-View::Live View::Find(absl::string_view key) const {
+MemoryView::Live MemoryView::Find(absl::string_view key) const {
   MutexLock lock(mu_);
   const auto it = live_.find(key);
   return it == live_.end() ? Live{} : it->second;
 }
 
-absl::StatusOr<KeyValue> View::Get(absl::string_view key) const {
+absl::StatusOr<KeyValue> MemoryView::Get(absl::string_view key) const {
   const Live live = Find(key);
   if (live.mod_revision == 0) return absl::NotFoundError(absl::StrCat("no key \"", key, "\""));
   return ToKeyValue(key, live);
 }
 
-RangeResult View::Range(absl::string_view begin, absl::string_view end, std::size_t limit) const {
+RangeResult MemoryView::Range(absl::string_view begin, absl::string_view end,
+                              std::size_t limit) const {
   RangeResult result;
   std::vector<std::pair<std::string, Live>> found;
   {
@@ -112,8 +113,8 @@ RangeResult View::Range(absl::string_view begin, absl::string_view end, std::siz
   return result;
 }
 
-absl::StatusOr<std::vector<StoreEvent>> View::EventsAfter(std::int64_t after,
-                                                          std::size_t limit) const {
+absl::StatusOr<std::vector<StoreEvent>> MemoryView::EventsAfter(std::int64_t after,
+                                                                std::size_t limit) const {
   std::vector<LogRow> found;
   {
     MutexLock lock(mu_);
@@ -143,18 +144,18 @@ absl::StatusOr<std::vector<StoreEvent>> View::EventsAfter(std::int64_t after,
   return events;
 }
 
-std::int64_t View::revision() const {
+std::int64_t MemoryView::revision() const {
   MutexLock lock(mu_);
   return revision_;
 }
 
-View::LiveMap View::Copy(std::int64_t& revision) const {
+MemoryView::LiveMap MemoryView::Copy(std::int64_t& revision) const {
   MutexLock lock(mu_);
   revision = revision_;
   return live_;
 }
 
-std::vector<std::int64_t> View::LiveRowsUpTo(std::int64_t revision) const {
+std::vector<std::int64_t> MemoryView::LiveRowsUpTo(std::int64_t revision) const {
   std::vector<std::int64_t> ids;
   MutexLock lock(mu_);
   ids.reserve(live_.size());
@@ -164,12 +165,12 @@ std::vector<std::int64_t> View::LiveRowsUpTo(std::int64_t revision) const {
   return ids;
 }
 
-std::int64_t View::floor() const {
+std::int64_t MemoryView::floor() const {
   MutexLock lock(mu_);
   return floor_;
 }
 
-std::size_t View::live_keys() const {
+std::size_t MemoryView::live_keys() const {
   MutexLock lock(mu_);
   return live_.size();
 }

@@ -1,4 +1,4 @@
-#include "engine/store/batch.h"
+#include "engine/store/commit_batch.h"
 
 #include <memory>
 #include <string>
@@ -32,14 +32,13 @@ absl::Status CheckLimits(const Transaction& transaction) {
     bytes += op.key.size() + op.value.size();
   }
   if (bytes > limits::kTransactionBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("a transaction has at most ",
-                                                   limits::kTransactionBytes, " bytes, not ",
-                                                   bytes));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a transaction has at most ", limits::kTransactionBytes, " bytes, not ", bytes));
   }
   return absl::OkStatus();
 }
 
-View::Live Batch::Find(absl::string_view key) const {
+MemoryView::Live CommitBatch::Find(absl::string_view key) const {
   const auto it = latest_.find(key);
   if (it == latest_.end()) return view_.Find(key);
   const LogRow& row = rows_[it->second];
@@ -47,7 +46,7 @@ View::Live Batch::Find(absl::string_view key) const {
   return {row.value, row.revision, row.create_revision, row.position};
 }
 
-absl::StatusOr<std::int64_t> Batch::Add(const Transaction& transaction) {
+absl::StatusOr<std::int64_t> CommitBatch::Add(const Transaction& transaction) {
   for (const Compare& compare : transaction.compares) {
     const std::int64_t is = Find(compare.key).mod_revision;
     if (is != compare.mod_revision) {
@@ -58,7 +57,7 @@ absl::StatusOr<std::int64_t> Batch::Add(const Transaction& transaction) {
   const std::int64_t revision = revision_ + 1;
   int position = 0;
   for (const StoreOp& op : transaction.ops) {
-    const View::Live before = Find(op.key);
+    const MemoryView::Live before = Find(op.key);
     const bool existed = before.mod_revision != 0;
     if (op.type == StoreOp::Type::kDelete && !existed) continue;
     LogRow row{.revision = revision, .position = position++, .type = op.type, .key = op.key};

@@ -1,4 +1,4 @@
-#include "engine/store/sweep.h"
+#include "engine/store/log_sweep.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 namespace espalier {
 namespace {
 
-std::string Gaps(Sweep sweep) {
+std::string Gaps(LogSweep sweep) {
   std::string text;
   while (!sweep.done()) {
     absl::StrAppend(&text, "[", sweep.gap().first, ",", sweep.gap().end, ")");
@@ -34,7 +34,7 @@ TEST(SweepTest, GoesUpwardsBetweenWhatIsKept) {
       {.name = "all kept", .keep = {0, 1, 2}, .end = 3, .gaps = ""},
   };
   for (const auto& row : rows) {
-    EXPECT_EQ(Gaps(Sweep(row.keep, row.end)), row.gaps) << row.name;
+    EXPECT_EQ(Gaps(LogSweep(row.keep, row.end)), row.gaps) << row.name;
   }
 }
 

@@ -1,7 +1,7 @@
-// Sweep: which rows of the log can go. A plain value.
+// LogSweep: which rows of the log can go. A plain value.
 //
-// Goes upwards only: a deletion's row may go no sooner than the older rows of its key, or a restart in
-// the middle would bring the key back.
+// Goes upwards only: a deletion's row may go no sooner than the older rows of its key, or a restart
+// in the middle would bring the key back.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace espalier {
 
-class Sweep {
+class LogSweep {
  public:
   // Ids [first, end) of rows that shall go.
   struct Gap {
@@ -19,9 +19,9 @@ class Sweep {
   };
 
   // Nothing to do.
-  Sweep() = default;
+  LogSweep() = default;
   // All ids below `end` but `keep` (in any order, each below `end`) shall go.
-  Sweep(std::vector<std::int64_t> keep, std::int64_t end);
+  LogSweep(std::vector<std::int64_t> keep, std::int64_t end);
 
   bool done() const { return first_ >= end_; }
   // The lowest gap that is left. REQUIRES: !done().
