@@ -1,0 +1,439 @@
+// Core's calls against an engine in memory: what is asked of the engine, and what goes into state.
+#include "provider/provider.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "provider/conform.h"
+#include "provider/msgpack.h"
+#include "provider/testing/fake_engine.h"
+#include "tests/support/fake_clock.h"
+
+namespace espalier::provider {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+Value Text(absl::string_view text) { return Value::String(text); }
+Value Whole(std::int64_t number) { return Value::Of(Number::Of(number)); }
+
+// What one call gave: state, private data, diagnostics.
+struct Result {
+  Value state;
+  std::string private_data;
+  std::vector<std::string> errors;
+  std::vector<std::string> warnings;
+  std::vector<std::string> replaces;
+};
+
+class ProviderTest : public testing::Test {
+ protected:
+  ProviderTest() {
+    Configure({{"endpoint", Text("127.0.0.1:1")}, {"instance", Text("prod")}});
+    EXPECT_THAT(configured_.errors, IsEmpty());
+  }
+
+  void Configure(Value::Entries entries) {
+    tfplugin6::ConfigureProvider::Request request;
+    tfplugin6::ConfigureProvider::Response response;
+    Encode(schemas_.provider(), Value::Map(std::move(entries)), *request.mutable_config());
+    provider_.Handle(request, response);
+    configured_ = Result();
+    Take(response, configured_);
+  }
+
+  Value Config(Value::Entries more = {}) {
+    Value config =
+        Object({{"name", Text("build")}, {"namespace", Text("ci")}, {"image", Text("sonoma")}});
+    for (auto& [name, value] : more) config.Set(name, std::move(value));
+    return config;
+  }
+
+  Value Object(Value::Entries entries) {
+    return *Conform(Schema().attributes, Value::Map(std::move(entries)), Strictness::kLenient);
+  }
+
+  const provider::Schema& Schema() { return *schemas_.FindResource("espalier_vm"); }
+
+  Result Plan(const Value& prior, const Value& config, const std::string& private_data = "") {
+    tfplugin6::PlanResourceChange::Request request;
+    tfplugin6::PlanResourceChange::Response response;
+    request.set_type_name("espalier_vm");
+    request.set_prior_private(private_data);
+    request.mutable_prior_state()->set_msgpack(WriteMsgpack(prior));
+    request.mutable_proposed_new_state()->set_msgpack(WriteMsgpack(config));
+    request.mutable_config()->set_msgpack(WriteMsgpack(config));
+    provider_.Handle(request, response);
+    Result result;
+    result.state = Decode(response.planned_state());
+    result.private_data = response.planned_private();
+    for (const tfplugin6::AttributePath& path : response.requires_replace()) {
+      result.replaces.push_back(path.steps(0).attribute_name());
+    }
+    Take(response, result);
+    return result;
+  }
+
+  Result Apply(const Value& prior, const Value& planned) {
+    tfplugin6::ApplyResourceChange::Request request;
+    tfplugin6::ApplyResourceChange::Response response;
+    request.set_type_name("espalier_vm");
+    request.mutable_prior_state()->set_msgpack(WriteMsgpack(prior));
+    request.mutable_planned_state()->set_msgpack(WriteMsgpack(planned));
+    provider_.Handle(request, response);
+    Result result;
+    result.state = Decode(response.new_state());
+    result.private_data = response.private_();
+    Take(response, result);
+    return result;
+  }
+
+  Result Read(const Value& state, const std::string& private_data = "") {
+    tfplugin6::ReadResource::Request request;
+    tfplugin6::ReadResource::Response response;
+    request.set_type_name("espalier_vm");
+    request.set_private_(private_data);
+    request.mutable_current_state()->set_msgpack(WriteMsgpack(state));
+    provider_.Handle(request, response);
+    Result result;
+    result.state = Decode(response.new_state());
+    result.private_data = response.private_();
+    Take(response, result);
+    return result;
+  }
+
+  Result Import(const std::string& id) {
+    tfplugin6::ImportResourceState::Request request;
+    tfplugin6::ImportResourceState::Response response;
+    request.set_type_name("espalier_vm");
+    request.set_id(id);
+    provider_.Handle(request, response);
+    Result result;
+    if (response.imported_resources_size() == 1) {
+      result.state = Decode(response.imported_resources(0).state());
+      result.private_data = response.imported_resources(0).private_();
+    }
+    Take(response, result);
+    return result;
+  }
+
+  // Plans and applies; the VM runs as soon as it is waited for.
+  Result Created(const Value& config) {
+    engine_.on_watch = [this] { engine_.Place(v1::VmPlacement::RUNNING, ""); };
+    Result result = Apply(Value(), Plan(Value(), config).state);
+    engine_.on_watch = nullptr;
+    EXPECT_THAT(result.errors, IsEmpty());
+    return result;
+  }
+
+  static void Encode(const Attributes& attributes, const Value& value,
+                     tfplugin6::DynamicValue& wire) {
+    wire.set_msgpack(WriteMsgpack(*Conform(attributes, value, Strictness::kLenient)));
+  }
+
+  Value Decode(const tfplugin6::DynamicValue& wire) {
+    const absl::StatusOr<Value> value = ReadMsgpack(wire.msgpack());
+    EXPECT_TRUE(value.ok()) << value.status();
+    return *Conform(Schema().attributes, *value, Strictness::kExact);
+  }
+
+  template <typename Response>
+  static void Take(const Response& response, Result& result) {
+    for (const tfplugin6::Diagnostic& diagnostic : response.diagnostics()) {
+      (diagnostic.severity() == tfplugin6::Diagnostic::ERROR ? result.errors : result.warnings)
+          .push_back(diagnostic.summary() + ": " + diagnostic.detail());
+    }
+  }
+
+  static Problem MakeProblem(Problem::Severity severity, const std::string& code,
+                             const std::string& path, const std::string& message) {
+    Problem problem;
+    problem.set_severity(severity);
+    problem.set_code(code);
+    problem.set_path(path);
+    problem.set_message(message);
+    return problem;
+  }
+
+  const Resource* Stored() { return engine_.objects().Find(Ref{Kind::kVm, "ci", "build"}); }
+
+  const Schemas schemas_;
+  FakeClock clock_{FakeClock::Mode::kAutoAdvance};
+  Random random_{7};
+  std::unique_ptr<Log> log_ = MakeNullLog();
+  FakeEngine engine_;
+  Provider provider_{clock_, random_, *log_, {}, [this](const RemoteOptions&) {
+                       // Owned by the fixture: nobody deletes it.
+                       return std::shared_ptr<Resources>(&engine_, [](Resources*) {});
+                     }};
+  Result configured_;
+};
+
+TEST_F(ProviderTest, CreatesWaitsAndPlansNothingAfterwards) {
+  const Result created = Created(Config({{"cpu", Whole(4)}}));
+  EXPECT_TRUE(created.state.IsWhollyKnown());
+  EXPECT_EQ(created.state.At("status").At("host"), Text("mac-01"));
+  EXPECT_EQ(created.state.At("status").At("ip"), Text("10.0.0.7"));
+  EXPECT_EQ(created.private_data, "1 " + Stored()->metadata().uid());
+  EXPECT_EQ(Stored()->metadata().owner().instance(), "prod");
+  EXPECT_TRUE(engine_.applies.back().objects(0).create_only());
+
+  EXPECT_EQ(Plan(created.state, Config({{"cpu", Whole(4)}})).state, created.state);
+  const Result read = Read(created.state);
+  EXPECT_EQ(read.state, created.state);
+  EXPECT_EQ(read.private_data, created.private_data);
+}
+
+TEST_F(ProviderTest, SavesTheUidWhenTheVmDoesNotComeUpInTime) {
+  engine_.on_watch = [this] {
+    engine_.Place(v1::VmPlacement::PENDING, "10 hosts: 6 no free slot, 4 cordoned");
+  };
+  const Value config =
+      Config({{"timeouts",
+               Value::Map({{"create", Text("90s")}, {"delete", Value()}, {"update", Value()}})}});
+  const Result created = Apply(Value(), Plan(Value(), config).state);
+  ASSERT_THAT(created.errors, SizeIs(1));
+  EXPECT_THAT(created.errors[0], HasSubstr("1m30s"));
+  EXPECT_THAT(created.errors[0], HasSubstr("6 no free slot, 4 cordoned"));
+  EXPECT_EQ(created.state.At("uid"), Text(Stored()->metadata().uid()));
+  EXPECT_TRUE(created.state.At("status").At("host").is_null());
+  EXPECT_TRUE(created.state.IsWhollyKnown());
+  EXPECT_GE(clock_.Elapsed(), absl::Seconds(90));
+}
+
+TEST_F(ProviderTest, TellsAtOnceWhenTheVmHasFailedForGood) {
+  engine_.on_watch = [this] { engine_.Place(v1::VmPlacement::FAILED, "no such image"); };
+  const Result created = Apply(Value(), Plan(Value(), Config()).state);
+  ASSERT_THAT(created.errors, SizeIs(1));
+  EXPECT_THAT(created.errors[0], HasSubstr("no such image"));
+  EXPECT_FALSE(created.state.At("uid").is_null());
+  EXPECT_LT(clock_.Elapsed(), absl::Seconds(1));
+}
+
+TEST_F(ProviderTest, LeavesAnUntaintedStateWhenInterrupted) {
+  engine_.on_watch = [this] {
+    tfplugin6::StopProvider::Response response;
+    provider_.Handle(tfplugin6::StopProvider::Request(), response);
+  };
+  const Result created = Apply(Value(), Plan(Value(), Config()).state);
+  EXPECT_THAT(created.errors, IsEmpty());
+  ASSERT_THAT(created.warnings, SizeIs(1));
+  EXPECT_EQ(created.state.At("uid"), Text(Stored()->metadata().uid()));
+  EXPECT_EQ(Plan(created.state, Config()).state, created.state);
+}
+
+TEST_F(ProviderTest, WaitsThroughBrokenWatches) {
+  int watches = 0;
+  engine_.on_watch = [&] {
+    if (++watches < 3) {
+      engine_.objects().FailStartWatch(1);
+    } else {
+      engine_.Place(v1::VmPlacement::RUNNING, "");
+    }
+  };
+  const Result created = Apply(Value(), Plan(Value(), Config()).state);
+  EXPECT_THAT(created.errors, IsEmpty());
+  EXPECT_EQ(created.state.At("status").At("host"), Text("mac-01"));
+  EXPECT_EQ(watches, 3);
+}
+
+TEST_F(ProviderTest, RepeatsAWriteUnderTheSameNameWhenTheEngineRestarts) {
+  const Value planned = Plan(Value(), Config({{"power", Text("off")}})).state;
+  engine_.operation_ids.clear();
+  engine_.failures = {absl::UnavailableError("away"), absl::UnavailableError("away")};
+  const Result created = Apply(Value(), planned);
+  EXPECT_THAT(created.errors, IsEmpty());
+  ASSERT_THAT(engine_.operation_ids, SizeIs(3));
+  EXPECT_FALSE(engine_.operation_ids[0].empty());
+  EXPECT_EQ(engine_.operation_ids[0], engine_.operation_ids[2]);
+}
+
+TEST_F(ProviderTest, KeepsNothingOfACreateThatWasRefused) {
+  const Value planned = Plan(Value(), Config()).state;
+  engine_.problems = {MakeProblem(Problem::ERROR, "owner_conflict", "", "belongs to git fleet")};
+  const Result created = Apply(Value(), planned);
+  ASSERT_THAT(created.errors, SizeIs(1));
+  EXPECT_THAT(created.errors[0], HasSubstr("belongs to git fleet"));
+  EXPECT_TRUE(created.state.is_null());
+}
+
+TEST_F(ProviderTest, SaysConflictsAndMissingRoomInThePlan) {
+  engine_.problems = {MakeProblem(Problem::ERROR, "owner_conflict", "",
+                                  "belongs to git fleet (fleet.yaml:12), not to terraform prod"),
+                      MakeProblem(Problem::NOTE, "missing_reference", "spec.image", "not there")};
+  engine_.capacity.set_short_(true);
+  engine_.capacity.add_verdicts("1 wanted, 0 slots: 1 waits");
+  const Result plan = Plan(Value(), Config());
+  ASSERT_THAT(plan.errors, SizeIs(1));
+  EXPECT_THAT(plan.errors[0], HasSubstr("git fleet (fleet.yaml:12), not to terraform prod"));
+  ASSERT_THAT(plan.warnings, SizeIs(1));
+  EXPECT_THAT(plan.warnings[0], HasSubstr("1 waits"));
+  EXPECT_TRUE(engine_.applies.back().dry_run());
+  // What is planned does not depend on what the engine says.
+  EXPECT_EQ(plan.state, Plan(Value(), Config()).state);
+}
+
+TEST_F(ProviderTest, AsksTheEngineNothingWhenNothingChanges) {
+  const Result created = Created(Config());
+  engine_.applies.clear();
+  Plan(created.state, Config());
+  EXPECT_THAT(engine_.applies, IsEmpty());
+}
+
+TEST_F(ProviderTest, ProvesItsIncarnationInUpdates) {
+  const Result created = Created(Config());
+  const Result plan = Plan(created.state, Config({{"restart", Text("always")}}));
+  EXPECT_THAT(plan.replaces, IsEmpty());
+  const Result updated = Apply(created.state, plan.state);
+  EXPECT_THAT(updated.errors, IsEmpty());
+  EXPECT_EQ(engine_.applies.back().objects(0).uid(), created.state.At("uid").text());
+  EXPECT_EQ(updated.state.At("restart"), Text("always"));
+  EXPECT_EQ(updated.state.At("uid"), created.state.At("uid"));
+  EXPECT_EQ(Stored()->vm().spec().restart(), v1::VmSpec::ALWAYS);
+}
+
+TEST_F(ProviderTest, KeepsThePriorStateWhenAnUpdateIsRefused) {
+  const Result created = Created(Config());
+  const Value planned = Plan(created.state, Config({{"restart", Text("always")}})).state;
+  engine_.failures = {absl::PermissionDeniedError("viewer may not write")};
+  const Result updated = Apply(created.state, planned);
+  ASSERT_THAT(updated.errors, SizeIs(1));
+  EXPECT_EQ(updated.state, created.state);
+  EXPECT_EQ(updated.private_data, created.private_data);
+}
+
+TEST_F(ProviderTest, ShowsDriftAndForgetsWhatIsGone) {
+  const Result created = Created(Config());
+  Resource edited = *Stored();
+  edited.mutable_vm()->mutable_spec()->set_ttl_seconds(60);
+  engine_.objects().Put(edited);
+  EXPECT_EQ(Read(created.state).state.At("ttl_seconds"), Whole(60));
+
+  engine_.objects().Remove(Ref{Kind::kVm, "ci", "build"});
+  const Result gone = Read(created.state);
+  EXPECT_TRUE(gone.state.is_null());
+  EXPECT_THAT(gone.errors, IsEmpty());
+}
+
+TEST_F(ProviderTest, NeverTakesAnErrorForAbsence) {
+  const Result created = Created(Config());
+  for (const absl::Status& failure :
+       {absl::PermissionDeniedError("no"), absl::UnauthenticatedError("no"),
+        absl::InternalError("no"), absl::DeadlineExceededError("no")}) {
+    engine_.failures = {failure};
+    const Result read = Read(created.state, "1 u");
+    EXPECT_THAT(read.errors, SizeIs(1));
+    EXPECT_EQ(read.state, created.state);
+    EXPECT_FALSE(read.private_data.empty());
+  }
+}
+
+TEST_F(ProviderTest, TakesAnothersObjectOfTheSameNameForGone) {
+  const Result created = Created(Config());
+  Resource other = *Stored();
+  other.mutable_metadata()->set_uid("other");
+  other.mutable_metadata()->mutable_owner()->set_manager(Owner::GIT);
+  other.mutable_metadata()->mutable_owner()->set_instance("fleet");
+  engine_.objects().Put(other);
+  const Result read = Read(created.state);
+  EXPECT_TRUE(read.state.is_null());
+  ASSERT_THAT(read.warnings, SizeIs(1));
+  EXPECT_THAT(read.warnings[0], HasSubstr("git fleet"));
+}
+
+TEST_F(ProviderTest, DeletesItsIncarnationAndWaitsUntilItIsGone) {
+  const Result created = Created(Config());
+  engine_.slow_delete = true;
+  engine_.on_watch = [this] { engine_.objects().Remove(Ref{Kind::kVm, "ci", "build"}); };
+  const Result deleted = Apply(created.state, Value());
+  EXPECT_THAT(deleted.errors, IsEmpty());
+  EXPECT_TRUE(deleted.state.is_null());
+  EXPECT_EQ(engine_.deletes.back().uid(), created.state.At("uid").text());
+}
+
+TEST_F(ProviderTest, KeepsInStateWhatIsNotGoneYet) {
+  const Result created = Created(Config());
+  engine_.slow_delete = true;
+  const Result deleted = Apply(created.state, Value());
+  ASSERT_THAT(deleted.errors, SizeIs(1));
+  EXPECT_THAT(deleted.errors[0], HasSubstr("10m"));
+  EXPECT_EQ(deleted.state, created.state);
+}
+
+TEST_F(ProviderTest, DeletesWhatIsGoneAlready) {
+  const Result created = Created(Config());
+  engine_.objects().Remove(Ref{Kind::kVm, "ci", "build"});
+  const Result deleted = Apply(created.state, Value());
+  EXPECT_THAT(deleted.errors, IsEmpty());
+  EXPECT_TRUE(deleted.state.is_null());
+}
+
+TEST_F(ProviderTest, ImportsWhatItsInstanceOwns) {
+  const Result created = Created(Config());
+  const Result imported = Import("ci/build");
+  EXPECT_THAT(imported.errors, IsEmpty());
+  EXPECT_EQ(imported.state, created.state);
+  EXPECT_EQ(imported.private_data, created.private_data);
+}
+
+TEST_F(ProviderTest, ExplainsImportsThatCannotBe) {
+  Created(Config());
+  for (const char* id : {"", "a/b/c", "ci/", "Build", "ci/build\n"}) {
+    SCOPED_TRACE(id);
+    const Result imported = Import(id);
+    ASSERT_THAT(imported.errors, SizeIs(1));
+    EXPECT_THAT(imported.errors[0], HasSubstr("namespace/name"));
+  }
+  EXPECT_THAT(Import("ci/other").errors[0], HasSubstr("no such object"));
+  Resource other = *Stored();
+  other.mutable_metadata()->mutable_owner()->set_manager(Owner::GIT);
+  other.mutable_metadata()->mutable_owner()->set_source("fleet.yaml:12");
+  engine_.objects().Put(other);
+  EXPECT_THAT(Import("ci/build").errors[0], HasSubstr("git prod (fleet.yaml:12)"));
+}
+
+TEST_F(ProviderTest, NeedsTheEngineOnlyWhenItIsAskedSomething) {
+  Configure({{"endpoint", Value::Unknown()}, {"instance", Text("prod")}});
+  EXPECT_THAT(configured_.errors, IsEmpty());
+  EXPECT_THAT(Plan(Value(), Config()).errors, IsEmpty());
+  const Result read = Read(Config());
+  ASSERT_THAT(read.errors, SizeIs(1));
+  EXPECT_THAT(read.errors[0], HasSubstr("endpoint"));
+}
+
+TEST_F(ProviderTest, NamesWhatTheProviderBlockLacks) {
+  Configure({});
+  ASSERT_THAT(configured_.errors, SizeIs(2));
+  EXPECT_THAT(configured_.errors[0], HasSubstr("ESPALIER_ENGINE"));
+  EXPECT_THAT(configured_.errors[1], HasSubstr("ESPALIER_INSTANCE"));
+}
+
+TEST_F(ProviderTest, ReadsStateLeniently) {
+  tfplugin6::UpgradeResourceState::Request request;
+  request.set_type_name("espalier_vm");
+  request.mutable_raw_state()->set_json(
+      "{\n  \"name\": \"build\", \"cpu\": 9007199254740993, \"gone\": 1\n}");
+  tfplugin6::UpgradeResourceState::Response response;
+  provider_.Handle(request, response);
+  const Value state = Decode(response.upgraded_state());
+  EXPECT_EQ(state.At("name"), Text("build"));
+  EXPECT_EQ(state.At("cpu"), Value::Of(*Number::Parse("9007199254740993")));
+  EXPECT_TRUE(state.At("uid").is_null());
+}
+
+TEST_F(ProviderTest, AnswersHostileBytesWithDiagnostics) {
+  for (const char* bytes : {"\xc1", "\xdd\xff\xff\xff\xff", "\x81\xa1x\x01", "\x01", "\x90"}) {
+    tfplugin6::ReadResource::Request request;
+    request.set_type_name("espalier_vm");
+    request.mutable_current_state()->set_msgpack(bytes);
+    tfplugin6::ReadResource::Response response;
+    provider_.Handle(request, response);
+    ASSERT_EQ(response.diagnostics_size(), 1);
+    EXPECT_EQ(response.new_state().msgpack(), bytes);
+  }
+}
+
+}  // namespace
+}  // namespace espalier::provider

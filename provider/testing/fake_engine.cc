@@ -1,0 +1,110 @@
+#include "provider/testing/fake_engine.h"
+
+#include <utility>
+
+#include "engine/base/status.h"
+#include "engine/model/access.h"
+
+namespace espalier::provider {
+
+absl::Status FakeEngine::Fail() {
+  if (failures.empty()) return absl::OkStatus();
+  absl::Status failure = std::move(failures.front());
+  failures.pop_front();
+  return failure;
+}
+
+ApplyResult FakeEngine::Answer() {
+  ApplyResult result;
+  for (Problem& problem : problems) *result.add_problems() = std::move(problem);
+  problems.clear();
+  *result.mutable_plan()->mutable_capacity() = capacity;
+  return result;
+}
+
+void FakeEngine::Place(v1::VmPlacement::Phase phase, const std::string& why) {
+  const Resource* found = objects_.Find(Ref{Kind::kVm, "ci", "build"});
+  if (found == nullptr) return;
+  Resource placed = *found;
+  v1::VmPlacement& placement = *placed.mutable_vm()->mutable_status()->mutable_placement();
+  placement.set_phase(phase);
+  placement.set_why(why);
+  if (phase == v1::VmPlacement::RUNNING) {
+    placement.set_host("mac-01");
+    placed.mutable_vm()->mutable_status()->mutable_observed()->set_ip("10.0.0.7");
+  }
+  objects_.Put(std::move(placed));
+}
+
+absl::StatusOr<Resource> FakeEngine::Get(const CallContext& context, const Ref& ref) {
+  ESPALIER_RETURN_IF_ERROR(Fail());
+  return objects_.Get(context, ref);
+}
+
+absl::StatusOr<ListPage> FakeEngine::List(const CallContext& context, const Query& query) {
+  return objects_.List(context, query);
+}
+
+absl::StatusOr<ApplyResult> FakeEngine::Apply(const CallContext& context,
+                                              const ApplyRequest& request) {
+  applies.push_back(request);
+  operation_ids.push_back(context.operation_id);
+  ESPALIER_RETURN_IF_ERROR(Fail());
+  ApplyResult result = Answer();
+  if (request.dry_run() || result.problems_size() > 0) return result;
+  for (const v1::Ref& released : request.release()) {
+    absl::StatusOr<Resource> found = Get(context, *FromProto(released));
+    if (!found.ok()) continue;
+    found->mutable_metadata()->clear_owner();
+    objects_.Put(*std::move(found));
+  }
+  for (const Declared& declared : request.objects()) {
+    Resource stored = declared.resource();
+    const Ref ref = RefOf(stored);
+    const Resource* there = objects_.Find(ref);
+    if (!declared.uid().empty() &&
+        (there == nullptr || there->metadata().uid() != declared.uid())) {
+      return absl::AbortedError("another incarnation by now");
+    }
+    *stored.mutable_metadata()->mutable_owner() = request.owner();
+    if (there != nullptr) MutableStatus(stored)->CopyFrom(StatusOf(*there));
+    objects_.Put(std::move(stored));
+    *result.add_objects() = *objects_.Find(ref);
+  }
+  result.set_applied(true);
+  return result;
+}
+
+std::vector<absl::StatusOr<std::int64_t>> FakeEngine::UpdateStatus(
+    const CallContext& context, absl::Span<const StatusWrite> writes) {
+  return objects_.UpdateStatus(context, writes);
+}
+
+absl::StatusOr<ApplyResult> FakeEngine::Delete(const CallContext& context,
+                                               const DeleteRequest& request) {
+  deletes.push_back(request);
+  ESPALIER_RETURN_IF_ERROR(Fail());
+  const Ref ref = *FromProto(request.ref());
+  const Resource* there = objects_.Find(ref);
+  if (there == nullptr) return absl::NotFoundError("not there");
+  if (!request.uid().empty() && there->metadata().uid() != request.uid()) {
+    return absl::AbortedError("another incarnation by now");
+  }
+  ApplyResult result = Answer();
+  if (!request.dry_run() && !slow_delete && result.problems_size() == 0) objects_.Remove(ref);
+  return result;
+}
+
+absl::StatusOr<std::unique_ptr<Watch>> FakeEngine::StartWatch(const CallContext& context,
+                                                              const Query& query,
+                                                              const std::string& resume) {
+  if (on_watch) on_watch();
+  return objects_.StartWatch(context, query, resume);
+}
+
+absl::StatusOr<DriftReport> FakeEngine::Drift(const CallContext& context,
+                                              const DriftRequest& request) {
+  return objects_.Drift(context, request);
+}
+
+}  // namespace espalier::provider

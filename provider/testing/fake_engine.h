@@ -1,0 +1,61 @@
+// FakeEngine: an engine for tests of the provider: keeps objects, knows uids and owners, and
+// answers as a test tells it. It plans nothing. One thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/api/resources.h"
+#include "engine/model/problem.h"
+#include "tests/support/fake_resources.h"
+
+namespace espalier::provider {
+
+class FakeEngine final : public Resources {
+ public:
+  // The next calls of Get, Apply or Delete fail with these, one each.
+  std::deque<absl::Status> failures;
+  // Problems of the next Apply or Delete.
+  std::vector<Problem> problems;
+  // Of every plan.
+  v1::Capacity capacity;
+  // Runs whenever somebody starts to wait for objects.
+  std::function<void()> on_watch;
+  // Deleted objects stay until a test removes them.
+  bool slow_delete = false;
+
+  // What was asked.
+  std::vector<ApplyRequest> applies;
+  std::vector<DeleteRequest> deletes;
+  std::vector<std::string> operation_ids;
+
+  FakeResources& objects() { return objects_; }
+  // Sets the placement of the VM named build in namespace ci.
+  void Place(v1::VmPlacement::Phase phase, const std::string& why);
+
+  absl::StatusOr<Resource> Get(const CallContext& context, const Ref& ref) override;
+  absl::StatusOr<ListPage> List(const CallContext& context, const Query& query) override;
+  absl::StatusOr<ApplyResult> Apply(const CallContext& context,
+                                    const ApplyRequest& request) override;
+  std::vector<absl::StatusOr<std::int64_t>> UpdateStatus(
+      const CallContext& context, absl::Span<const StatusWrite> writes) override;
+  absl::StatusOr<ApplyResult> Delete(const CallContext& context,
+                                     const DeleteRequest& request) override;
+  absl::StatusOr<std::unique_ptr<Watch>> StartWatch(const CallContext& context, const Query& query,
+                                                    const std::string& resume) override;
+  absl::StatusOr<DriftReport> Drift(const CallContext& context,
+                                    const DriftRequest& request) override;
+
+ private:
+  // The next failure, if there is one.
+  absl::Status Fail();
+  // The problems as an answer; they are told once.
+  ApplyResult Answer();
+
+  FakeResources objects_;
+};
+
+}  // namespace espalier::provider
