@@ -100,6 +100,19 @@ inline constexpr std::size_t kIdleHttpHandles = 16;
 
 // An OCI manifest; the registries' own limit.
 inline constexpr std::size_t kManifestBytes = 4 * 1024 * 1024;
+// Layers of an image, or images of an index: 8192 layers of 512 MiB are 4 TiB.
+inline constexpr std::size_t kManifestEntries = 8192;
+// The disk of an image, and one piece of it: what its pusher says is not believed above this.
+inline constexpr std::int64_t kDiskBytes = std::int64_t{16} << 40;
+inline constexpr std::int64_t kDiskPieceBytes = std::int64_t{4} << 30;
+// A kernel, an initrd, the firmware's variables.
+inline constexpr std::int64_t kImageFileBytes = std::int64_t{1} << 30;
+// One block of a compressed piece: it is held in memory, once per layer that is fetched.
+inline constexpr std::size_t kLz4BlockBytes = 16 * 1024 * 1024;
+// Tokens of registries that are kept: one per repository in use.
+inline constexpr std::size_t kRegistryTokens = 4096;
+// Tags or repositories that a listing returns.
+inline constexpr std::size_t kRegistryNames = 20000;
 // An answer of a registry that is read into memory and is no manifest (tokens, tag lists).
 inline constexpr std::size_t kRegistryAnswerBytes = 4 * 1024 * 1024;
 
