@@ -1,5 +1,5 @@
-// The driver contract as code: every driver passes this suite, in its own test program, by handing it
-// a World. For tests only.
+// The driver contract as code: every driver passes this suite, in its own test program, by handing
+// it a World. For tests only.
 //
 //   INSTANTIATE_TEST_SUITE_P(Sim, DriverConformanceTest, testing::Values(&MakeSimWorld));
 #pragma once

@@ -2,8 +2,8 @@
 // agent, made by main (or the simulation) and owned by it; thread-safe.
 //
 // The contract is made so that an agent that dies at any moment loses nothing: machines and what is
-// known of them live outside the agent's process, every run is known by (uid, attempt), and every call
-// can be repeated.
+// known of them live outside the agent's process, every run is known by (uid, attempt), and every
+// call can be repeated.
 //
 //            Start               boots              Stop            ended
 //   (none) ────────▶ STARTING ────────▶ RUNNING ────────▶ STOPPING ───────▶ STOPPED ─┐
@@ -67,11 +67,14 @@ struct PortMapping {
 // Everything a driver needs to know of a run. Never changes, but for `fence` (see Renew).
 struct RunSpec {
   RunId id;
-  // The object it belongs to, as "ns/name": for people, and to find the object again after a restart.
+  // The object it belongs to, as "ns/name": for people, and to find the object again after a
+  // restart.
   std::string owner;
   // "darwin" or "linux".
   std::string guest_os;
   std::string image_digest;
+  // Where the image came from, with the digest.
+  std::string image_reference;
   std::uint32_t cpu = 0;
   std::uint32_t memory_mib = 0;
   // 0 keeps the size of the image's disk.
@@ -136,10 +139,10 @@ class Driver {
   // ALREADY_EXISTS: the run was started. RESOURCE_EXHAUSTED: the disk is full.
   virtual absl::StatusOr<std::string> Prepare(const RunId& id) = 0;
 
-  // Starts the machine and returns without waiting for it: List tells how it goes. OK also if it was
-  // started before (nothing is started twice). RESOURCE_EXHAUSTED: the host refuses another machine
-  // (macOS limit, memory); INVALID_ARGUMENT: this guest cannot run here; UNAVAILABLE: try again.
-  // REQUIRES: Prepare was called and its directory filled.
+  // Starts the machine and returns without waiting for it: List tells how it goes. OK also if it
+  // was started before (nothing is started twice). RESOURCE_EXHAUSTED: the host refuses another
+  // machine (macOS limit, memory); INVALID_ARGUMENT: this guest cannot run here; UNAVAILABLE: try
+  // again. REQUIRES: Prepare was called and its directory filled.
   virtual absl::Status Start(const RunSpec& spec) = 0;
 
   // Asks the guest to shut down and ends the machine after `grace`. Returns at once; OK if it ended
@@ -149,8 +152,8 @@ class Driver {
   // Everything that is here now. An error says nothing about any run.
   virtual absl::StatusOr<Listing> List() = 0;
 
-  // Lets the run go on until `until` of Clock::Elapsed(); an earlier time than before changes nothing.
-  // With `fence` false it needs no lease. NOT_FOUND; FAILED_PRECONDITION if it has ended.
+  // Lets the run go on until `until` of Clock::Elapsed(); an earlier time than before changes
+  // nothing. With `fence` false it needs no lease. NOT_FOUND; FAILED_PRECONDITION if it has ended.
   virtual absl::Status Renew(const RunId& id, bool fence, absl::Duration until) = 0;
 
   // Erases disk and record of a run. OK if there is none; FAILED_PRECONDITION while it lives. The

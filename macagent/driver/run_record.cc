@@ -39,6 +39,7 @@ json ToJson(const RunState& run) {
           {"owner", spec.owner},
           {"guest_os", spec.guest_os},
           {"image_digest", spec.image_digest},
+          {"image_reference", spec.image_reference},
           {"cpu", spec.cpu},
           {"memory_mib", spec.memory_mib},
           {"disk_gib", spec.disk_gib},
@@ -61,12 +62,14 @@ RunState FromJson(const json& in) {
   spec.owner = in.at("owner").get<std::string>();
   spec.guest_os = in.at("guest_os").get<std::string>();
   spec.image_digest = in.at("image_digest").get<std::string>();
+  spec.image_reference = in.at("image_reference").get<std::string>();
   spec.cpu = in.at("cpu").get<std::uint32_t>();
   spec.memory_mib = in.at("memory_mib").get<std::uint32_t>();
   spec.disk_gib = in.at("disk_gib").get<std::uint32_t>();
   spec.address = in.at("address").get<std::string>();
   for (const auto& [name, port] : in.at("ports").items()) {
-    spec.ports[name] = {port.at("host").get<std::uint32_t>(), port.at("guest").get<std::uint32_t>()};
+    spec.ports[name] = {port.at("host").get<std::uint32_t>(),
+                        port.at("guest").get<std::uint32_t>()};
   }
   spec.metadata = in.at("metadata").get<std::map<std::string, std::string>>();
   spec.fence = in.at("fence").get<bool>();

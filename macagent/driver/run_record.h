@@ -21,8 +21,8 @@ absl::string_view PhaseName(RunPhase phase);
 // INVALID_ARGUMENT for any other word.
 absl::StatusOr<RunPhase> ParsePhase(absl::string_view name);
 
-// What a simulated hypervisor keeps of one machine. `run.spec.id` is empty for a machine that nobody
-// started through the contract. Times are Clock::Elapsed().
+// What a simulated hypervisor keeps of one machine. `run.spec.id` is empty for a machine that
+// nobody started through the contract. Times are Clock::Elapsed().
 struct SimVm {
   RunState run;
   // The machine's name in the hypervisor.

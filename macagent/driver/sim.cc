@@ -94,9 +94,8 @@ void SimHypervisor::Settle() {
     }
   }
   // What ended and was never known to anybody leaves no record.
-  std::erase_if(state_.vms, [](const SimVm& vm) {
-    return !IsAlive(vm) && vm.run.spec.id.uid.empty();
-  });
+  std::erase_if(state_.vms,
+                [](const SimVm& vm) { return !IsAlive(vm) && vm.run.spec.id.uid.empty(); });
 }
 
 absl::Status SimHypervisor::Admit(const RunSpec& spec) {
@@ -114,8 +113,8 @@ absl::Status SimHypervisor::Admit(const RunSpec& spec) {
         absl::StrCat("the number of macOS VMs exceeds the system limit of ", options_.macos_slots));
   }
   if (cpu + spec.cpu > options_.cpu) {
-    return absl::ResourceExhaustedError(absl::StrCat(spec.cpu, " cpu asked for, ",
-                                                     options_.cpu - cpu, " free"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(spec.cpu, " cpu asked for, ", options_.cpu - cpu, " free"));
   }
   if (memory_mib + spec.memory_mib > options_.memory_mib) {
     return absl::ResourceExhaustedError(absl::StrCat(spec.memory_mib, " MiB asked for, ",

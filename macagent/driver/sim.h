@@ -1,11 +1,11 @@
 // SimHypervisor: a simulated Mac that runs simulated VMs, deterministic for a seed, with failure
-// knobs; and the driver over it. The hypervisor is the machine, the driver belongs to the agent: when
-// the simulation crashes an agent it drops the driver and keeps the hypervisor, which is then the
-// ground truth of what really runs. The sim agent keeps its state in a file (sim_file.h), so that its
-// VMs survive a kill -9 as real ones do.
+// knobs; and the driver over it. The hypervisor is the machine, the driver belongs to the agent:
+// when the simulation crashes an agent it drops the driver and keeps the hypervisor, which is then
+// the ground truth of what really runs. The sim agent keeps its state in a file (sim_file.h), so
+// that its VMs survive a kill -9 as real ones do.
 //
-// Nothing happens on a thread: what time has brought (boots, crashes, ends, lapsed leases) is worked
-// out whenever somebody looks. Thread-safe.
+// Nothing happens on a thread: what time has brought (boots, crashes, ends, lapsed leases) is
+// worked out whenever somebody looks. Thread-safe.
 #pragma once
 
 #include <functional>

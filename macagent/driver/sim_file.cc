@@ -36,7 +36,8 @@ absl::Status CarryOut(SimHypervisor& machine, const std::vector<std::string>& wo
   if (n == 2 && words[0] == "remove-image") return machine.RemoveImage(words[1]);
   if (n == 1 && words[0] == "reboot") return machine.Reboot();
   return absl::InvalidArgumentError(
-      absl::StrCat("\"", absl::StrJoin(words, " "), "\" is no order: kill-vm NAME, add-vm NAME [OS], "
+      absl::StrCat("\"", absl::StrJoin(words, " "),
+                   "\" is no order: kill-vm NAME, add-vm NAME [OS], "
                    "add-image NAME [BYTES], remove-image NAME, reboot"));
 }
 

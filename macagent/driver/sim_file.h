@@ -6,7 +6,8 @@
 //   <dir>/orders/<name>     an order of a person, one line of words; taken away once carried out
 //   <dir>/orders/<name>.err why it was not
 //
-// Orders: "kill-vm NAME", "add-vm NAME [OS]", "add-image NAME [BYTES]", "remove-image NAME", "reboot".
+// Orders: "kill-vm NAME", "add-vm NAME [OS]", "add-image NAME [BYTES]", "remove-image NAME",
+// "reboot".
 #pragma once
 
 #include <memory>
@@ -29,9 +30,9 @@ absl::StatusOr<std::unique_ptr<Driver>> MakeFileSimDriver(Clock& clock, Random& 
                                                           const std::string& dir,
                                                           const SimOptions& options);
 
-// Gives an order and waits until a running agent has carried it out. INVALID_ARGUMENT for what is no
-// order; DEADLINE_EXCEEDED when no agent took it within `timeout` (it is withdrawn); else what the
-// machine said. Does not return before; for the command line.
+// Gives an order and waits until a running agent has carried it out. INVALID_ARGUMENT for what is
+// no order; DEADLINE_EXCEEDED when no agent took it within `timeout` (it is withdrawn); else what
+// the machine said. Does not return before; for the command line.
 absl::Status GiveSimOrder(Clock& clock, Random& random, Io& io, const std::string& dir,
                           const std::vector<std::string>& words, absl::Duration timeout);
 
