@@ -2,9 +2,12 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/model/kind.h"
+#include "engine/render/safe_text.h"
 
 namespace espalier {
 
@@ -12,8 +15,8 @@ class Table {
  public:
   explicit Table(std::vector<std::string> headers) : headers_(std::move(headers)) {}
 
-  // One cell per header; missing ones are empty. Control characters and terminal escapes in a cell are
-  // shown as "?": names and messages come from outside.
+  // One cell per header; missing ones are empty. Cells are made Printable: names and messages come
+  // from outside.
   void AddRow(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 
@@ -25,7 +28,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// `text` without control characters, on one line.
-std::string Printable(absl::string_view text);
+// The table of objects of one kind, with the columns that the model gives it; `wide`: with those
+// that are wide only. AGE is counted to `now`. REQUIRES: all objects are of this kind.
+std::string ObjectsTable(const KindInfo& kind, const std::vector<Resource>& objects, bool wide,
+                         absl::Time now);
 
 }  // namespace espalier
