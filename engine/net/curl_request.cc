@@ -18,7 +18,9 @@ namespace {
 constexpr std::size_t kRefused = static_cast<std::size_t>(-1);
 
 bool IsLoopback(absl::string_view host) {
-  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+  if (host == "localhost" || host == "[::1]") return true;
+  return absl::StartsWith(host, "127.") &&
+         host.find_first_not_of("0123456789.") == absl::string_view::npos;
 }
 
 std::string UrlPart(const std::string& url, CURLUPart part) {

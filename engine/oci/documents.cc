@@ -170,6 +170,29 @@ absl::StatusOr<ImageConfig> ParseImageConfig(absl::string_view bytes) {
   return config;
 }
 
+std::string WriteImageConfig(const std::string& os, const std::string& arch,
+                             const std::vector<std::string>& diff_ids) {
+  const Json json = {{"os", os},
+                     {"architecture", arch},
+                     {"rootfs", {{"type", "layers"}, {"diff_ids", diff_ids}}}};
+  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
+std::string WriteTartConfig(const std::string& os, const std::string& arch, int cpu,
+                            std::int64_t memory_mib) {
+  const std::int64_t memory = memory_mib * 1024 * 1024;
+  const Json json = {{"version", 1},
+                     {"os", os},
+                     {"arch", arch},
+                     {"cpuCountMin", cpu},
+                     {"cpuCount", cpu},
+                     {"memorySizeMin", memory},
+                     {"memorySize", memory},
+                     // Required by its readers; locally administered, changed on every clone.
+                     {"macAddress", "7a:65:73:70:61:6c"}};
+  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
 absl::StatusOr<Token> ParseToken(absl::string_view bytes) {
   ESPALIER_ASSIGN_OR_RETURN(const Json json, ParseObject(bytes));
   Token token;

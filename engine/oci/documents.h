@@ -50,6 +50,13 @@ struct ImageConfig {
 };
 absl::StatusOr<ImageConfig> ParseImageConfig(absl::string_view bytes);
 
+// An OCI image config, as skopeo and others read it; `diff_ids` are the layers' plain digests.
+std::string WriteImageConfig(const std::string& os, const std::string& arch,
+                             const std::vector<std::string>& diff_ids);
+// Tart's VM config, with what a VM needs at least.
+std::string WriteTartConfig(const std::string& os, const std::string& arch, int cpu,
+                            std::int64_t memory_mib);
+
 struct Token {
   std::string value;
   std::int64_t expires_in_seconds = 60;

@@ -67,7 +67,10 @@ absl::StatusOr<Url> ResolveUrl(const Url& base, absl::string_view location) {
 }
 
 bool IsLoopbackHost(absl::string_view host) {
-  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+  if (host == "localhost" || host == "::1") return true;
+  // An address, not a name that begins like one: "127.0.0.1.example" is somebody's machine.
+  return absl::StartsWith(host, "127.") &&
+         host.find_first_not_of("0123456789.") == absl::string_view::npos;
 }
 
 Url RegistryUrl(absl::string_view registry) {
