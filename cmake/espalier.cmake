@@ -10,6 +10,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 
 option(ESPALIER_STATIC "Link provider and CLI statically but for libc" ON)
 set(ESPALIER_SANITIZE "" CACHE STRING "Value for -fsanitize=, or empty")
+option(ESPALIER_FUZZ "Build fuzz targets with libFuzzer (clang)" OFF)
 option(ESPALIER_NO_GRPC_TESTS "Register only the tests that never enter gRPC (for tsan)" OFF)
 
 find_program(CCACHE_PROGRAM ccache)
@@ -33,6 +34,9 @@ if(ESPALIER_SANITIZE)
   add_compile_options("-fsanitize=${ESPALIER_SANITIZE}" -fno-omit-frame-pointer
                       -fno-sanitize-recover=all)
   add_link_options("-fsanitize=${ESPALIER_SANITIZE}")
+endif()
+if(ESPALIER_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 find_program(MOLD_PROGRAM mold)
 if(MOLD_PROGRAM)
