@@ -41,6 +41,10 @@ inline constexpr std::size_t kSessions = 20000;
 inline constexpr std::size_t kSessionPulls = 256;
 // Watches through gRPC at once: two for each host of the largest fleet.
 inline constexpr std::size_t kGrpcWatches = 40000;
+// Calls that wait for a worker thread of the server. More are told to come again later.
+inline constexpr std::size_t kWaitingCalls = 4096;
+// Batches of a remote watch that lie unread at the client; the stream waits while they do.
+inline constexpr std::size_t kWatchReadAhead = 4;
 // Tokens that are not revoked: every host, and people and machines beside them.
 inline constexpr std::size_t kTokens = 50000;
 
