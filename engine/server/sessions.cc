@@ -11,8 +11,8 @@
 namespace espalier {
 namespace {
 
-// A host this long silent is dropped: a reader cannot tell it from one that never beat, and both are
-// silent for longer than any lease.
+// A host this long silent is dropped: a reader cannot tell it from one that never beat, and both
+// are silent for longer than any lease.
 constexpr absl::Duration kForgetAfter = absl::Hours(24);
 
 absl::Status MayBeat(const Caller& caller, const std::string& host) {

@@ -7,8 +7,8 @@
 #include "engine/base/call_context.h"
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
-#include "engine/server/testing/manual_clock.h"
 #include "gtest/gtest.h"
+#include "tests/support/fake_clock.h"
 
 namespace espalier {
 namespace {
@@ -29,7 +29,7 @@ v1::Beat BeatOf(const std::string& host, const std::string& boot_id, std::int64_
 
 class SessionsTest : public testing::Test {
  protected:
-  ManualClock clock_;
+  FakeClock clock_;
   LeaseTerms terms_ = {.run_lease = absl::Seconds(30), .interval = absl::Seconds(5)};
   SessionRegistry sessions_{clock_, [this] { return terms_; }};
 };

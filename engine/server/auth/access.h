@@ -1,0 +1,37 @@
+// What each role may do, as rules over callers and requests. Whatever no rule allows is refused,
+// and the refusal names what is missing. Pure.
+//
+//   admin       everything but speaking as the engine's own controllers
+//   editor      reads; writes what lives in namespaces, and Images, as cli, api or terraform
+//   viewer      reads, and plans without applying
+//   agent       its own Host and the Vms there, Images and credentials; reports about them only
+//   reconciler  reads; writes as git for its own source, within what the GitSource allows, and the
+//               status of that GitSource
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "engine/api/resources.h"
+#include "engine/base/call_context.h"
+#include "espalier/v1/git_source.pb.h"
+
+namespace espalier::access {
+
+absl::Status MayQuery(const Caller& caller, const Query& query);
+absl::Status MayDrift(const Caller& caller);
+
+// `source`: the spec of the GitSource that a reconciler speaks for; null if there is none, and for
+// other callers.
+absl::Status MayApply(const Caller& caller, const ApplyRequest& request,
+                      const v1::GitSourceSpec* source);
+absl::Status MayDelete(const Caller& caller, const DeleteRequest& request,
+                       const v1::GitSourceSpec* source);
+// `stored`: the object as it is; null if there is none.
+absl::Status MayWriteStatus(const Caller& caller, const StatusWrite& write, const Resource* stored);
+
+// What the caller may see of an object that it asked for by name: all, or of another host's Vm only
+// where it runs, so that an agent learns that a Vm has moved on. PERMISSION_DENIED for the rest.
+absl::StatusOr<Resource> Visible(const Caller& caller, Resource resource);
+
+}  // namespace espalier::access

@@ -1,0 +1,42 @@
+// AuthorizedResources: Resources with the rules of access.h in front. What serves people, agents
+// and reconcilers holds this one; the engine's own controllers hold the inner one. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/api/resources.h"
+
+namespace espalier {
+
+class AuthorizedResources final : public Resources {
+ public:
+  // `inner` must outlive it.
+  explicit AuthorizedResources(Resources& inner) : inner_(inner) {}
+
+  absl::StatusOr<Resource> Get(const CallContext& context, const Ref& ref) override;
+  absl::StatusOr<ListPage> List(const CallContext& context, const Query& query) override;
+  absl::StatusOr<ApplyResult> Apply(const CallContext& context,
+                                    const ApplyRequest& request) override;
+  std::vector<absl::StatusOr<std::int64_t>> UpdateStatus(
+      const CallContext& context, absl::Span<const StatusWrite> writes) override;
+  absl::StatusOr<ApplyResult> Delete(const CallContext& context,
+                                     const DeleteRequest& request) override;
+  absl::StatusOr<std::unique_ptr<Watch>> StartWatch(const CallContext& context, const Query& query,
+                                                    const std::string& resume) override;
+  absl::StatusOr<DriftReport> Drift(const CallContext& context,
+                                    const DriftRequest& request) override;
+
+ private:
+  // The spec of the GitSource that a reconciler speaks for; nothing if there is none, and for other
+  // callers.
+  absl::StatusOr<std::optional<v1::GitSourceSpec>> SourceOf(const CallContext& context,
+                                                            const Owner& owner);
+
+  Resources& inner_;
+};
+
+}  // namespace espalier
