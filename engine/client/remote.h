@@ -11,6 +11,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
 #include "engine/base/io.h"
+#include "engine/model/secret.h"
 
 namespace espalier {
 
@@ -18,15 +19,18 @@ struct RemoteOptions {
   // "host:port". Without a CA file only loopback addresses are accepted.
   std::string engine;
   std::string token;
+  // Where the token is read from when `token` is empty.
+  std::string token_file;
   // PEM files; empty: no TLS, or no client certificate.
   std::string ca_file;
   std::string cert_file;
   std::string key_file;
 };
 
-// Fills what is empty from ESPALIER_ENGINE, ESPALIER_TOKEN (or a token file), ESPALIER_CA_FILE and,
-// at last, 127.0.0.1:7443.
-RemoteOptions WithEnvironment(RemoteOptions options);
+// Fills what is empty from ESPALIER_ENGINE, ESPALIER_TOKEN, ESPALIER_TOKEN_FILE, ESPALIER_CA_FILE,
+// ESPALIER_CERT_FILE and ESPALIER_KEY_FILE; the engine is 127.0.0.1:7443 at last. A given token or
+// token file wins over both of the environment.
+RemoteOptions WithEnvironment(RemoteOptions options, const Environment& env);
 
 class Remote {
  public:

@@ -1,0 +1,54 @@
+#include "engine/server/grpc/token_service.h"
+
+#include <utility>
+
+#include "engine/server/progress.h"
+
+namespace espalier {
+
+grpc::ServerUnaryReactor* TokenService::CreateToken(grpc::CallbackServerContext* context,
+                                                    const v1::CreateTokenRequest* request,
+                                                    v1::CreateTokenResponse* answer) {
+  return calls_.Unary(
+      "CreateToken", context, Calls::Runs::kOnPool, [=, this](const CallContext& call) {
+        absl::StatusOr<v1::CreateTokenResponse> made = tokens().Create(call, *request);
+        if (made.ok()) *answer = *std::move(made);
+        return made.status();
+      });
+}
+
+grpc::ServerUnaryReactor* TokenService::RevokeToken(grpc::CallbackServerContext* context,
+                                                    const v1::RevokeTokenRequest* request,
+                                                    v1::RevokeTokenResponse* answer) {
+  return calls_.Unary("RevokeToken", context, Calls::Runs::kOnPool,
+                      [=, this](const CallContext& call) {
+                        const absl::Status revoked = tokens().Revoke(call, request->id());
+                        if (revoked.ok()) pump_.CheckNow();
+                        return revoked;
+                      });
+}
+
+grpc::ServerUnaryReactor* TokenService::ListTokens(grpc::CallbackServerContext* context,
+                                                   const v1::ListTokensRequest* request,
+                                                   v1::ListTokensResponse* answer) {
+  return calls_.Unary("ListTokens", context, Calls::Runs::kOnPool,
+                      [=, this](const CallContext& call) {
+                        absl::StatusOr<v1::ListTokensResponse> list = tokens().List(call);
+                        if (list.ok()) *answer = *std::move(list);
+                        return list.status();
+                      });
+}
+
+grpc::ServerUnaryReactor* TokenService::GetProgress(grpc::CallbackServerContext* context,
+                                                    const v1::GetProgressRequest* request,
+                                                    v1::GetProgressResponse* answer) {
+  return calls_.Unary("GetProgress", context, Calls::Runs::kHere,
+                      [=, this](const CallContext& call) {
+                        absl::StatusOr<v1::GetProgressResponse> progress =
+                            ProgressOf(calls_.served().sessions, call.caller, request->host());
+                        if (progress.ok()) *answer = *std::move(progress);
+                        return progress.status();
+                      });
+}
+
+}  // namespace espalier
