@@ -55,6 +55,13 @@ TEST_P(DriverConformanceTest, StartsAndStopsAMachine) {
   EXPECT_EQ(driver().Forget(spec.id), absl::OkStatus()) << "forgetting twice";
 }
 
+TEST_P(DriverConformanceTest, StopsWhatHasJustBeenStarted) {
+  const RunSpec spec = world_->Spec("1d", 1);
+  ASSERT_EQ(Run(spec), absl::OkStatus());
+  ASSERT_EQ(driver().Stop(spec.id, absl::Milliseconds(100)), absl::OkStatus());
+  EXPECT_TRUE(Reaches(spec.id, "stopped"));
+}
+
 TEST_P(DriverConformanceTest, StartingTwiceStartsOneMachine) {
   const RunSpec spec = world_->Spec("0b", 1);
   ASSERT_EQ(Run(spec), absl::OkStatus());
