@@ -153,38 +153,37 @@ void Loop::ReconcileOne(const Ref& name) {
 }
 
 void Loop::Settle(const Ref& name, const Outcome& outcome) {
-  std::visit(
-      Overloaded{
-          [&](const Done&) { queue_.ResetBackOff(name); },
-          [&](const RequeueAfter& again) {
-            queue_.ResetBackOff(name);
-            queue_.AddAt(name, clock_.Elapsed() + again.delay);
-          },
-          [&](const Retry& retry) {
-            const absl::Duration delay = queue_.NextBackOff(name);
-            queue_.AddAt(name, clock_.Elapsed() + delay);
-            // Stale is how concurrent writers meet; all else is worth a line.
-            if (absl::IsAborted(retry.status) || cancellation_.cancelled()) {
-              log_.Debug("stale, again", {{telemetry::kLoop, options_.name},
-                                          {telemetry::kRef, NameOf(name)},
-                                          {telemetry::kError, retry.status.ToString()}});
-            } else {
-              log_.Warn("failed, again after back-off",
-                        {{telemetry::kLoop, options_.name},
-                         {telemetry::kRef, NameOf(name)},
-                         {telemetry::kDuration, absl::ToInt64Milliseconds(delay)},
-                         {telemetry::kError, retry.status.ToString()}});
-            }
-          },
-          [&](const Stalled& stalled) {
-            queue_.ResetBackOff(name);
-            log_.Debug("stalled until something changes",
-                       {{telemetry::kLoop, options_.name},
-                        {telemetry::kRef, NameOf(name)},
-                        {telemetry::kError, stalled.status.ToString()}});
-          },
-      },
-      outcome);
+  std::visit(Overloaded{
+                 [&](const Done&) { queue_.ResetBackOff(name); },
+                 [&](const RequeueAfter& again) {
+                   queue_.ResetBackOff(name);
+                   queue_.AddAt(name, clock_.Elapsed() + again.delay);
+                 },
+                 [&](const Retry& retry) {
+                   const absl::Duration delay = queue_.NextBackOff(name);
+                   queue_.AddAt(name, clock_.Elapsed() + delay);
+                   // Stale is how concurrent writers meet; all else is worth a line.
+                   if (absl::IsAborted(retry.status) || cancellation_.cancelled()) {
+                     log_.Debug("stale, again", {{telemetry::kLoop, options_.name},
+                                                 {telemetry::kRef, NameOf(name)},
+                                                 {telemetry::kError, retry.status.ToString()}});
+                   } else {
+                     log_.Warn("failed, again after back-off",
+                               {{telemetry::kLoop, options_.name},
+                                {telemetry::kRef, NameOf(name)},
+                                {telemetry::kDuration, absl::ToInt64Milliseconds(delay)},
+                                {telemetry::kError, retry.status.ToString()}});
+                   }
+                 },
+                 [&](const Stalled& stalled) {
+                   queue_.ResetBackOff(name);
+                   log_.Debug("stalled until something changes",
+                              {{telemetry::kLoop, options_.name},
+                               {telemetry::kRef, NameOf(name)},
+                               {telemetry::kError, stalled.status.ToString()}});
+                 },
+             },
+             outcome);
 }
 
 }  // namespace espalier

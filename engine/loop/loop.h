@@ -1,15 +1,17 @@
-// Loop: the one way in which anything converges. Events of a watch become names, names are reconciled
-// one at a time on the loop's own thread, and the outcome says what happens next. Retry policy lives
-// only here.
+// Loop: the one way in which anything converges. Events of a watch become names, names are
+// reconciled one at a time on the loop's own thread, and the outcome says what happens next. Retry
+// policy lives only here.
 //
 //   watch --> view --> names --> queue --> Reconcile --> Done | RequeueAfter | Retry | Stalled
 //                                  ^                                |             |
 //                                  +------ timer, back-off ---------+-------------+
 //
 // How to write a reconciler:
-//   1. Act on the state that `turn.now` shows, never on what the event was: events may be merged, and
+//   1. Act on the state that `turn.now` shows, never on what the event was: events may be merged,
+//   and
 //      after a restart there are none.
-//   2. Do one step, idempotently; write with the revision that you decided on; tell the loop of each
+//   2. Do one step, idempotently; write with the revision that you decided on; tell the loop of
+//   each
 //      write with turn.Wrote, so that it waits until its view shows the write before it asks again.
 //   3. Never wait and never retry inside: return RequeueAfter or Retry.
 #pragma once
@@ -47,8 +49,8 @@ struct RequeueAfter {
 struct Retry {
   absl::Status status;
 };
-// It cannot go on until somebody changes something; looked at again when that happens, or by the next
-// resync.
+// It cannot go on until somebody changes something; looked at again when that happens, or by the
+// next resync.
 struct Stalled {
   absl::Status status;
 };
@@ -82,15 +84,15 @@ class Reconciler {
 
   virtual ~Reconciler() = default;
 
-  // Appends the names that shall be looked at because of `change`; also asked for every object at each
-  // resync (then before == after). By default the changed object's own name. A name need not be an
-  // object: Ref{kNoKind, "", "placement"} is one as well.
+  // Appends the names that shall be looked at because of `change`; also asked for every object at
+  // each resync (then before == after). By default the changed object's own name. A name need not
+  // be an object: Ref{kNoKind, "", "placement"} is one as well.
   virtual void NamesOf(const Change& change, const Snapshot& now, std::vector<Ref>& names);
 
   virtual Outcome Reconcile(const Ref& name, Turn& turn) = 0;
 
-  // The loop was woken, by its watch or by somebody who was given its wakeup(). Names to look at may
-  // be added to the loop's queue.
+  // The loop was woken, by its watch or by somebody who was given its wakeup(). Names to look at
+  // may be added to the loop's queue.
   virtual void Woken(Queue& queue) {}
 };
 
@@ -115,12 +117,12 @@ class Loop {
 
   // Runs Step() on an own thread until Stop().
   void Start();
-  // Ends the intake, cancels the calls of the reconciliation under way, waits for it, and joins. What
-  // is still queued is dropped: the next start finds it again. Any thread but the loop's.
+  // Ends the intake, cancels the calls of the reconciliation under way, waits for it, and joins.
+  // What is still queued is dropped: the next start finds it again. Any thread but the loop's.
   void Stop();
 
-  // Does everything that can be done now, without waiting; Elapsed() of when there is more. The body
-  // of the loop's thread; tests drive it themselves. REQUIRES: not started.
+  // Does everything that can be done now, without waiting; Elapsed() of when there is more. The
+  // body of the loop's thread; tests drive it themselves. REQUIRES: not started.
   absl::Duration Step();
 
   // The name shall be looked at. Thread-safe.

@@ -5,8 +5,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/fake_resources.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_resources.h"
 
 namespace espalier {
 namespace {

@@ -1,6 +1,6 @@
-// NameQueue: the names that a loop has yet to look at. A name waits at most once however often it is
-// added, is handed out to one at a time, and is never forgotten: what was added while it was being
-// worked on is handed out again. Thread-safe.
+// NameQueue: the names that a loop has yet to look at. A name waits at most once however often it
+// is added, is handed out to one at a time, and is never forgotten: what was added while it was
+// being worked on is handed out again. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +29,8 @@ class NameQueue {
   // earlier one stays.
   void AddAt(const Ref& name, absl::Duration due);
 
-  // The name that waits longest, timers up to `now` included; nothing if none is ready. Its timer is
-  // cleared: whoever works on the name decides anew when to come back. Done must follow.
+  // The name that waits longest, timers up to `now` included; nothing if none is ready. Its timer
+  // is cleared: whoever works on the name decides anew when to come back. Done must follow.
   std::optional<Ref> Pop(absl::Duration now);
   // The work on a name that Pop handed out is over.
   void Done(const Ref& name);
@@ -41,7 +41,8 @@ class NameQueue {
   // The name succeeded: its next failure is its first.
   void ResetBackOff(const Ref& name);
 
-  // When the next timer is due, ZeroDuration() if a name is ready, InfiniteDuration() if there is none.
+  // When the next timer is due, ZeroDuration() if a name is ready, InfiniteDuration() if there is
+  // none.
   absl::Duration next_due() const;
   // Names ready and under work; timers aside.
   std::size_t size() const;

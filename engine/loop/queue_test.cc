@@ -26,7 +26,8 @@ TEST_F(QueueTest, HandsOutAgainWhatWasAddedDuringTheWork) {
   queue_.Add(Vm("a"));
   ASSERT_EQ(queue_.Pop(absl::ZeroDuration()), Vm("a"));
   queue_.Add(Vm("a"));
-  EXPECT_EQ(queue_.Pop(absl::ZeroDuration()), std::nullopt) << "a name is worked on by one at a time";
+  EXPECT_EQ(queue_.Pop(absl::ZeroDuration()), std::nullopt)
+      << "a name is worked on by one at a time";
   queue_.Done(Vm("a"));
   EXPECT_EQ(queue_.Pop(absl::ZeroDuration()), Vm("a"));
 }
@@ -54,8 +55,9 @@ TEST_F(QueueTest, BackOffGrowsToAMinuteAndNeverGivesUp) {
   for (int failure = 0; failure < 200; ++failure) {
     const absl::Duration delay = queue_.NextBackOff(Vm("a"));
     EXPECT_GE(delay, absl::ZeroDuration());
-    EXPECT_LE(delay, std::min(absl::Seconds(60), absl::Milliseconds(50) *
-                                                     static_cast<double>(1 << std::min(failure, 20))));
+    EXPECT_LE(delay,
+              std::min(absl::Seconds(60),
+                       absl::Milliseconds(50) * static_cast<double>(1 << std::min(failure, 20))));
     longest = std::max(longest, delay);
   }
   EXPECT_GT(longest, absl::Seconds(30));

@@ -33,8 +33,8 @@ Snapshot::Range Snapshot::Of(Kind kind) const {
                objects_.lower_bound(Ref{static_cast<Kind>(kind + 1), "", ""}));
 }
 
-ObjectView::ObjectView(Clock& clock, Random& random, Resources& resources, CallContext context, Query query,
-           Wakeup& wakeup)
+ObjectView::ObjectView(Clock& clock, Random& random, Resources& resources, CallContext context,
+                       Query query, Wakeup& wakeup)
     : clock_(clock),
       random_(random),
       resources_(resources),

@@ -89,9 +89,10 @@ struct ObjectChange {
 
 class ObjectView {
  public:
-  // Watches `query` through `resources`; raises `wakeup` when there is something to pull. All borrowed.
+  // Watches `query` through `resources`; raises `wakeup` when there is something to pull. All
+  // borrowed.
   ObjectView(Clock& clock, Random& random, Resources& resources, CallContext context, Query query,
-       Wakeup& wakeup);
+             Wakeup& wakeup);
 
   // Takes in what has happened, without waiting for more; appends what changed. A watch that is too
   // old or broken is started anew: what vanished meanwhile is a change too. An error says that the

@@ -2,8 +2,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/fake_resources.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_resources.h"
 
 namespace espalier {
 namespace {
@@ -40,7 +40,8 @@ class ViewTest : public testing::Test {
     return names;
   }
   std::unique_ptr<ObjectView> Make(Query query = {}) {
-    return std::make_unique<ObjectView>(clock_, random_, store_, CallContext{}, std::move(query), wakeup_);
+    return std::make_unique<ObjectView>(clock_, random_, store_, CallContext{}, std::move(query),
+                                        wakeup_);
   }
 
   FakeClock clock_;

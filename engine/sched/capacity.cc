@@ -54,10 +54,9 @@ v1::Capacity CapacityOf(absl::Span<const Resource* const> hosts,
   }
   if (all.placed < all.wanted) {
     capacity.set_short_(true);
-    capacity.add_verdicts(absl::StrCat(all.wanted, " wanted, ", all.placed,
-                                       all.placed == 1 ? " slot: " : " slots: ",
-                                       all.wanted - all.placed,
-                                       all.wanted - all.placed == 1 ? " waits" : " wait"));
+    capacity.add_verdicts(
+        absl::StrCat(all.wanted, " wanted, ", all.placed, all.placed == 1 ? " slot: " : " slots: ",
+                     all.wanted - all.placed, all.wanted - all.placed == 1 ? " waits" : " wait"));
     for (const auto& [why, count] : all.reasons) {
       capacity.add_verdicts(absl::StrCat(count, count == 1 ? " waits: " : " wait: ", why));
     }

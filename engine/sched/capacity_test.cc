@@ -1,6 +1,6 @@
+#include "engine/sched/test_fleet.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "engine/sched/test_fleet.h"
 
 namespace espalier::sched {
 namespace {
@@ -22,12 +22,11 @@ TEST(CapacityTest, SaysHowManyWaitAndWhy) {
   for (int i = 0; i < 4; ++i) hosts.push_back(MakeHost({.name = absl::StrCat("mac-", i)}));
   const Resource standing = MakeVm({.name = "old", .host = "mac-0"});
   const Resource standing2 = MakeVm({.name = "older", .host = "mac-1"});
-  const v1::Capacity capacity =
-      CapacityOf({&hosts[0], &hosts[1], &hosts[2], &hosts[3]}, {&standing, &standing2},
-                 Wishes(10, {.digest = ""}));
+  const v1::Capacity capacity = CapacityOf({&hosts[0], &hosts[1], &hosts[2], &hosts[3]},
+                                           {&standing, &standing2}, Wishes(10, {.digest = ""}));
   EXPECT_TRUE(capacity.short_());
-  EXPECT_THAT(capacity.verdicts(), ElementsAre("10 wanted, 6 slots: 4 wait",
-                                               "4 wait: 4 hosts: 4 no free slot"));
+  EXPECT_THAT(capacity.verdicts(),
+              ElementsAre("10 wanted, 6 slots: 4 wait", "4 wait: 4 hosts: 4 no free slot"));
 }
 
 TEST(CapacityTest, SaysWhatHasToBePulled) {

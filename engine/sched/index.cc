@@ -62,12 +62,10 @@ void Scheduler::Index::Refresh(std::size_t at) {
   Row& row = rows_[at];
   row.free.cpu = row.size.cpu - row.used.cpu;
   row.free.memory_mib = row.size.memory_mib - row.used.memory_mib;
-  // What runs there unasked takes slots as well. What the host reports as running may be ahead of the
-  // bookings, and these ahead of it: whichever is more counts.
-  row.free.macos =
-      row.size.macos - std::max(row.used.macos + row.macos_found, row.macos_running);
-  const int level =
-      row.present ? std::min<int>(row.used.vms, static_cast<int>(kLevels) - 1) : -1;
+  // What runs there unasked takes slots as well. What the host reports as running may be ahead of
+  // the bookings, and these ahead of it: whichever is more counts.
+  row.free.macos = row.size.macos - std::max(row.used.macos + row.macos_found, row.macos_running);
+  const int level = row.present ? std::min<int>(row.used.vms, static_cast<int>(kLevels) - 1) : -1;
   if (level != row.level) {
     if (row.level >= 0) levels_[static_cast<std::size_t>(row.level)].Assign(at, false);
     if (level >= 0) levels_[static_cast<std::size_t>(level)].Assign(at, true);
@@ -79,8 +77,7 @@ void Scheduler::Index::Refresh(std::size_t at) {
 void Scheduler::Index::Evaluate(Signature& signature, std::size_t at) const {
   const Row& row = rows_[at];
   const int score = row.present ? signature.scores[row.host_class] : -1;
-  signature.feasible.Assign(
-      at, row.present && Check(row, signature.wish, score) == kReasons);
+  signature.feasible.Assign(at, row.present && Check(row, signature.wish, score) == kReasons);
   for (std::size_t tier = 0; tier < signature.tiers.size(); ++tier) {
     signature.tiers[tier].Assign(at, score == static_cast<int>(tier));
   }
@@ -141,7 +138,8 @@ void Scheduler::Index::SetClass(std::size_t at, const Resource& host) {
                .arch = observed.arch(),
                .labels = Labels(host.metadata().labels().begin(), host.metadata().labels().end())};
   wanted.key = absl::StrCat(wanted.os, "\n", wanted.arch);
-  for (const auto& [key, value] : wanted.labels) absl::StrAppend(&wanted.key, "\n", key, "=", value);
+  for (const auto& [key, value] : wanted.labels)
+    absl::StrAppend(&wanted.key, "\n", key, "=", value);
 
   const auto [found, added] = class_of_.try_emplace(wanted.key, 0);
   if (added) {

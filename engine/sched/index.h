@@ -3,7 +3,8 @@
 //
 //   rows       one per host name that is known or booked: free cpu, memory, slots, class
 //   classes    hosts equal in os, arch and labels: labels are compared once per class, not per host
-//   signatures what wishes ask for (cpu, memory, system, labels): the set of rows that may take them,
+//   signatures what wishes ask for (cpu, memory, system, labels): the set of rows that may take
+//   them,
 //              kept up to date whenever a row changes
 //   images     per digest the rows that have it, and those it is on its way to
 //   levels     per number of VMs the rows that have so many

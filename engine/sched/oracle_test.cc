@@ -1,6 +1,6 @@
 // The fast path against an exact scan over random fleets: what the scheduler takes must be feasible
-// and as good as the best there is; what it refuses must fit nowhere. And the index, however it came
-// about, must equal one built anew from the same objects (I10).
+// and as good as the best there is; what it refuses must fit nowhere. And the index, however it
+// came about, must equal one built anew from the same objects (I10).
 #include <map>
 #include <optional>
 #include <tuple>
@@ -69,8 +69,10 @@ class World {
       if (random_.Chance(0.5)) row.labels[key] = Pick({"a", "b"});
     }
     for (const char* digest : {"sha256:1", "sha256:2", "sha256:3"}) {
-      if (random_.Chance(0.15)) row.images.push_back(digest);
-      else if (random_.Chance(0.1)) row.pulling.push_back(digest);
+      if (random_.Chance(0.15))
+        row.images.push_back(digest);
+      else if (random_.Chance(0.1))
+        row.pulling.push_back(digest);
     }
     hosts_[row.name] = MakeHost(row);
     scheduler_.Put(hosts_[row.name]);
@@ -93,8 +95,7 @@ class World {
   // The run stays on its host while the VM looks for another.
   void Retire() {
     if (vms_.empty()) return;
-    Resource& vm =
-        std::next(vms_.begin(), static_cast<long>(random_.Below(vms_.size())))->second;
+    Resource& vm = std::next(vms_.begin(), static_cast<long>(random_.Below(vms_.size())))->second;
     v1::VmPlacement& placement = *vm.mutable_vm()->mutable_status()->mutable_placement();
     if (placement.host().empty() || placement.retiring_size() > 2) return;
     v1::RetiringRun& run = *placement.add_retiring();
@@ -174,7 +175,8 @@ class World {
     const int taken = std::max(used.macos + static_cast<int>(observed.found_vms_size()),
                                static_cast<int>(observed.macos_running()));
     if (wish.macos() && taken + 1 > slots) return std::nullopt;
-    if (used.cpu + static_cast<int>(wish.cpu) > static_cast<int>(observed.cpu())) return std::nullopt;
+    if (used.cpu + static_cast<int>(wish.cpu) > static_cast<int>(observed.cpu()))
+      return std::nullopt;
     if (used.memory_mib + static_cast<int>(wish.memory_mib) >
         static_cast<int>(observed.memory_mib())) {
       return std::nullopt;
@@ -185,9 +187,9 @@ class World {
       liked += label != metadata.labels().end() && label->second == value ? 1 : 0;
     }
     const auto image = observed.images().find(wish.image_digest);
-    const int residency = image == observed.images().end()                    ? 0
+    const int residency = image == observed.images().end()                ? 0
                           : image->second.state() == v1::HeldImage::READY ? 2
-                                                                              : 1;
+                                                                          : 1;
     return Score{liked, residency, strategy_ == v1::ClusterSpec::PACK ? used.vms : -used.vms};
   }
 

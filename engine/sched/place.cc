@@ -9,8 +9,8 @@
 namespace espalier::sched {
 namespace {
 
-// Signatures kept up to date. A fleet has a few shapes of VM; each costs some nanoseconds per change
-// of a row, and making one costs a pass over all rows.
+// Signatures kept up to date. A fleet has a few shapes of VM; each costs some nanoseconds per
+// change of a row, and making one costs a pass over all rows.
 constexpr std::size_t kSignatures = 64;
 
 std::string KeyOf(const Wish& wish) {
@@ -49,9 +49,8 @@ Scheduler::Index::Signature& Scheduler::Index::SignatureOf(const Wish& wish) {
   }
   if (signatures_.size() == kSignatures) {
     const auto oldest =
-        std::min_element(signatures_.begin(), signatures_.end(), [](const auto& a, const auto& b) {
-          return a->last_used < b->last_used;
-        });
+        std::min_element(signatures_.begin(), signatures_.end(),
+                         [](const auto& a, const auto& b) { return a->last_used < b->last_used; });
     signature_of_.erase((*oldest)->key);
     signatures_.erase(oldest);
   }
@@ -73,8 +72,8 @@ Scheduler::Index::Signature& Scheduler::Index::SignatureOf(const Wish& wish) {
   return signature;
 }
 
-// The order that sched.h states: labels, image, strategy. Each set is tried from the best down; the first hit
-// is the best there is.
+// The order that sched.h states: labels, image, strategy. Each set is tried from the best down; the
+// first hit is the best there is.
 std::size_t Scheduler::Index::Choose(const Signature& signature, const Wish& wish) {
   const ImageRows* image = nullptr;
   if (!wish.image_digest.empty()) {

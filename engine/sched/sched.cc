@@ -20,8 +20,8 @@ Wish WishOf(const Resource& vm, const Resource* image) {
             .image_bytes = placement.image_bytes(),
             .host = spec.host(),
             .labels = Labels(spec.host_labels().begin(), spec.host_labels().end()),
-            .preferred = Labels(spec.preferred_host_labels().begin(),
-                                spec.preferred_host_labels().end())};
+            .preferred =
+                Labels(spec.preferred_host_labels().begin(), spec.preferred_host_labels().end())};
   if (wish.image_digest.empty() && image != nullptr) {
     const v1::ImageStatus& status = image->image().status();
     wish.os = status.os();

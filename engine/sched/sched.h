@@ -1,10 +1,11 @@
-// Scheduler: which host a VM goes to. Pure: it knows what it was told of hosts and VMs, reads no clock
-// and does no I/O. Room is derived from what stands on each host, never counted up and down. A
-// Scheduler belongs to one thread.
+// Scheduler: which host a VM goes to. Pure: it knows what it was told of hosts and VMs, reads no
+// clock and does no I/O. Room is derived from what stands on each host, never counted up and down.
+// A Scheduler belongs to one thread.
 //
 // A host may take a VM if it is heard, open (no cordon, drain or deletion), of the system that the
 // image needs, has all required labels, and has room: a macOS slot (never more than kMacosPerHost,
-// whatever is configured), cpus and memory. Of those that may, the best is chosen by, in this order:
+// whatever is configured), cpus and memory. Of those that may, the best is chosen by, in this
+// order:
 //   1. preferred labels, the more the better;
 //   2. the image: ready on its disk, on its way to it, not there;
 //   3. the strategy: few VMs first (spread) or many first (pack).
@@ -107,8 +108,8 @@ class Scheduler {
   // It is gone.
   void Remove(const Ref& ref);
 
-  // Chooses a host and books the VM there, so that the next wish sees it. Whatever was booked for this
-  // VM's current run before is replaced; runs of it that are still ending keep their room.
+  // Chooses a host and books the VM there, so that the next wish sees it. Whatever was booked for
+  // this VM's current run before is replaced; runs of it that are still ending keep their room.
   Decision Place(const Wish& wish);
 
   // Nothing if the host is not known.
@@ -125,8 +126,8 @@ class Scheduler {
   std::unique_ptr<Index> index_;
 };
 
-// Whether what is wanted fits beside what is there: "10 wanted, 6 slots: 4 wait" per reason, and what
-// has to be pulled. `vms` are those that stay; leave out what the plan replaces or deletes.
+// Whether what is wanted fits beside what is there: "10 wanted, 6 slots: 4 wait" per reason, and
+// what has to be pulled. `vms` are those that stay; leave out what the plan replaces or deletes.
 v1::Capacity CapacityOf(absl::Span<const Resource* const> hosts,
                         absl::Span<const Resource* const> vms, absl::Span<const Wish> wanted,
                         Strategy strategy = v1::ClusterSpec::SPREAD);

@@ -1,8 +1,8 @@
 #include "engine/sched/sched.h"
 
+#include "engine/sched/test_fleet.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "engine/sched/test_fleet.h"
 
 namespace espalier::sched {
 namespace {
@@ -127,8 +127,7 @@ TEST(SchedTest, SaysWhichResourceIsShort) {
   Scheduler scheduler;
   scheduler.Put(MakeHost({.name = "h", .cpu = 8, .memory_mib = 16384}));
   scheduler.Put(MakeVm({.name = "a", .cpu = 6, .memory_mib = 1024, .host = "h"}));
-  EXPECT_EQ(scheduler.Place(MakeWish({.name = "b", .cpu = 4})).why,
-            "1 host: 1 too few cpus free");
+  EXPECT_EQ(scheduler.Place(MakeWish({.name = "b", .cpu = 4})).why, "1 host: 1 too few cpus free");
   EXPECT_EQ(scheduler.Place(MakeWish({.name = "b", .cpu = 1, .memory_mib = 16384})).why,
             "1 host: 1 too little memory free");
 }

@@ -1,5 +1,5 @@
-// FakeResources: objects in memory with revisions and watches, and knobs that break the watches. For
-// tests of what reads and reports; it admits and plans nothing. One thread.
+// FakeResources: objects in memory with revisions and watches, and knobs that break the watches.
+// For tests of what reads and reports; it admits and plans nothing. One thread.
 #pragma once
 
 #include <cstdint>
