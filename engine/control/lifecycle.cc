@@ -1,0 +1,383 @@
+#include "engine/control/lifecycle.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/control/timestamps.h"
+
+namespace espalier::control {
+namespace {
+
+using Placement = v1::VmPlacement;
+using Observed = v1::VmObserved;
+
+// A run that lasted this long was no failed start: the next wait begins short again.
+constexpr absl::Duration kRanWell = absl::Seconds(60);
+constexpr absl::Duration kFirstRestart = absl::Seconds(1);
+// Short against what people wait for, long against what a broken image costs.
+constexpr absl::Duration kLongestRestart = absl::Seconds(30);
+
+bool IsOver(Placement::Phase phase) {
+  return phase == Placement::STOPPED || phase == Placement::FAILED || phase == Placement::EXPIRED;
+}
+
+// The last report, if it is about the current run.
+const Observed* ReportOf(const Resource& vm) {
+  const v1::VmStatus& status = vm.vm().status();
+  const bool current = status.observed().uid() == vm.metadata().uid() &&
+                       status.observed().attempt() == status.placement().attempt();
+  return current ? &status.observed() : nullptr;
+}
+
+bool HasEnded(const Observed* report) {
+  return report != nullptr &&
+         (report->phase() == Observed::STOPPED || report->phase() == Observed::FAILED ||
+          report->phase() == Observed::FENCED);
+}
+
+// Somebody wanted it to end: the controller, or whoever changed the spec since the last decision
+// (power off and on again in one breath).
+bool WasAsked(const Resource& vm) {
+  const Placement& placement = vm.vm().status().placement();
+  return placement.stop() || placement.phase() == Placement::STOPPING ||
+         placement.observed_generation() != vm.metadata().generation();
+}
+
+Sight SightOfEnded(const Resource& vm, Observed::Phase phase) {
+  const v1::VmSpec::Restart restart = vm.vm().spec().restart();
+  if (WasAsked(vm) || restart == v1::VmSpec::ALWAYS) return Sight::kEndedAgain;
+  if (phase == Observed::STOPPED) return Sight::kEndedWell;
+  return restart == v1::VmSpec::NEVER ? Sight::kEndedBadly : Sight::kEndedAgain;
+}
+
+bool IsKept(const Resource& vm) { return vm.vm().spec().partition() == v1::VmSpec::KEEP; }
+
+std::string WhyEnded(const Resource& vm, const Observed& report) {
+  const std::string& host = vm.vm().status().placement().host();
+  switch (report.phase()) {
+    case Observed::FENCED:
+      return absl::StrCat("fenced on ", host, ": the engine was not heard for the run lease");
+    case Observed::STOPPED:
+      return absl::StrCat("ended on ", host);
+    default:
+      return absl::StrCat("failed on ", host, ": ",
+                          report.message().empty() ? "no reason given" : report.message());
+  }
+}
+
+std::string WhyUnready(const Resource& vm, const Observed* report) {
+  const std::string& host = vm.vm().status().placement().host();
+  if (report == nullptr) return absl::StrCat("waits for ", host, " to take it up");
+  if (report->phase() == Observed::PULLING) return absl::StrCat(host, " pulls its image");
+  return absl::StrCat("starts on ", host);
+}
+
+// Carries out one step on a copy of the placement.
+class Stepper {
+ public:
+  Stepper(const Resource& vm, HostLookup host, absl::Time now)
+      : vm_(vm),
+        spec_(vm.vm().spec()),
+        before_(vm.vm().status().placement()),
+        report_(ReportOf(vm)),
+        host_(host),
+        now_(now) {}
+
+  LifecycleDecision Run() {
+    LifecycleDecision decision;
+    Placement& after = decision.placement;
+    after = before_;
+    after.set_observed_generation(vm_.metadata().generation());
+    SettleRetiring(after);
+
+    const Want want = WantOf(vm_, host_, now_);
+    const Sight sight = SightOf(vm_, host_, now_);
+    Step step = StepFor(want, sight);
+    const bool blocked = std::any_of(after.retiring().begin(), after.retiring().end(),
+                                     [&](const auto& run) { return MayLive(vm_, run, host_); });
+    if (step.action == Action::kFinalize && blocked) step = {Placement::STOPPING, Action::kKeep};
+    // What was asked to stop is stopping, whatever has become of the reason.
+    if (before_.stop() && step.action == Action::kKeep &&
+        (sight == Sight::kPreparing || sight == Sight::kRunning || sight == Sight::kStopping)) {
+      step.to = Placement::STOPPING;
+    }
+    decision.finalize = step.action == Action::kFinalize;
+    if (decision.finalize) return decision;
+
+    Carry(step.action, sight, after);
+    if (step.to != Placement::PHASE_UNSPECIFIED) after.set_phase(step.to);
+    SetWhy(want, sight, blocked, after);
+    if (sight == Sight::kRunning && !after.has_first_started_at()) {
+      SetTimestamp(now_, *after.mutable_first_started_at());
+    }
+    if (after.phase() != before_.phase()) SetTimestamp(now_, *after.mutable_since());
+    decision.pending = after.phase() == Placement::PENDING;
+    decision.changed = vm_.vm().status().ended_size() > 0 ||
+                       after.SerializeAsString() != before_.SerializeAsString();
+    decision.again = Again(sight, after);
+    return decision;
+  }
+
+ private:
+  // Takes away the runs whose end was reported, and those on hosts that are not there any more.
+  void SettleRetiring(Placement& after) const {
+    google::protobuf::RepeatedPtrField<v1::RetiringRun> left;
+    for (const v1::RetiringRun& run : before_.retiring()) {
+      const auto& ended = vm_.vm().status().ended();
+      const bool reported = std::any_of(ended.begin(), ended.end(), [&](const v1::EndedRun& end) {
+        return end.uid() == run.uid() && end.attempt() == run.attempt();
+      });
+      const HostFacts facts = host_(run.host());
+      const bool gone = !facts.known && facts.until_surely_ended <= absl::ZeroDuration();
+      if (!reported && !gone) *left.Add() = run;
+    }
+    after.mutable_retiring()->Swap(&left);
+  }
+
+  void Carry(Action action, Sight sight, Placement& after) const {
+    switch (action) {
+      case Action::kKeep:
+      case Action::kFinalize:
+        return;
+      case Action::kAskStop:
+        after.set_stop(true);
+        return;
+      case Action::kPark:
+        after.set_stop(false);
+        return;
+      case Action::kStartInPlace:
+        after.set_attempt(before_.attempt() + 1);
+        after.set_stop(false);
+        return;
+      case Action::kLeaveRetiring:
+        Retire(after);
+        [[fallthrough]];
+      case Action::kLeave:
+        CountEnd(sight, after);
+        after.clear_host();
+        after.set_stop(false);
+        return;
+      case Action::kEndRetiring:
+        Retire(after);
+        [[fallthrough]];
+      case Action::kEnd:
+        after.set_stop(true);
+        return;
+    }
+  }
+
+  void Retire(Placement& after) const {
+    v1::RetiringRun& run = *after.add_retiring();
+    run.set_uid(vm_.metadata().uid());
+    run.set_host(before_.host());
+    run.set_attempt(before_.attempt());
+    run.set_macos(before_.image_os() == "darwin");
+    run.set_cpu(spec_.cpu());
+    run.set_memory_mib(spec_.memory_mib());
+  }
+
+  // What an end means for the next attempt, and for those who look for losses.
+  void CountEnd(Sight sight, Placement& after) const {
+    after.clear_not_before();
+    if (sight == Sight::kLostAgain || sight == Sight::kLostForGood) {
+      Heal(absl::StrCat("host ", before_.host(), " was lost with attempt ", before_.attempt()),
+           after);
+      return;
+    }
+    if (sight != Sight::kEndedAgain || WasAsked(vm_)) return;
+    const bool ran = before_.phase() == Placement::RUNNING || before_.phase() == Placement::UNKNOWN;
+    if (report_->phase() == Observed::FENCED) {
+      Heal(absl::StrCat("attempt ", before_.attempt(), " was ", WhyEnded(vm_, *report_)), after);
+      return;
+    }
+    if (report_->phase() == Observed::FAILED && ran) {
+      Heal(absl::StrCat("attempt ", before_.attempt(), " ", WhyEnded(vm_, *report_)), after);
+    }
+    const bool ran_well = ran && now_ >= FromTimestamp(before_.since()) + kRanWell;
+    after.set_failures(ran_well ? 1 : before_.failures() + 1);
+    SetTimestamp(now_ + RestartBackOff(after.failures()), *after.mutable_not_before());
+  }
+
+  void Heal(const std::string& what, Placement& after) const {
+    SetTimestamp(now_, *after.mutable_healed_at());
+    after.set_healed_what(what);
+  }
+
+  void SetWhy(Want want, Sight sight, bool blocked, Placement& after) const {
+    const std::string& host = before_.host();
+    switch (after.phase()) {
+      case Placement::RUNNING:
+        after.clear_why();
+        return;
+      case Placement::STARTING:
+        after.set_why(sight == Sight::kParked ? absl::StrCat("starts again on ", host)
+                                              : WhyUnready(vm_, report_));
+        return;
+      case Placement::UNKNOWN:
+        after.set_why(absl::StrCat(
+            "host ", host, " is silent",
+            IsKept(vm_) ? "; it is kept there until the host is heard" : "; nobody knows"));
+        return;
+      case Placement::STOPPING:
+        after.set_why(WhyStopping(want, blocked, after));
+        return;
+      case Placement::STOPPED:
+        if (want == Want::kOff)
+          after.set_why("powered off");
+        else if (sight == Sight::kEndedWell)
+          after.set_why(WhyEnded(vm_, *report_));
+        return;
+      case Placement::EXPIRED:
+        if (want == Want::kExpire) {
+          after.set_why(absl::StrCat("its time to live of ", spec_.ttl_seconds(), " s is over"));
+        }
+        return;
+      case Placement::FAILED:
+        if (sight == Sight::kEndedBadly) after.set_why(WhyEnded(vm_, *report_));
+        if (sight == Sight::kLostForGood) after.set_why(absl::StrCat("host ", host, " was lost"));
+        return;
+      case Placement::PENDING:
+        SetWhyPending(sight, blocked, after);
+        return;
+      default:
+        return;
+    }
+  }
+
+  std::string WhyStopping(Want want, bool blocked, const Placement& after) const {
+    if (want == Want::kGone) {
+      return blocked ? absl::StrCat("is being deleted; an earlier run on ",
+                                    after.retiring(0).host(), " has not ended yet")
+                     : "is being deleted";
+    }
+    if (want == Want::kExpire) return "its time to live is over";
+    if (want == Want::kMove) return absl::StrCat("leaves ", before_.host(), ": ", WhyMove());
+    if (want == Want::kOff) return "powered off";
+    return "stops, to start again";
+  }
+
+  std::string WhyMove() const {
+    if (spec_.has_host() && spec_.host() != before_.host()) {
+      return absl::StrCat("is to run on ", spec_.host());
+    }
+    return host_(before_.host()).leave;
+  }
+
+  // What the placement loop says of hosts is kept until it says something else.
+  void SetWhyPending(Sight sight, bool blocked, Placement& after) const {
+    if (blocked) {
+      after.set_why(
+          absl::StrCat("its earlier run on ", after.retiring(0).host(), " has not ended yet"));
+    } else if (after.has_not_before() && FromTimestamp(after.not_before()) > now_) {
+      // Said when it was left; by now nobody could tell where that was.
+      if (sight == Sight::kNowhere && !after.why().empty()) return;
+      const std::string what = report_ != nullptr && HasEnded(report_)
+                                   ? WhyEnded(vm_, *report_)
+                                   : std::string("its last attempt failed");
+      after.set_why(
+          absl::StrCat(what, "; next attempt at ", TimeText(FromTimestamp(after.not_before()))));
+    } else if (sight != Sight::kNowhere || after.why().empty()) {
+      after.set_why("waits for a host");
+    }
+  }
+
+  absl::Duration Again(Sight sight, const Placement& after) const {
+    absl::Duration again = absl::InfiniteDuration();
+    if (after.phase() == Placement::PENDING && after.has_not_before()) {
+      const absl::Duration wait = FromTimestamp(after.not_before()) - now_;
+      if (wait > absl::ZeroDuration()) again = std::min(again, wait);
+    }
+    if (spec_.ttl_seconds() > 0 && after.has_first_started_at() && !IsOver(after.phase())) {
+      const absl::Duration left =
+          FromTimestamp(after.first_started_at()) + absl::Seconds(spec_.ttl_seconds()) - now_;
+      again = std::min(again, std::max(left, absl::Milliseconds(1)));
+    }
+    if (sight == Sight::kSilent && !IsKept(vm_)) {
+      again = std::min(again, host_(before_.host()).until_surely_ended);
+    }
+    for (const v1::RetiringRun& run : after.retiring()) {
+      const HostFacts facts = host_(run.host());
+      if (MayLive(vm_, run, host_) && facts.silent) {
+        again = std::min(again, facts.until_surely_ended);
+      }
+    }
+    return again;
+  }
+
+  const Resource& vm_;
+  const v1::VmSpec& spec_;
+  const Placement& before_;
+  const Observed* report_;
+  const HostLookup host_;
+  const absl::Time now_;
+};
+
+}  // namespace
+
+absl::Duration RestartBackOff(std::uint32_t failures) {
+  if (failures == 0) return absl::ZeroDuration();
+  return std::min(kLongestRestart,
+                  kFirstRestart * static_cast<double>(1u << std::min(failures - 1, 10u)));
+}
+
+bool MayLive(const Resource& vm, const v1::RetiringRun& run, HostLookup host) {
+  if (run.uid() == vm.metadata().uid()) return false;
+  const HostFacts facts = host(run.host());
+  const bool fenced = facts.silent && facts.until_surely_ended <= absl::ZeroDuration();
+  return !fenced || (IsKept(vm) && facts.known);
+}
+
+Want WantOf(const Resource& vm, HostLookup host, absl::Time now) {
+  const v1::VmSpec& spec = vm.vm().spec();
+  const Placement& placement = vm.vm().status().placement();
+  if (vm.metadata().has_deleting_since()) return Want::kGone;
+  if (spec.ttl_seconds() > 0 && placement.has_first_started_at() &&
+      now >= FromTimestamp(placement.first_started_at()) + absl::Seconds(spec.ttl_seconds())) {
+    return Want::kExpire;
+  }
+  const bool may_move =
+      !placement.host().empty() && !(IsOver(placement.phase()) && placement.stop());
+  if (may_move) {
+    if (spec.has_host() && spec.host() != placement.host()) return Want::kMove;
+    if (!host(placement.host()).leave.empty()) return Want::kMove;
+  }
+  return spec.power() == v1::VmSpec::OFF ? Want::kOff : Want::kRun;
+}
+
+Sight SightOf(const Resource& vm, HostLookup host, absl::Time now) {
+  const Placement& placement = vm.vm().status().placement();
+  if (placement.host().empty()) return Sight::kNowhere;
+  if (IsOver(placement.phase()) && placement.stop()) return Sight::kOver;
+  const Observed* report = ReportOf(vm);
+  const HostFacts facts = host(placement.host());
+  if (HasEnded(report)) {
+    if (placement.phase() == Placement::STOPPED) {
+      return facts.known && !facts.silent ? Sight::kParked : Sight::kEndedAgain;
+    }
+    return SightOfEnded(vm, report->phase());
+  }
+  if (facts.silent) {
+    const bool lost = facts.until_surely_ended <= absl::ZeroDuration();
+    // A host that somebody has deleted will not be heard again: nothing is kept for it.
+    if (!lost || (IsKept(vm) && facts.known)) return Sight::kSilent;
+    return vm.vm().spec().restart() == v1::VmSpec::NEVER && !WasAsked(vm) ? Sight::kLostForGood
+                                                                          : Sight::kLostAgain;
+  }
+  if (report == nullptr) return Sight::kPreparing;
+  switch (report->phase()) {
+    case Observed::RUNNING:
+      return Sight::kRunning;
+    case Observed::STOPPING:
+      return Sight::kStopping;
+    default:
+      return Sight::kPreparing;
+  }
+}
+
+LifecycleDecision Decide(const Resource& vm, HostLookup host, absl::Time now) {
+  return Stepper(vm, host, now).Run();
+}
+
+}  // namespace espalier::control

@@ -1,0 +1,101 @@
+// The table alone, so that it can be read as one.
+#include <array>
+#include <cstddef>
+
+#include "engine/control/lifecycle.h"
+
+namespace espalier::control {
+namespace {
+
+using P = v1::VmPlacement;
+constexpr P::Phase kSame = P::PHASE_UNSPECIFIED;
+
+constexpr std::size_t kSights = static_cast<std::size_t>(Sight::kStopping) + 1;
+constexpr std::size_t kWants = static_cast<std::size_t>(Want::kRun) + 1;
+
+// Rows in the order of Want, columns in the order of Sight.
+constexpr std::array<std::array<Step, kSights>, kWants> kTable = {{
+    // Want::kGone
+    {{
+        /* kNowhere     */ {kSame, Action::kFinalize},
+        /* kOver        */ {kSame, Action::kFinalize},
+        /* kParked      */ {kSame, Action::kFinalize},
+        /* kEndedAgain  */ {kSame, Action::kFinalize},
+        /* kEndedWell   */ {kSame, Action::kFinalize},
+        /* kEndedBadly  */ {kSame, Action::kFinalize},
+        /* kLostAgain   */ {kSame, Action::kFinalize},
+        /* kLostForGood */ {kSame, Action::kFinalize},
+        /* kSilent      */ {P::UNKNOWN, Action::kAskStop},
+        /* kPreparing   */ {P::STOPPING, Action::kAskStop},
+        /* kRunning     */ {P::STOPPING, Action::kAskStop},
+        /* kStopping    */ {P::STOPPING, Action::kAskStop},
+    }},
+    // Want::kExpire
+    {{
+        /* kNowhere     */ {P::EXPIRED, Action::kEnd},
+        /* kOver        */ {kSame, Action::kKeep},
+        /* kParked      */ {P::EXPIRED, Action::kEnd},
+        /* kEndedAgain  */ {P::EXPIRED, Action::kEnd},
+        /* kEndedWell   */ {P::EXPIRED, Action::kEnd},
+        /* kEndedBadly  */ {P::EXPIRED, Action::kEnd},
+        /* kLostAgain   */ {P::EXPIRED, Action::kEndRetiring},
+        /* kLostForGood */ {P::EXPIRED, Action::kEndRetiring},
+        /* kSilent      */ {P::UNKNOWN, Action::kAskStop},
+        /* kPreparing   */ {P::STOPPING, Action::kAskStop},
+        /* kRunning     */ {P::STOPPING, Action::kAskStop},
+        /* kStopping    */ {P::STOPPING, Action::kAskStop},
+    }},
+    // Want::kMove
+    {{
+        /* kNowhere     */ {P::PENDING, Action::kKeep},
+        /* kOver        */ {kSame, Action::kKeep},
+        /* kParked      */ {P::PENDING, Action::kLeave},
+        /* kEndedAgain  */ {P::PENDING, Action::kLeave},
+        /* kEndedWell   */ {P::STOPPED, Action::kEnd},
+        /* kEndedBadly  */ {P::FAILED, Action::kEnd},
+        /* kLostAgain   */ {P::PENDING, Action::kLeaveRetiring},
+        /* kLostForGood */ {P::FAILED, Action::kEndRetiring},
+        /* kSilent      */ {P::UNKNOWN, Action::kAskStop},
+        /* kPreparing   */ {P::STOPPING, Action::kAskStop},
+        /* kRunning     */ {P::STOPPING, Action::kAskStop},
+        /* kStopping    */ {P::STOPPING, Action::kAskStop},
+    }},
+    // Want::kOff. The agent stops what is powered off by itself; the place is kept.
+    {{
+        /* kNowhere     */ {P::STOPPED, Action::kKeep},
+        /* kOver        */ {P::STOPPED, Action::kLeave},
+        /* kParked      */ {P::STOPPED, Action::kKeep},
+        /* kEndedAgain  */ {P::STOPPED, Action::kPark},
+        /* kEndedWell   */ {P::STOPPED, Action::kPark},
+        /* kEndedBadly  */ {P::STOPPED, Action::kPark},
+        /* kLostAgain   */ {P::STOPPED, Action::kLeaveRetiring},
+        /* kLostForGood */ {P::STOPPED, Action::kLeaveRetiring},
+        /* kSilent      */ {P::UNKNOWN, Action::kKeep},
+        /* kPreparing   */ {P::STOPPING, Action::kKeep},
+        /* kRunning     */ {P::STOPPING, Action::kKeep},
+        /* kStopping    */ {P::STOPPING, Action::kKeep},
+    }},
+    // Want::kRun. A run that was asked to stop before is stopped first: stop is never taken back.
+    {{
+        /* kNowhere     */ {P::PENDING, Action::kKeep},
+        /* kOver        */ {kSame, Action::kKeep},
+        /* kParked      */ {P::STARTING, Action::kStartInPlace},
+        /* kEndedAgain  */ {P::PENDING, Action::kLeave},
+        /* kEndedWell   */ {P::STOPPED, Action::kEnd},
+        /* kEndedBadly  */ {P::FAILED, Action::kEnd},
+        /* kLostAgain   */ {P::PENDING, Action::kLeaveRetiring},
+        /* kLostForGood */ {P::FAILED, Action::kEndRetiring},
+        /* kSilent      */ {P::UNKNOWN, Action::kKeep},
+        /* kPreparing   */ {P::STARTING, Action::kKeep},
+        /* kRunning     */ {P::RUNNING, Action::kKeep},
+        /* kStopping    */ {kSame, Action::kKeep},
+    }},
+}};
+
+}  // namespace
+
+Step StepFor(Want want, Sight sight) {
+  return kTable[static_cast<std::size_t>(want)][static_cast<std::size_t>(sight)];
+}
+
+}  // namespace espalier::control
