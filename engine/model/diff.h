@@ -13,7 +13,7 @@ using FieldChange = v1::FieldChange;
 
 // Changes of labels, annotations and spec from `before` to `after`, sorted by path, in JSON forms
 // (see FieldChange). Both have defaults applied. A change below an IMMUTABLE field has
-// forces_replace, except inside a VmPool's template or any other message field that is not itself
+// forces_replace, except inside a template or any other message field that is not itself
 // the kind's spec: there IMMUTABLE means "rolls members". `unknown`: paths that will change to a
 // value not known yet, whatever `after` says.
 std::vector<FieldChange> Diff(const Resource& before, const Resource& after,

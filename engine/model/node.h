@@ -12,6 +12,15 @@ namespace espalier {
 
 struct Node {
   enum class Type { kNull, kBool, kNumber, kString, kList, kMap };
+
+  // Defined out of line: a pair of an incomplete type may not be asked how it is destroyed.
+  Node();
+  ~Node();
+  Node(const Node&);
+  Node& operator=(const Node&);
+  Node(Node&&) noexcept;
+  Node& operator=(Node&&) noexcept;
+
   Type type = Type::kNull;
   // kBool: "true" or "false". kNumber: as written. kString: the text.
   std::string text;
