@@ -107,7 +107,7 @@ TEST(KillTest, LosesNoAcknowledgedWrite) {
     Child child(path);
     // From "while it opens" to "after some hundred commits", at an arbitrary moment of the next
     // one.
-    const std::size_t bytes = random.Chance(0.1) ? 0 : random.Below(800);
+    const std::size_t bytes = random.Chance(0.1) ? 0 : random.Below(400);
     std::string text;
     while (text.size() < bytes && child.Read(text)) {
     }
