@@ -58,8 +58,9 @@ absl::StatusOr<Descriptor> ChooseEntry(const Document& index, absl::string_view 
 
 class HttpRegistry final : public Registry {
  public:
-  HttpRegistry(Clock& clock, Random& random, Http& http, CredentialSource credentials)
-      : transport_(clock, random, http, std::move(credentials)) {}
+  HttpRegistry(Clock& clock, Random& random, Http& http, CredentialSource credentials,
+               const Cancellation* stop)
+      : transport_(clock, random, http, std::move(credentials), stop) {}
 
   absl::StatusOr<Manifest> GetManifest(const Reference& reference,
                                        absl::string_view arch) override {
@@ -196,8 +197,8 @@ class HttpRegistry final : public Registry {
 }  // namespace
 
 std::unique_ptr<Registry> MakeRegistry(Clock& clock, Random& random, Http& http,
-                                       CredentialSource credentials) {
-  return std::make_unique<HttpRegistry>(clock, random, http, std::move(credentials));
+                                       CredentialSource credentials, const Cancellation* stop) {
+  return std::make_unique<HttpRegistry>(clock, random, http, std::move(credentials), stop);
 }
 
 }  // namespace espalier::oci

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "engine/base/call_context.h"
 #include "engine/base/clock.h"
 #include "engine/base/http.h"
 #include "engine/base/random.h"
@@ -71,7 +72,8 @@ class Registry {
 
   // A blob from `offset` on, handed to `sink` as it comes. Bytes are checked against the digest only
   // by the caller, who may have the first part already. OUT_OF_RANGE: the registry ignores ranges and
-  // `offset` was not 0; start again from 0. `max_bytes_per_second`: 0 is no limit.
+  // `offset` was not 0; start again from 0. `max_bytes_per_second`: 0 is no limit. While it waits
+  // for a busy registry, `sink` gets no bytes about once a second, so that it can end the wait.
   virtual absl::Status GetBlob(const Reference& reference, const Descriptor& blob,
                                std::int64_t offset, std::int64_t max_bytes_per_second,
                                absl::FunctionRef<absl::Status(absl::string_view)> sink) = 0;
@@ -96,9 +98,12 @@ class Registry {
 
 // Over HTTP: https, and plain http for loopback hosts only. Follows redirects without ever sending
 // Authorization to another host; gets and refreshes bearer tokens. A request that meets a busy or
-// failing registry is repeated a few times, as long apart as the registry asks. Borrows all three.
+// failing registry is repeated a few times, as long apart as the registry asks. When `stop` (may be
+// null) is cancelled, waits between tries end with CANCELLED within a second. Borrows all but the
+// credentials.
 std::unique_ptr<Registry> MakeRegistry(Clock& clock, Random& random, Http& http,
-                                       CredentialSource credentials);
+                                       CredentialSource credentials,
+                                       const Cancellation* stop = nullptr);
 
 // What the engine wants to know of an image, read from its manifest and config.
 struct ImageFacts {

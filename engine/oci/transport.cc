@@ -46,10 +46,12 @@ absl::Status StatusOfAnswer(const HttpResponse& response, absl::string_view doin
   }
 }
 
-Transport::Transport(Clock& clock, Random& random, Http& http, CredentialSource credentials)
+Transport::Transport(Clock& clock, Random& random, Http& http, CredentialSource credentials,
+                     const Cancellation* stop)
     : clock_(clock),
       random_(random),
       http_(http),
+      stop_(stop),
       authorizer_(clock, http, std::move(credentials)) {}
 
 absl::StatusOr<HttpResponse> Transport::Once(const Target& target, Make make, Send send) {
@@ -111,6 +113,7 @@ absl::Status Transport::Wait(int tries_so_far, const HttpResponse* response,
   if (response != nullptr) left = std::max(left, RetryAfter(*response, clock_.Now()));
   while (left > absl::ZeroDuration()) {
     ESPALIER_RETURN_IF_ERROR(tick());
+    if (stop_ != nullptr && stop_->cancelled()) return absl::CancelledError("stopping");
     const absl::Duration step = std::min(left, absl::Seconds(1));
     clock_.Sleep(step);
     left -= step;

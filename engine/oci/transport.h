@@ -7,6 +7,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/base/call_context.h"
 #include "engine/base/clock.h"
 #include "engine/base/http.h"
 #include "engine/base/random.h"
@@ -29,7 +30,8 @@ class Transport {
   using Send = absl::FunctionRef<absl::StatusOr<HttpResponse>(HttpRequest)>;
 
   // Borrows all but the credentials.
-  Transport(Clock& clock, Random& random, Http& http, CredentialSource credentials);
+  Transport(Clock& clock, Random& random, Http& http, CredentialSource credentials,
+            const Cancellation* stop);
 
   // One request, with one login if it is asked for. GET and HEAD follow redirects; Authorization goes
   // to the registry's own origin only. Any other status is an answer. PERMISSION_DENIED: a redirect
@@ -52,6 +54,7 @@ class Transport {
   Clock& clock_;
   Random& random_;
   Http& http_;
+  const Cancellation* const stop_;
   Authorizer authorizer_;
 };
 
