@@ -17,11 +17,13 @@ namespace {
 constexpr std::int64_t kApplicationId = 0x6573706c;
 constexpr std::int64_t kFormat = 1;
 
-// Exclusive locking keeps the second process out and the index of the write-ahead log in memory.
+// Keeps the second process out and the index of the write-ahead log in memory; the latter only if
+// it comes before the first look at the file.
+constexpr char kExclusive[] = "PRAGMA locking_mode = EXCLUSIVE";
+
 // Checkpoints are ours to time; mmap would turn a failing disk into a signal. fullfsync matters on
 // macOS only, where fsync does not reach the drive's platters.
 constexpr char kConfiguration[] =
-    "PRAGMA locking_mode = EXCLUSIVE;"
     "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = FULL;"
     "PRAGMA fullfsync = 1;"
@@ -108,6 +110,7 @@ SqliteLog::~SqliteLog() {
 }
 
 absl::Status SqliteLog::Configure(const std::string& new_epoch) {
+  ESPALIER_RETURN_IF_ERROR(Execute(kExclusive));
   bool fresh = false;
   ESPALIER_RETURN_IF_ERROR(CheckFormat(fresh));
   ESPALIER_RETURN_IF_ERROR(Execute(kConfiguration));
