@@ -66,6 +66,11 @@ class JsonWriter final : public DocumentWriter {
   bool after_key_ = false;
 };
 
+bool IsPlain(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
+}
+
 void AppendControl(unsigned char byte, std::string& out) {
   switch (byte) {
     case '\n':
@@ -87,6 +92,12 @@ void AppendControl(unsigned char byte, std::string& out) {
 void AppendJsonString(absl::string_view text, std::string& out) {
   out += '"';
   for (std::size_t i = 0; i < text.size();) {
+    // Most texts are nothing but plain characters: they go over in one piece.
+    std::size_t plain = i;
+    while (plain < text.size() && IsPlain(text[plain])) ++plain;
+    out.append(text.data() + i, plain - i);
+    i = plain;
+    if (i == text.size()) break;
     const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x80) {
