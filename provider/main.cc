@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/base/clock.h"
@@ -25,11 +26,16 @@ namespace {
 
 // How often we look whether core is still there: it cannot tell us when it is killed.
 constexpr absl::Duration kParentInterval = absl::Seconds(1);
+// How long the last answers may take to leave once core is done with us.
+constexpr absl::Duration kDrainTime = absl::Milliseconds(150);
 
-std::string Variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
+std::optional<std::string> Lookup(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
 }
+
+std::string Variable(const char* name) { return Lookup(name).value_or(""); }
 
 PluginEnvironment ReadPluginEnvironment() {
   return {.magic_cookie = Variable("TF_PLUGIN_MAGIC_COOKIE"),
@@ -38,13 +44,6 @@ PluginEnvironment ReadPluginEnvironment() {
           .multiplex = Variable("PLUGIN_MULTIPLEX_GRPC"),
           .socket_dir = Variable("PLUGIN_UNIX_SOCKET_DIR"),
           .temp_dir = Variable("TMPDIR")};
-}
-
-SettingsEnvironment ReadSettingsEnvironment() {
-  return {.engine = Variable("ESPALIER_ENGINE"),
-          .token = Variable("ESPALIER_TOKEN"),
-          .ca_file = Variable("ESPALIER_CA_FILE"),
-          .instance = Variable("ESPALIER_INSTANCE")};
 }
 
 void WriteLine(const std::string& line) {
@@ -76,9 +75,13 @@ int Main() {
   const std::unique_ptr<Log> log =
       MakeCoreLog(*clock, ParseCoreLevel(Variable("TF_LOG_PROVIDER"), Variable("TF_LOG")));
   Provider provider(
-      *clock, *random, *log, ReadSettingsEnvironment(),
+      *clock, *random, *log, &Lookup,
       [&](const RemoteOptions& options) -> absl::StatusOr<std::shared_ptr<Resources>> {
-        return absl::UnimplementedError("this build cannot reach an engine yet");
+        absl::StatusOr<std::unique_ptr<Remote>> made = MakeRemote(*clock, *threads, *io, options);
+        if (!made.ok()) return made.status();
+        // The interface lives as long as the connection that it belongs to.
+        std::shared_ptr<Remote> remote = *std::move(made);
+        return std::shared_ptr<Resources>(remote, &remote->resources());
       });
   Wakeup ended;
   const absl::StatusOr<std::unique_ptr<PluginServer>> server =
@@ -90,9 +93,15 @@ int Main() {
   WriteLine((*server)->handshake_line());
   while (!clock->WaitFor(ended, kParentInterval) && ::getppid() == parent) {
   }
-  (*server)->Stop();
-  // Calls that wait for an engine may still be there, and core waits for our end: nothing that is
-  // left needs an orderly goodbye.
+  // gRPC waits for the handlers of its calls, one of which may wait for an engine: it does so on a
+  // thread of its own, and we wait only for a moment.
+  Wakeup drained;
+  const std::unique_ptr<Thread> drain = threads->Start("drain", [&] {
+    (*server)->Stop();
+    drained.Notify();
+  });
+  clock->WaitFor(drained, kDrainTime);
+  // Core waits for our end, and nothing that is left needs an orderly goodbye.
   ::_exit(0);
 }
 

@@ -148,9 +148,9 @@ class GrpcPluginServer final : public PluginServer {
   const std::string& handshake_line() const override { return line_; }
 
   void Stop() override {
+    if (!socket_.empty()) ::unlink(socket_.c_str());
     closing_.Stop();
     server_->Shutdown(gpr_time_from_millis(kDrainMilliseconds, GPR_TIMESPAN));
-    if (!socket_.empty()) ::unlink(socket_.c_str());
   }
 
  private:

@@ -20,7 +20,7 @@ class PluginServer {
 
   // What core waits for on standard output. It may connect from now on.
   virtual const std::string& handshake_line() const = 0;
-  // Answers what is under way, for a moment, and removes the socket.
+  // Removes the socket, takes no more calls and waits until those under way have answered.
   virtual void Stop() = 0;
 };
 

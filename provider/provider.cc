@@ -64,7 +64,7 @@ struct Provider::Connection {
   std::unique_ptr<Operations> operations;
 };
 
-Provider::Provider(Clock& clock, Random& random, Log& log, SettingsEnvironment environment,
+Provider::Provider(Clock& clock, Random& random, Log& log, Environment environment,
                    Connector connector)
     : clock_(clock),
       random_(random),

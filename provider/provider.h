@@ -27,8 +27,7 @@ using Connector =
 class Provider {
  public:
   // Borrowed; they outlive the provider.
-  Provider(Clock& clock, Random& random, Log& log, SettingsEnvironment environment,
-           Connector connector);
+  Provider(Clock& clock, Random& random, Log& log, Environment environment, Connector connector);
   ~Provider();
 
   void Handle(const tfplugin6::GetMetadata::Request&, tfplugin6::GetMetadata::Response&);
@@ -70,7 +69,7 @@ class Provider {
   Clock& clock_;
   Random& random_;
   Log& log_;
-  const SettingsEnvironment environment_;
+  const Environment environment_;
   const Connector connector_;
   // Their own synchronisation.
   StopSignal stop_;

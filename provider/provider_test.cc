@@ -164,7 +164,8 @@ class ProviderTest : public testing::Test {
   Random random_{7};
   std::unique_ptr<Log> log_ = MakeNullLog();
   FakeEngine engine_;
-  Provider provider_{clock_, random_, *log_, {}, [this](const RemoteOptions&) {
+  Provider provider_{clock_, random_, *log_, [](const std::string&) { return std::nullopt; },
+                     [this](const RemoteOptions&) {
                        // Owned by the fixture: nobody deletes it.
                        return std::shared_ptr<Resources>(&engine_, [](Resources*) {});
                      }};

@@ -1,5 +1,7 @@
 #include "provider/settings.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 namespace espalier::provider {
@@ -9,10 +11,10 @@ class SettingsReader {
  public:
   SettingsReader(const Value& config, Settings& settings) : config_(config), settings_(settings) {}
 
-  std::string Text(const char* name, const std::string& fallback = "") {
+  std::string Text(const char* name) {
     const Value& value = config_.At(name);
     if (value.is_unknown()) settings_.unknown.push_back(name);
-    return value.is_known() ? std::string(value.text()) : fallback;
+    return std::string(value.text());
   }
 
   bool IsGiven(const char* name) const { return !config_.At(name).is_null(); }
@@ -24,33 +26,39 @@ class SettingsReader {
 
 }  // namespace
 
-Settings ReadSettings(const Value& config, const SettingsEnvironment& environment,
+Settings ReadSettings(const Value& config, const Environment& environment,
                       Diagnostics& diagnostics) {
   Settings settings;
   SettingsReader reader(config, settings);
-  settings.engine.engine = reader.Text("endpoint", environment.engine);
-  settings.engine.token = reader.Text("token", environment.token);
-  settings.engine.ca_file = reader.Text("ca_file", environment.ca_file);
-  settings.engine.cert_file = reader.Text("client_cert_file");
-  settings.engine.key_file = reader.Text("client_key_file");
-  settings.instance = reader.Text("instance", environment.instance);
+  RemoteOptions given;
+  given.engine = reader.Text("endpoint");
+  given.token = reader.Text("token");
+  given.ca_file = reader.Text("ca_file");
+  given.cert_file = reader.Text("client_cert_file");
+  given.key_file = reader.Text("client_key_file");
+  settings.instance = reader.Text("instance");
   const Value& ns = config.At("namespace");
   settings.default_namespace = ns.is_null() ? Value::String("default") : ns;
 
-  const auto require = [&](const char* name, const std::string& value, absl::string_view variable,
+  const auto require = [&](const char* name, const std::string& value, const char* variable,
                            absl::string_view what) {
-    if (!value.empty() || config.At(name).is_unknown()) return;
-    diagnostics.Error(absl::StrCat("Missing ", name),
-                      absl::StrCat(what, " Set `", name, "` in the provider block, or ", variable,
-                                   " in the environment."),
-                      {AttributeStep(name)});
+    if (!value.empty() || config.At(name).is_unknown()) return value;
+    std::string fallback = environment(variable).value_or("");
+    if (fallback.empty()) {
+      diagnostics.Error(absl::StrCat("Missing ", name),
+                        absl::StrCat(what, " Set `", name, "` in the provider block, or ", variable,
+                                     " in the environment."),
+                        {AttributeStep(name)});
+    }
+    return fallback;
   };
-  require("endpoint", settings.engine.engine, "ESPALIER_ENGINE",
-          "The provider needs the address of the engine, like \"127.0.0.1:7443\".");
-  require(
+  given.engine = require("endpoint", given.engine, "ESPALIER_ENGINE",
+                         "The provider needs the address of the engine, like \"127.0.0.1:7443\".");
+  settings.instance = require(
       "instance", settings.instance, "ESPALIER_INSTANCE",
-      "The engine records which configuration owns an object, so every configuration needs a name "
-      "of its own.");
+      "The engine records which configuration owns an object, so every configuration needs a "
+      "name of its own.");
+  settings.engine = WithEnvironment(std::move(given), environment);
   if (reader.IsGiven("client_cert_file") != reader.IsGiven("client_key_file")) {
     diagnostics.Error("Incomplete client certificate",
                       "`client_cert_file` and `client_key_file` belong together.",

@@ -10,14 +10,6 @@
 
 namespace espalier::provider {
 
-// Variables that stand in for attributes left out; empty where they are not set.
-struct SettingsEnvironment {
-  std::string engine;
-  std::string token;
-  std::string ca_file;
-  std::string instance;
-};
-
 struct Settings {
   RemoteOptions engine;
   std::string instance;
@@ -27,9 +19,10 @@ struct Settings {
   std::vector<std::string> unknown;
 };
 
-// Reads the provider block. What is missing is an error at its attribute; what is not known yet is
-// remembered and only matters when the engine is needed. REQUIRES: `config` conforms to the schema.
-Settings ReadSettings(const Value& config, const SettingsEnvironment& environment,
+// Reads the provider block; variables stand in for attributes left out. What is missing is an error
+// at its attribute; what is not known yet is remembered and only matters when the engine is needed.
+// REQUIRES: `config` conforms to the schema.
+Settings ReadSettings(const Value& config, const Environment& environment,
                       Diagnostics& diagnostics);
 
 }  // namespace espalier::provider

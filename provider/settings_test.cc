@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 namespace espalier::provider {
 namespace {
 
@@ -16,13 +19,24 @@ Value Config(Value::Entries entries) {
   return config;
 }
 
-const SettingsEnvironment kEnvironment = {
-    .engine = "env:1", .token = "env-token", .ca_file = "env.pem", .instance = "env"};
+// The values of these variables; no other is set.
+Environment Variables(std::map<std::string, std::string> variables) {
+  return [variables](const std::string& name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    if (found == variables.end()) return std::nullopt;
+    return found->second;
+  };
+}
+
+const std::map<std::string, std::string> kAll = {{"ESPALIER_ENGINE", "env:1"},
+                                                 {"ESPALIER_TOKEN", "env-token"},
+                                                 {"ESPALIER_CA_FILE", "env.pem"},
+                                                 {"ESPALIER_INSTANCE", "env"}};
 
 TEST(SettingsTest, TakesTheBlockBeforeTheEnvironment) {
   Diagnostics diagnostics;
   const Settings settings =
-      ReadSettings(Config({{"endpoint", Value::String("own:2")}}), kEnvironment, diagnostics);
+      ReadSettings(Config({{"endpoint", Value::String("own:2")}}), Variables(kAll), diagnostics);
   EXPECT_TRUE(diagnostics.empty());
   EXPECT_EQ(settings.engine.engine, "own:2");
   EXPECT_EQ(settings.engine.token, "env-token");
@@ -33,8 +47,9 @@ TEST(SettingsTest, TakesTheBlockBeforeTheEnvironment) {
 
 TEST(SettingsTest, RemembersWhatIsNotKnownYet) {
   Diagnostics diagnostics;
-  const Settings settings = ReadSettings(
-      Config({{"endpoint", Value::Unknown()}, {"namespace", Value::Unknown()}}), {}, diagnostics);
+  const Settings settings =
+      ReadSettings(Config({{"endpoint", Value::Unknown()}, {"namespace", Value::Unknown()}}),
+                   Variables({}), diagnostics);
   EXPECT_EQ(settings.unknown, std::vector<std::string>{"endpoint"});
   EXPECT_TRUE(settings.default_namespace.is_unknown());
   // Only the instance is surely missing.
@@ -44,7 +59,8 @@ TEST(SettingsTest, RemembersWhatIsNotKnownYet) {
 
 TEST(SettingsTest, WantsCertificateAndKeyTogether) {
   Diagnostics diagnostics;
-  ReadSettings(Config({{"client_cert_file", Value::String("c.pem")}}), kEnvironment, diagnostics);
+  ReadSettings(Config({{"client_cert_file", Value::String("c.pem")}}), Variables(kAll),
+               diagnostics);
   EXPECT_TRUE(diagnostics.HasErrors());
 }
 
