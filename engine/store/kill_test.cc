@@ -1,7 +1,7 @@
 // kill -9 at any moment loses no acknowledged write. One file lives through 200 deaths of
 // store_kill_child; after each it must open, hold at least what was acknowledged, and no
-// transaction by half. (What the kernel has taken survives a kill: that commits are synced is not
-// shown here.)
+// transaction by half. (What the kernel has taken survives a kill; that it is synced as well is
+// shown by power_loss_test.cc.)
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>

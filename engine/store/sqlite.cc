@@ -139,7 +139,7 @@ absl::StatusOr<std::int64_t> SqliteStore::Do(Request& request) {
     if (queue_.size() >= limits::kCommitQueue) {
       return absl::ResourceExhaustedError("too many transactions wait for the disk");
     }
-    committed_ = true;
+    committed_ = committed_ || request.transaction != nullptr;
     queue_.push_back(&request);
   }
   wakeup_.Notify();
