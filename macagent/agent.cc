@@ -51,6 +51,8 @@ class Agent::Parts {
     background_.reset();
   }
 
+  bool IsRegistered() const { return reconciler_.is_registered(); }
+
  private:
   Clock& clock_;
   Threads& threads_;
@@ -69,5 +71,6 @@ Agent::~Agent() = default;
 
 void Agent::Start() { parts_->Start(); }
 void Agent::Stop() { parts_->Stop(); }
+bool Agent::IsRegistered() const { return parts_->IsRegistered(); }
 
 }  // namespace espalier::agent

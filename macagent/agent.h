@@ -37,6 +37,8 @@ class Agent {
   // Ends beating and reconciling and waits for a start under way. VMs go on, until their lease
   // ends.
   void Stop();
+  // Whether the engine knows the host. Thread-safe.
+  bool IsRegistered() const;
 
  private:
   class Parts;

@@ -61,9 +61,11 @@ v1::HeldImage Held(const HostImage& image) {
   return held;
 }
 
-// Errors of single reports that say: the engine knows better, and the watch will tell us.
-bool IsRefusal(const absl::Status& status) {
-  return absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
+// Errors of a report about a Vm that say: the engine knows better, and the watch will tell us. An
+// agent may not write about what is placed elsewhere.
+bool IsRefusal(const StatusWrite& write, const absl::Status& status) {
+  return absl::IsFailedPrecondition(status) || absl::IsNotFound(status) ||
+         (write.resource().has_vm() && absl::IsPermissionDenied(status));
 }
 
 // A failed start in the words that stand in the Vm's status.
@@ -102,6 +104,7 @@ void HostReconciler::Woken(Queue& queue) { queue.Add(Name()); }
 Outcome HostReconciler::Reconcile(const Ref& name, Turn& turn) {
   const absl::StatusOr<Picture> picture = Look(turn.now);
   if (!picture.ok()) return Retry{Annotate(picture.status(), "looking at the host")};
+  if (picture->host != nullptr) registered_.store(true, std::memory_order_release);
   const Actions actions = Decide(*picture);
   CarryOut(actions, *picture, turn.context);
   if (absl::Status sent = Report(actions, *picture, turn); !sent.ok()) {
@@ -382,7 +385,7 @@ absl::Status HostReconciler::Report(const Actions& actions, const Picture& pictu
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (results[i].ok()) {
       turn.Wrote(*results[i]);
-    } else if (IsRefusal(results[i].status())) {
+    } else if (IsRefusal(writes[i], results[i].status())) {
       log_.Debug("report refused", {{telemetry::kRef, writes[i].resource().metadata().name()},
                                     {telemetry::kError, results[i].status().ToString()}});
     } else if (first_error.ok()) {

@@ -4,6 +4,7 @@
 // disk) happens in the background.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -55,6 +56,9 @@ class HostReconciler final : public Reconciler {
   void Woken(Queue& queue) override;
   Outcome Reconcile(const Ref& name, Turn& turn) override;
 
+  // Whether the watch has shown the host. Thread-safe.
+  bool is_registered() const { return registered_.load(std::memory_order_acquire); }
+
  private:
   // A run whose object the watch does not show.
   struct Orphan {
@@ -98,6 +102,8 @@ class HostReconciler final : public Reconciler {
   // When an unknown machine or image was seen first.
   std::map<std::string, absl::Time> seen_;
   std::int64_t sequence_ = 0;
+
+  std::atomic<bool> registered_ = false;
 
   Mutex mu_;
   std::map<RunId, RunSpec> launching_ ABSL_GUARDED_BY(mu_);

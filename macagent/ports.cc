@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/limits.h"
+#include "engine/base/status.h"
 
 namespace espalier::agent {
 namespace {
@@ -108,12 +109,9 @@ void MachinePorts::ReleaseAllBut(const std::set<RunId>& runs) {
 }
 
 bool MachinePorts::TryTake(std::uint32_t port, const RunId& id) {
-  if (taken_.count(port) > 0) return false;
-  if (!Claim(port, id) && !(Reclaim(port) && Claim(port, id))) return false;
-  if (!can_bind_(port)) {
-    Release(port);
-    return false;
-  }
+  if (taken_.count(port) > 0 || !can_bind_(port)) return false;
+  if (io_.Stat(PortDir(port)).ok() && !Reclaim(port)) return false;
+  if (!Claim(port, id)) return false;
   taken_[port] = id;
   return true;
 }
@@ -122,16 +120,22 @@ bool MachinePorts::Claim(std::uint32_t port, const RunId& id) {
   // The record is what the claim lives by, so it is there first.
   const std::string record = RecordPath(id);
   if (!io_.MakeDirs(absl::StrCat(state_dir_, "/ports"), 0700).ok()) return false;
-  if (!io_.WriteFile(record, ToString(id), 0600).ok()) return false;
+  if (!WriteQuickly(record, ToString(id)).ok()) return false;
   const std::string draft = absl::StrCat(shared_dir_, "/new-", random_.Uid());
   // Agents of other users share the directory, hence the modes.
   if (!io_.MakeDirs(shared_dir_, 01777).ok() || !io_.MakeDirs(draft, 0755).ok()) return false;
-  if (!io_.WriteFile(absl::StrCat(draft, "/owner"), record, 0644).ok() ||
+  if (!WriteQuickly(absl::StrCat(draft, "/owner"), record).ok() ||
       !io_.Rename(draft, PortDir(port)).ok()) {
     (void)io_.RemoveAll(draft);
     return false;
   }
   return true;
+}
+
+// Not durable: after a loss of power no run is left that would need its ports.
+absl::Status MachinePorts::WriteQuickly(const std::string& path, absl::string_view bytes) {
+  ESPALIER_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, io_.Open(path, /*create=*/true));
+  return file->WriteAt(0, bytes);
 }
 
 bool MachinePorts::Reclaim(std::uint32_t port) {

@@ -71,6 +71,7 @@ class MachinePorts final : public Ports {
   bool TryTake(std::uint32_t port, const RunId& id);
   // Writes the port down as ours; false if somebody has it.
   bool Claim(std::uint32_t port, const RunId& id);
+  absl::Status WriteQuickly(const std::string& path, absl::string_view bytes);
   // Whether whoever has the port is gone; then it is nobody's any more.
   bool Reclaim(std::uint32_t port);
   void Release(std::uint32_t port);

@@ -191,7 +191,7 @@ int RunVm(Clock& clock, Threads& threads, Io& io, const std::string& self) {
   if (!run.ok()) return Fail(run.status());
   // An older runner of this bundle has gone on, or has come to an end.
   if (run->phase != RunPhase::kStarting) return 0;
-  absl::StatusOr<std::unique_ptr<UnixServer>> server = UnixServer::Listen(kRunnerSocket);
+  absl::StatusOr<std::unique_ptr<UnixServer>> server = UnixServer::Listen(".", kRunnerSocket);
   if (!server.ok()) return Fail(server.status());
 
   const bool kvm = io.Stat("use-kvm").ok();

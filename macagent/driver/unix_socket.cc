@@ -43,6 +43,25 @@ bool SetPath(const std::string& path, sockaddr_un& address) {
   return true;
 }
 
+// An address, and the open directory that it may go through.
+struct Address {
+  sockaddr_un path;
+  std::optional<Socket> dir;
+};
+
+absl::StatusOr<Address> MakeAddress(const std::string& dir, const std::string& name) {
+  Address address;
+  const std::string path = absl::StrCat(dir, "/", name);
+  if (SetPath(path, address.path)) return address;
+  // The kernel knows an open directory under a short name as well.
+  address.dir.emplace(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (address.dir->fd() < 0) return Failed("open", dir);
+  if (!SetPath(absl::StrCat("/proc/self/fd/", address.dir->fd(), "/", name), address.path)) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " is too long for a socket"));
+  }
+  return address;
+}
+
 absl::StatusOr<Socket> NewSocket() {
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
   if (fd < 0) return absl::ErrnoToStatus(errno, "make socket");
@@ -95,19 +114,10 @@ absl::StatusOr<Socket> ConnectUnix(const std::string& dir, const std::string& na
                                    absl::Duration timeout) {
   ESPALIER_ASSIGN_OR_RETURN(Socket socket, NewSocket());
   SetTimeout(socket.fd(), timeout);
-  const std::string path = absl::StrCat(dir, "/", name);
-  sockaddr_un address;
-  std::optional<Socket> dir_fd;
-  if (!SetPath(path, address)) {
-    // The kernel knows an open directory under a short name as well.
-    dir_fd.emplace(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (dir_fd->fd() < 0) return Failed("open", dir);
-    if (!SetPath(absl::StrCat("/proc/self/fd/", dir_fd->fd(), "/", name), address)) {
-      return absl::InvalidArgumentError(absl::StrCat(path, " is too long for a socket"));
-    }
-  }
-  if (connect(socket.fd(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
-    return Failed("connect to", path);
+  ESPALIER_ASSIGN_OR_RETURN(const Address address, MakeAddress(dir, name));
+  if (connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address.path),
+              sizeof(address.path)) != 0) {
+    return Failed("connect to", absl::StrCat(dir, "/", name));
   }
   return socket;
 }
@@ -121,17 +131,19 @@ absl::StatusOr<std::string> AskUnix(const std::string& dir, const std::string& n
   return answer;
 }
 
-absl::StatusOr<std::unique_ptr<UnixServer>> UnixServer::Listen(const std::string& name) {
-  if (ConnectUnix(".", name, kSlowAsker).ok()) {
-    return absl::AlreadyExistsError(absl::StrCat("somebody listens on ", name));
+absl::StatusOr<std::unique_ptr<UnixServer>> UnixServer::Listen(const std::string& dir,
+                                                               const std::string& name) {
+  const std::string path = absl::StrCat(dir, "/", name);
+  if (ConnectUnix(dir, name, kSlowAsker).ok()) {
+    return absl::AlreadyExistsError(absl::StrCat("somebody listens on ", path));
   }
-  unlink(name.c_str());
+  unlink(path.c_str());
   ESPALIER_ASSIGN_OR_RETURN(Socket listener, NewSocket());
-  sockaddr_un address;
-  if (!SetPath(name, address)) return absl::InvalidArgumentError("name is too long");
-  if (bind(listener.fd(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
+  ESPALIER_ASSIGN_OR_RETURN(const Address address, MakeAddress(dir, name));
+  if (bind(listener.fd(), reinterpret_cast<const sockaddr*>(&address.path), sizeof(address.path)) !=
+          0 ||
       listen(listener.fd(), 16) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("listen on ", name));
+    return absl::ErrnoToStatus(errno, absl::StrCat("listen on ", path));
   }
   fcntl(listener.fd(), F_SETFL, O_NONBLOCK);
   return std::unique_ptr<UnixServer>(new UnixServer(std::move(listener)));

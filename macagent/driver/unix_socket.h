@@ -38,11 +38,13 @@ absl::StatusOr<Socket> ConnectUnix(const std::string& dir, const std::string& na
 absl::StatusOr<std::string> AskUnix(const std::string& dir, const std::string& name,
                                     absl::string_view line, absl::Duration timeout);
 
-// Listens on a socket in the working directory. One thread.
+// Listens on a socket. One thread. The name is held for as long as this object (or the process)
+// lives, also if nothing is ever served: two processes can agree by it on who is the one.
 class UnixServer {
  public:
   // Takes the name over from a listener that is gone. ALREADY_EXISTS: somebody listens there.
-  static absl::StatusOr<std::unique_ptr<UnixServer>> Listen(const std::string& name);
+  static absl::StatusOr<std::unique_ptr<UnixServer>> Listen(const std::string& dir,
+                                                            const std::string& name);
 
   // Answers what is asked until `timeout` is over; a slow asker is left after a second.
   void Serve(absl::Duration timeout, absl::FunctionRef<std::string(absl::string_view)> answer);

@@ -1,0 +1,104 @@
+#include "macagent/credentials.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/mutex.h"
+#include "engine/base/telemetry.h"
+
+namespace espalier::agent {
+namespace {
+
+constexpr absl::Duration kBelievedFor = absl::Seconds(30);
+
+class Credentials {
+ public:
+  Credentials(Clock& clock, Log& log, Io& io, Resources& resources, std::string host,
+              std::string secrets_dir, Environment environment)
+      : clock_(clock),
+        log_(log),
+        io_(io),
+        resources_(resources),
+        host_(std::move(host)),
+        secrets_dir_(std::move(secrets_dir)),
+        environment_(std::move(environment)) {}
+
+  oci::Credential Of(const std::string& registry) {
+    Refresh();
+    v1::RegistryCredentialSpec spec;
+    {
+      MutexLock lock(mu_);
+      const auto found = by_registry_.find(registry);
+      if (found == by_registry_.end()) return {};
+      spec = found->second;
+    }
+    const absl::StatusOr<std::string> password =
+        ResolveSecret(spec.password(), io_, secrets_dir_, environment_);
+    if (!password.ok()) {
+      log_.Warn(
+          "cannot read a registry's secret",
+          {{telemetry::kAddress, registry}, {telemetry::kError, password.status().ToString()}});
+      return {};
+    }
+    return {.username = spec.username(), .password = *password};
+  }
+
+ private:
+  void Refresh() {
+    {
+      MutexLock lock(mu_);
+      if (clock_.Elapsed() < next_read_) return;
+      next_read_ = clock_.Elapsed() + kBelievedFor;
+    }
+    CallContext context;
+    context.caller = {.role = Caller::Role::kAgent,
+                      .subject = absl::StrCat("host ", host_),
+                      .host = host_,
+                      .source = ""};
+    Query query;
+    query.add_kinds("registry_credential");
+    std::map<std::string, v1::RegistryCredentialSpec> found;
+    do {
+      absl::StatusOr<ListPage> page = resources_.List(context, query);
+      if (!page.ok()) {
+        log_.Warn("cannot list registry credentials",
+                  {{telemetry::kError, page.status().ToString()}});
+        return;
+      }
+      for (const Resource& item : page->items()) {
+        const v1::RegistryCredentialSpec& spec = item.registry_credential().spec();
+        found[spec.registry()] = spec;
+      }
+      query.set_page(page->next_page());
+    } while (!query.page().empty());
+    MutexLock lock(mu_);
+    by_registry_ = std::move(found);
+  }
+
+  Clock& clock_;
+  Log& log_;
+  Io& io_;
+  Resources& resources_;
+  const std::string host_;
+  const std::string secrets_dir_;
+  const Environment environment_;
+  Mutex mu_;
+  std::map<std::string, v1::RegistryCredentialSpec> by_registry_ ABSL_GUARDED_BY(mu_);
+  absl::Duration next_read_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
+};
+
+}  // namespace
+
+oci::CredentialSource MakeCredentials(Clock& clock, Log& log, Io& io, Resources& resources,
+                                      const std::string& host, const std::string& secrets_dir,
+                                      Environment environment) {
+  // Shared: the source is copied by whoever asks.
+  auto credentials = std::make_shared<Credentials>(clock, log, io, resources, host, secrets_dir,
+                                                   std::move(environment));
+  return [credentials](const std::string& registry) { return credentials->Of(registry); };
+}
+
+}  // namespace espalier::agent
