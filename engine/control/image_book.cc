@@ -72,7 +72,7 @@ std::optional<absl::StatusOr<ResolvedImage>> ImageBook::Ask(const std::string& r
     entry.used_at = now;
     if (entry.answer.has_value()) {
       const absl::Duration good_for = entry.answer->ok() ? max_age : std::min(max_age, kFailureAge);
-      if (now <= entry.answered_at + good_for) return entry.answer;
+      if (now < entry.answered_at + good_for) return entry.answer;
     }
     if (entry.asking) return std::nullopt;
     entry.asking = true;

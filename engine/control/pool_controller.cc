@@ -19,6 +19,8 @@ namespace {
 // A pool of many members is not counted anew for each of their events.
 constexpr absl::Duration kLookPause = absl::Milliseconds(100);
 constexpr int kManyMembers = 50;
+// How long a refusal is believed.
+constexpr absl::Duration kRefusedPause = absl::Seconds(30);
 // Objects of one request: they are stored at once or not at all.
 constexpr int kBatch = static_cast<int>(limits::kAtomicObjects);
 constexpr int kSuffix = 5;
@@ -56,7 +58,7 @@ void PoolController::NamesOf(const Change& change, const Snapshot& now, std::vec
   const Resource& object = change.any();
   if (object.has_vm_pool()) {
     if (change.after == nullptr) {
-      looked_at_.erase(RefOf(object));
+      memory_.erase(RefOf(object));
     } else {
       names.push_back(RefOf(object));
     }
@@ -88,11 +90,11 @@ Outcome PoolController::Reconcile(const Ref& name, Turn& turn) {
   const Resource* pool = turn.now.Find(name);
   if (pool == nullptr) return Done{};
   const Members members = MembersOf(*pool, turn.now);
+  Memory& memory = memory_[name];
   if (static_cast<int>(members.there.size()) > kManyMembers) {
-    absl::Duration& last = looked_at_.try_emplace(name, -absl::InfiniteDuration()).first->second;
-    const absl::Duration wait = last + kLookPause - clock_.Elapsed();
+    const absl::Duration wait = memory.looked_at + kLookPause - clock_.Elapsed();
     if (wait > absl::ZeroDuration()) return RequeueAfter{wait};
-    last = clock_.Elapsed();
+    memory.looked_at = clock_.Elapsed();
   }
 
   if (pool->metadata().has_deleting_since()) {
@@ -108,18 +110,28 @@ Outcome PoolController::Reconcile(const Ref& name, Turn& turn) {
   }
 
   const std::string hash = TemplateHash(*pool);
-  const PoolStep step =
-      StepOf(pool->vm_pool().spec(), members.there, members.leaving, hash, clock_.Now());
-  absl::Status done = Remove(*pool, step.remove, turn);
-  if (done.ok()) done = Apply(*pool, step, hash, turn);
-  // A template that is refused is the user's to mend: it stands in the status, and the next change
-  // of the pool tries again.
-  const bool refused = absl::IsInvalidArgument(done);
-  const absl::Status written =
-      WriteStatus(*pool, members, hash, refused ? std::string(done.message()) : "", turn);
-  if (refused) return Stalled{done};
+  // A template that is refused is the user's to mend. Its reason names what was tried, which is
+  // another name each time: it is believed for a while rather than tried with every event.
+  const bool refused_before = !memory.refused.empty() &&
+                              memory.refused_generation == pool->metadata().generation() &&
+                              clock_.Elapsed() < memory.refused_until;
+  absl::Status done;
+  if (!refused_before) {
+    memory.refused.clear();
+    const PoolStep step = StepOf(pool->vm_pool().spec(), members.there, hash, clock_.Now());
+    done = Remove(*pool, step.remove, turn);
+    if (done.ok()) done = Apply(*pool, step, hash, turn);
+    if (absl::IsInvalidArgument(done)) {
+      memory.refused = std::string(done.message());
+      memory.refused_generation = pool->metadata().generation();
+      memory.refused_until = clock_.Elapsed() + kRefusedPause;
+      done = absl::OkStatus();
+    }
+  }
+  const absl::Status written = WriteStatus(*pool, members, hash, memory.refused, turn);
   if (!done.ok()) return Retry{done};
   if (!written.ok()) return Retry{written};
+  if (!memory.refused.empty()) return RequeueAfter{memory.refused_until - clock_.Elapsed()};
   const bool has_ended =
       std::any_of(members.there.begin(), members.there.end(),
                   [](const auto* vm) { return vm->vm().status().placement().stop(); });

@@ -28,9 +28,9 @@ struct PoolStep {
   // To be given the present template.
   std::vector<const Resource*> update;
 };
-// `members`: those that are not being deleted. `leaving`: how many are. `hash`: of the template.
+// `members`: those that are not being deleted. `hash`: of the template.
 PoolStep StepOf(const v1::VmPoolSpec& pool, const std::vector<const Resource*>& members,
-                int leaving, const std::string& hash, absl::Time now);
+                const std::string& hash, absl::Time now);
 
 // What members are made from, to tell one template from another.
 std::string TemplateHash(const Resource& pool);
@@ -61,8 +61,17 @@ class PoolController final : public Reconciler {
   Random& random_;
   Log& log_;
   Resources& resources_;
-  // The loop's thread: when a pool was looked at last (Elapsed()).
-  absl::flat_hash_map<Ref, absl::Duration> looked_at_;
+  // What is remembered of a pool between two looks.
+  struct Memory {
+    // When it was looked at last (Elapsed()).
+    absl::Duration looked_at = -absl::InfiniteDuration();
+    // Why its template was refused, at which generation, and until when that is believed.
+    std::string refused;
+    std::int64_t refused_generation = 0;
+    absl::Duration refused_until;
+  };
+  // The loop's thread.
+  absl::flat_hash_map<Ref, Memory> memory_;
 };
 
 }  // namespace espalier::control

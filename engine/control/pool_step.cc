@@ -51,7 +51,7 @@ std::string TemplateHash(const Resource& pool) {
 }
 
 PoolStep StepOf(const v1::VmPoolSpec& pool, const std::vector<const Resource*>& members,
-                int leaving, const std::string& hash, absl::Time now) {
+                const std::string& hash, absl::Time now) {
   PoolStep step;
   const int wanted = static_cast<int>(pool.replicas());
   std::vector<const Resource*> order = members;
