@@ -46,7 +46,8 @@ class LocalResourcesTest : public ::testing::Test {
                                 Owner::Manager manager = Owner::CLI) {
     ApplyRequest request;
     request.mutable_owner()->set_manager(manager);
-    for (const Resource& resource : resources) *request.add_objects()->mutable_resource() = resource;
+    for (const Resource& resource : resources)
+      *request.add_objects()->mutable_resource() = resource;
     return request;
   }
 
@@ -216,7 +217,8 @@ StatusWrite ReportOf(const Resource& vm, std::int64_t attempt, std::int64_t sequ
 
 TEST_F(LocalResourcesTest, ReportsOfOlderRunsAndOlderReportsAreRefused) {
   const Resource vm = PlacedVm(*engine_);
-  const auto report = [&](std::int64_t attempt, std::int64_t sequence, v1::VmObserved::Phase phase) {
+  const auto report = [&](std::int64_t attempt, std::int64_t sequence,
+                          v1::VmObserved::Phase phase) {
     const StatusWrite write = ReportOf(vm, attempt, sequence, phase);
     return engine_->UpdateStatus(As("host"), {&write, 1})[0].status();
   };
