@@ -3,10 +3,12 @@
 // numbers, enums as lower-case names, SECRET fields left out. Pure, thread-safe.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "engine/base/limits.h"
 #include "engine/model/kind.h"
 #include "engine/model/node.h"
 #include "engine/model/problem.h"
@@ -24,8 +26,9 @@ void DecodeMessage(const Node& node, absl::string_view path, absl::string_view f
                    google::protobuf::Message& message, Problems& problems);
 
 // Reads JSON text as a Node (positions are line and column of the text). Refuses duplicate keys,
-// invalid UTF-8, trailing bytes, and what exceeds limits.h.
-std::optional<Node> ParseJson(absl::string_view text, absl::string_view file, Problems& problems);
+// invalid UTF-8, trailing bytes, what is nested too deep, and texts above `max_bytes`.
+std::optional<Node> ParseJson(absl::string_view text, absl::string_view file, Problems& problems,
+                              std::size_t max_bytes = limits::kDocumentBytes);
 
 // `apiVersion:` of every document.
 inline constexpr char kApiVersion[] = "espalier/v1";

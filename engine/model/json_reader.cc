@@ -270,12 +270,12 @@ class JsonReader {
 
 }  // namespace
 
-std::optional<Node> ParseJson(absl::string_view text, absl::string_view file, Problems& problems) {
-  if (text.size() > limits::kDocumentBytes) {
+std::optional<Node> ParseJson(absl::string_view text, absl::string_view file, Problems& problems,
+                              std::size_t max_bytes) {
+  if (text.size() > max_bytes) {
     problems
         .Error("too_large", "",
-               absl::StrCat("has ", text.size(), " bytes, at most ", limits::kDocumentBytes,
-                            " are allowed"))
+               absl::StrCat("has ", text.size(), " bytes, at most ", max_bytes, " are allowed"))
         .set_file(std::string(file));
     return std::nullopt;
   }

@@ -98,6 +98,9 @@ TEST(JsonReaderTest, RefusesWhatExceedsTheLimits) {
   EXPECT_EQ(ProblemOf(just_deep_enough), "");
   EXPECT_EQ(ProblemOf(std::string(limits::kDocumentBytes + 1, ' ')),
             "f: error: has 1048577 bytes, at most 1048576 are allowed");
+  Problems problems;
+  EXPECT_TRUE(ParseJson("[]   ", "f", problems, 5).has_value());
+  EXPECT_FALSE(ParseJson("[]    ", "f", problems, 5).has_value());
 }
 
 }  // namespace

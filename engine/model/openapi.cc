@@ -61,14 +61,16 @@ class OpenApi {
     Probe("/healthz", "The process lives.", "text/plain");
     Probe("/readyz", "The engine serves.", "text/plain");
     Probe("/metrics", "Metrics in the text format of Prometheus.", "text/plain");
-    Probe("/api/v1/cluster-info", "That this is an engine, and which version.", kJson);
+    Probe("/api/v1/cluster-info", "That this is an engine, and which version.", kJson,
+          "ClusterInfo");
     Probe("/api/v1/openapi.json", "This document.", kJson);
+    FleetPaths();
     for (const KindInfo& kind : AllKinds()) KindPaths(kind);
     w_.EndMap();
   }
 
   // A path that is answered without a token.
-  void Probe(const char* path, const char* what, const char* type) {
+  void Probe(const char* path, const char* what, const char* type, const char* schema = "") {
     w_.Key(path);
     w_.BeginMap();
     w_.Key("get");
@@ -84,16 +86,44 @@ class OpenApi {
     w_.Member("description", what);
     w_.Key("content");
     w_.BeginMap();
-    w_.Key(type);
+    if (*schema != '\0') {
+      Content(type, schema);
+    } else {
+      w_.Key(type);
+      w_.BeginMap();
+      w_.Key("schema");
+      w_.BeginMap();
+      w_.Member("type", std::string(type) == kJson ? "object" : "string");
+      w_.EndMap();
+      w_.EndMap();
+    }
+    w_.EndMap();
+    w_.EndMap();
+    w_.EndMap();
+    w_.EndMap();
+    w_.EndMap();
+  }
+
+  // What is about no single kind.
+  void FleetPaths() {
+    w_.Key("/api/v1/drift");
     w_.BeginMap();
-    w_.Key("schema");
+    w_.Key("get");
     w_.BeginMap();
-    w_.Member("type", std::string(type) == kJson ? "object" : "string");
+    w_.Member("operationId", "getDrift");
+    w_.Member("summary", "What differs from what is declared: everybody's, or one owner's.");
+    Parameters({"manager", "instance"});
+    Responses("200", "The report.", SchemaName(*v1::DriftReport::descriptor()));
     w_.EndMap();
     w_.EndMap();
-    w_.EndMap();
-    w_.EndMap();
-    w_.EndMap();
+    w_.Key("/api/v1/plan");
+    w_.BeginMap();
+    w_.Key("post");
+    w_.BeginMap();
+    w_.Member("operationId", "planSet");
+    w_.Member("summary", "What applying a set would do. Nothing is written.");
+    Body(kJson, "Set");
+    Responses("200", "The plan and the problems.", SchemaName(*v1::ApplyResult::descriptor()));
     w_.EndMap();
     w_.EndMap();
   }
@@ -120,8 +150,9 @@ class OpenApi {
     PathParameters(kind, /*with_name=*/true);
     w_.Key("get");
     w_.BeginMap();
-    Head("get", kind, "", "The object as of now.");
-    Responses("200", "The object.", kind.title);
+    Head("get", kind, "", "The object as of now, or with `watch` its events from now on.");
+    Parameters({"watch", "resume"});
+    Responses("200", "The object, or the events.", kind.title, "WatchLine");
     w_.EndMap();
     Write("put", "apply", "Makes the object so, whether or not it exists.", "200", kind, kJson);
     Write("patch", "patch", "Changes the given fields; null takes one away (RFC 7396).", "200",
@@ -129,8 +160,8 @@ class OpenApi {
     w_.Key("delete");
     w_.BeginMap();
     Head("delete", kind, "", "Asks for deletion; done when what it stands for has ended.");
-    WriteParameters();
-    Responses("200", "What is done.", "ApplyResult");
+    Parameters({"if_match", "uid", "dry_run", "override", "hold_seconds", "idempotency_key"});
+    Responses("200", "What is done.", SchemaName(*v1::ApplyResult::descriptor()));
     w_.EndMap();
     w_.EndMap();
   }
@@ -149,11 +180,8 @@ class OpenApi {
     w_.BeginMap();
     Head("list", kind, suffix,
          "One page in the order of names, or with `watch` one event a line from now on.");
-    w_.Key("parameters");
-    w_.BeginList();
-    for (const char* name : {"labels", "page_size", "page", "watch", "resume"}) Parameter(name);
-    w_.EndList();
-    Responses("200", "The page, or the events.", absl::StrCat(kind.title, "List"), "Event");
+    Parameters({"labels", "page_size", "page", "watch", "resume"});
+    Responses("200", "The page, or the events.", absl::StrCat(kind.title, "List"), "WatchLine");
     w_.EndMap();
   }
 
@@ -162,40 +190,44 @@ class OpenApi {
     w_.Key(method);
     w_.BeginMap();
     Head(verb, kind, "", summary);
-    WriteParameters();
+    if (std::string(method) == "post") {
+      Parameters({"dry_run", "idempotency_key"});
+    } else {
+      Parameters({"if_match", "dry_run", "override", "hold_seconds", "idempotency_key"});
+    }
+    // A patch has the shape of what it patches, with any part left out.
+    Body(type, std::string(method) == "patch" ? "Patch" : kind.title);
+    Responses(code, "The object as stored; with `dry_run` as it would be.", kind.title);
+    w_.EndMap();
+  }
+
+  void PathParameters(const KindInfo& kind, bool with_name) {
+    std::vector<std::string> names;
+    if (kind.namespaced) names.push_back("namespace");
+    if (with_name) names.push_back("name");
+    if (!names.empty()) Parameters(names);
+  }
+
+  void Parameters(const std::vector<std::string>& names) {
+    w_.Key("parameters");
+    w_.BeginList();
+    for (const std::string& name : names) {
+      w_.BeginMap();
+      w_.Member("$ref", absl::StrCat("#/components/parameters/", name));
+      w_.EndMap();
+    }
+    w_.EndList();
+  }
+
+  void Body(const std::string& type, const std::string& schema) {
     w_.Key("requestBody");
     w_.BeginMap();
     w_.Key("required");
     w_.Bool(true);
     w_.Key("content");
     w_.BeginMap();
-    // A patch has the shape of what it patches, with any part left out.
-    Content(type, std::string(method) == "patch" ? "Patch" : kind.title);
+    Content(type, schema);
     w_.EndMap();
-    w_.EndMap();
-    Responses(code, "The object as stored; with `dry_run` as it would be.", kind.title);
-    w_.EndMap();
-  }
-
-  void PathParameters(const KindInfo& kind, bool with_name) {
-    if (!kind.namespaced && !with_name) return;
-    w_.Key("parameters");
-    w_.BeginList();
-    if (kind.namespaced) Parameter("namespace");
-    if (with_name) Parameter("name");
-    w_.EndList();
-  }
-
-  void WriteParameters() {
-    w_.Key("parameters");
-    w_.BeginList();
-    for (const char* name : {"dry_run", "override", "hold_seconds"}) Parameter(name);
-    w_.EndList();
-  }
-
-  void Parameter(const char* name) {
-    w_.BeginMap();
-    w_.Member("$ref", absl::StrCat("#/components/parameters/", name));
     w_.EndMap();
   }
 
@@ -240,7 +272,7 @@ class OpenApi {
     w_.Member("scheme", "bearer");
     w_.EndMap();
     w_.EndMap();
-    Parameters();
+    ParameterDefinitions();
     w_.Key("responses");
     w_.BeginMap();
     w_.Key("Error");
@@ -256,7 +288,7 @@ class OpenApi {
     w_.EndMap();
   }
 
-  void Parameters() {
+  void ParameterDefinitions() {
     w_.Key("parameters");
     w_.BeginMap();
     DefineParameter("namespace", "path", "string", "Namespace of the object.");
@@ -272,13 +304,22 @@ class OpenApi {
                     "Why this changes an object that another owns; without it that is refused.");
     DefineParameter("hold_seconds", "query", "integer",
                     "With override: its owner does not correct the change for so long.");
+    DefineParameter("uid", "query", "string", "Only this incarnation of the object.");
+    DefineParameter("manager", "query", "string", "terraform, git, cli or api.");
+    DefineParameter("instance", "query", "string", "With manager: which of them.");
+    DefineParameter("if_match", "header", "string",
+                    "The ETag that was read; 412 if somebody wrote in between.", "If-Match");
+    DefineParameter("idempotency_key", "header", "string",
+                    "Chosen by the caller: the same write with the same key is done once.",
+                    "Idempotency-Key");
     w_.EndMap();
   }
 
-  void DefineParameter(const char* name, const char* in, const char* type, const char* what) {
+  void DefineParameter(const char* name, const char* in, const char* type, const char* what,
+                       const char* sent_as = nullptr) {
     w_.Key(name);
     w_.BeginMap();
-    w_.Member("name", name);
+    w_.Member("name", sent_as == nullptr ? name : sent_as);
     w_.Member("in", in);
     if (std::string(in) == "path") {
       w_.Key("required");
@@ -316,16 +357,30 @@ class OpenApi {
     }
     std::vector<const Descriptor*> answers = messages;
     CollectMessages(*v1::ApplyResult::descriptor(), answers);
-    CollectMessages(*v1::Event::descriptor(), answers);
+    CollectMessages(*v1::DriftReport::descriptor(), answers);
+    CollectMessages(*v1::WatchBatch::descriptor(), answers);
     for (std::size_t i = messages.size(); i < answers.size(); ++i) {
       if (answers[i] == Resource::descriptor()) continue;
       w_.Key(SchemaName(*answers[i]));
       schemas_.Message(*answers[i], SchemaEmitter::Use::kAnswer);
     }
-    AnyResource();
+    AnyOf(SchemaName(*Resource::descriptor()), "An object of any kind.", Titles());
+    AnyOf("WatchLine",
+          "A line of a watch: an event; or where it stands after them (a batch without events), "
+          "also now and then when nothing happens; or, as the last line, why it ended.",
+          {SchemaName(*v1::Event::descriptor()), SchemaName(*v1::WatchBatch::descriptor()),
+           "ProblemDocument"});
     Patch();
+    Set();
+    ClusterInfo();
     ProblemDocument();
     w_.EndMap();
+  }
+
+  static std::vector<std::string> Titles() {
+    std::vector<std::string> titles;
+    for (const KindInfo& kind : AllKinds()) titles.push_back(kind.title);
+    return titles;
   }
 
   void ListSchema(const KindInfo& kind) {
@@ -360,14 +415,44 @@ class OpenApi {
     w_.EndMap();
   }
 
-  void AnyResource() {
-    w_.Key(SchemaName(*Resource::descriptor()));
+  void AnyOf(const std::string& name, const char* what, const std::vector<std::string>& schemas) {
+    w_.Key(name);
     w_.BeginMap();
-    w_.Member("description", "An object of any kind.");
-    w_.Key("oneOf");
+    w_.Member("description", what);
+    w_.Key("anyOf");
     w_.BeginList();
-    for (const KindInfo& kind : AllKinds()) schemas_.Reference(kind.title, "");
+    for (const std::string& schema : schemas) schemas_.Reference(schema, "");
     w_.EndList();
+    w_.EndMap();
+  }
+
+  void Set() {
+    w_.Key("Set");
+    w_.BeginMap();
+    w_.Member("type", "object");
+    w_.Key("properties");
+    w_.BeginMap();
+    w_.Key("items");
+    w_.BeginMap();
+    w_.Member("type", "array");
+    w_.Key("items");
+    schemas_.Reference(SchemaName(*Resource::descriptor()), "");
+    w_.EndMap();
+    w_.EndMap();
+    w_.EndMap();
+  }
+
+  void ClusterInfo() {
+    w_.Key("ClusterInfo");
+    w_.BeginMap();
+    w_.Member("type", "object");
+    w_.Key("properties");
+    w_.BeginMap();
+    Property("product", "string", "Always espalier.");
+    Property("version", "string", "Version of the engine.");
+    Property("api_version", "string", "The apiVersion of documents.");
+    Property("api_endpoint", "string", "Where the paths of this interface begin.");
+    w_.EndMap();
     w_.EndMap();
   }
 
