@@ -17,12 +17,6 @@ namespace espalier::provider {
 namespace {
 
 constexpr absl::Duration kDefaultTimeout = absl::Minutes(10);
-constexpr char kPrivateVersion[] = "1 ";
-
-Ref RefFor(const Schema& schema, const Value& object) {
-  return Ref{schema.kind->kind, std::string(object.At(kNamespace).text()),
-             std::string(object.At(kName).text())};
-}
 
 absl::Duration TimeoutOf(const Value& object, absl::string_view step) {
   absl::Duration timeout;
@@ -81,16 +75,15 @@ std::string UidOf(const Value& state) { return std::string(state.At(kUid).text()
 
 }  // namespace
 
-std::string PrivateData(absl::string_view uid) { return absl::StrCat(kPrivateVersion, uid); }
-
-std::string UidOfPrivate(absl::string_view private_data) {
-  return absl::ConsumePrefix(&private_data, kPrivateVersion) ? std::string(private_data) : "";
+Ref RefFor(const Schema& schema, const Value& object) {
+  return Ref{schema.kind->kind, std::string(object.At(kNamespace).text()),
+             std::string(object.At(kName).text())};
 }
 
-Operations::Operations(Engine& engine, Log& log) : engine_(engine), log_(log) {}
+Operations::Operations(Engine& engine, Incarnations& incarnations, Log& log)
+    : engine_(engine), incarnations_(incarnations), log_(log) {}
 
-Diagnostics Operations::Preview(const Schema& schema, const Change& change, const Value& prior,
-                                const std::string& known_uid) {
+Diagnostics Operations::Preview(const Schema& schema, const Change& change, const Value& prior) {
   Diagnostics diagnostics;
   if (change.verb == Change::Verb::kNone) return diagnostics;
   if (change.verb == Change::Verb::kDelete) {
@@ -110,14 +103,15 @@ Diagnostics Operations::Preview(const Schema& schema, const Change& change, cons
     return diagnostics;
   }
   const Ref ref = RefFor(schema, change.planned);
-  // A renamed object is a new one beside the old; a replaced one takes the place of the old.
-  const bool same_place = !prior.is_null() && RefFor(schema, prior) == ref;
-  const std::string uid = same_place ? UidOf(prior) : prior.is_null() ? known_uid : "";
+  // What stands there in our name will be changed or replaced; anything else must not be there.
+  const std::string uid = incarnations_.Find(ref);
   Declared declared = DeclaredOf(schema, change.wanted, ref);
   declared.set_uid(uid);
-  declared.set_create_only(uid.empty() && !same_place);
+  declared.set_create_only(uid.empty());
   const std::string summary = absl::StrCat("Cannot apply ", ToHuman(ref));
   const absl::StatusOr<ApplyResult> result = engine_.Apply(std::move(declared), /*dry_run=*/true);
+  // Gone since state was read: then it is created, and that decides.
+  if (absl::IsAborted(result.status()) && prior.is_null()) return diagnostics;
   if (!result.ok()) {
     diagnostics.Failure(summary, result.status());
     return diagnostics;
@@ -165,49 +159,51 @@ Outcome Operations::Create(const Schema& schema, const Value& planned) {
   if (!stored.ok()) return outcome;
   const std::string uid = stored->metadata().uid();
   log_.Info("object created", {{telemetry::kRef, ToHuman(ref)}, {telemetry::kUid, uid}});
-  outcome.private_data = PrivateData(uid);
-  Resource last = *std::move(stored);
-  const absl::Duration timeout = TimeoutOf(planned, "create");
-  if (TakesTime(last)) {
-    WaitResult waited = engine_.Wait(ref, timeout, [&](const Resource* seen) -> Verdict {
-      if (seen != nullptr && seen->metadata().uid() == uid) return CreateVerdict(*seen);
-      return {Verdict::Progress::kFailed, "It was deleted by somebody else while it was awaited."};
-    });
-    if (waited.last && waited.last->metadata().uid() == uid) last = *std::move(waited.last);
-    switch (waited.end) {
-      case WaitResult::End::kDone:
-        break;
-      case WaitResult::End::kFailed:
-        outcome.diagnostics.Error(absl::StrCat("Created ", ToHuman(ref), ", but it does not run"),
-                                  waited.why);
-        break;
-      case WaitResult::End::kTimedOut:
-        outcome.diagnostics.Error(
-            absl::StrCat("Created ", ToHuman(ref), ", but it does not run yet"),
-            absl::StrCat(
-                "It was not running after ", absl::FormatDuration(timeout), ". ", waited.why,
-                "\n\nThe engine goes on trying. `timeouts.create` sets how long to wait."));
-        break;
-      case WaitResult::End::kStopped:
-        // No error: an error would taint the object, and the next run would make it anew.
-        outcome.diagnostics.Warning(
-            absl::StrCat("Did not wait for ", ToHuman(ref)),
-            absl::StrCat(
-                "The run was interrupted. The object is created and the engine goes on with "
-                "it. ",
-                waited.why));
-        break;
-    }
-  }
+  incarnations_.Remember(ref, uid);
+  const Resource last = TakesTime(*stored) ? Await(*std::move(stored), TimeoutOf(planned, "create"),
+                                                   outcome.diagnostics)
+                                           : *std::move(stored);
   outcome.state = Settle(planned, StateOf(schema, last, planned.At(kTimeouts)));
   return outcome;
+}
+
+Resource Operations::Await(Resource created, absl::Duration timeout, Diagnostics& diagnostics) {
+  const Ref ref = RefOf(created);
+  const std::string uid = created.metadata().uid();
+  WaitResult waited = engine_.Wait(ref, timeout, [&](const Resource* seen) -> Verdict {
+    if (seen != nullptr && seen->metadata().uid() == uid) return CreateVerdict(*seen);
+    return {Verdict::Progress::kFailed, "It was deleted by somebody else while it was awaited."};
+  });
+  switch (waited.end) {
+    case WaitResult::End::kDone:
+      break;
+    case WaitResult::End::kFailed:
+      diagnostics.Error(absl::StrCat("Created ", ToHuman(ref), ", but it does not run"),
+                        waited.why);
+      break;
+    case WaitResult::End::kTimedOut:
+      diagnostics.Error(
+          absl::StrCat("Created ", ToHuman(ref), ", but it does not run yet"),
+          absl::StrCat("It was not running after ", absl::FormatDuration(timeout), ". ", waited.why,
+                       "\n\nThe engine goes on trying. `timeouts.create` sets how long to wait."));
+      break;
+    case WaitResult::End::kStopped:
+      // No error: an error would taint the object, and the next run would make it anew.
+      diagnostics.Warning(
+          absl::StrCat("Did not wait for ", ToHuman(ref)),
+          absl::StrCat("The run was interrupted. The object is created and the engine goes on with "
+                       "it. ",
+                       waited.why));
+      break;
+  }
+  const bool seen = waited.last && waited.last->metadata().uid() == uid;
+  return seen ? *std::move(waited.last) : std::move(created);
 }
 
 Outcome Operations::Update(const Schema& schema, const Value& prior, const Value& planned) {
   Outcome outcome;
   const Ref ref = RefFor(schema, planned);
   const std::string uid = UidOf(prior);
-  outcome.private_data = PrivateData(uid);
   if (!TouchesEngine(schema, prior, planned)) {
     outcome.state = Settle(planned, prior);
     return outcome;
@@ -221,7 +217,7 @@ Outcome Operations::Update(const Schema& schema, const Value& prior, const Value
   }
   log_.Info("object updated", {{telemetry::kRef, ToHuman(ref)}, {telemetry::kUid, uid}});
   if (!uid.empty() && stored->metadata().uid() != uid) {
-    outcome.private_data = PrivateData(stored->metadata().uid());
+    incarnations_.Remember(ref, stored->metadata().uid());
     outcome.diagnostics.Error(
         summary,
         "The engine replaced the object instead of changing it. The next plan "
@@ -232,54 +228,64 @@ Outcome Operations::Update(const Schema& schema, const Value& prior, const Value
 }
 
 Outcome Operations::Delete(const Schema& schema, const Value& prior) {
-  Outcome outcome;
   const Ref ref = RefFor(schema, prior);
-  const std::string uid = UidOf(prior);
   const std::string summary = absl::StrCat("Cannot delete ", ToHuman(ref));
-  const bool release = IsBuiltin(schema, ref);
-  const absl::StatusOr<ApplyResult> result =
-      release ? engine_.Release(ref) : engine_.Delete(ref, uid, /*dry_run=*/false);
-  if (absl::IsNotFound(result.status())) return outcome;
+  Outcome outcome;
   // Until the object is seen to be gone, it stays in state.
   outcome.state = prior;
-  outcome.private_data = PrivateData(uid);
+  const bool gone = IsBuiltin(schema, ref) ? Release(ref, summary, outcome.diagnostics)
+                                           : Destroy(ref, UidOf(prior), TimeoutOf(prior, "delete"),
+                                                     summary, outcome.diagnostics);
+  if (!gone) return outcome;
+  log_.Info("object is gone from state", {{telemetry::kRef, ToHuman(ref)}});
+  incarnations_.Forget(ref);
+  outcome.state = Value();
+  return outcome;
+}
+
+bool Operations::Release(const Ref& ref, absl::string_view summary, Diagnostics& diagnostics) {
+  const absl::StatusOr<ApplyResult> result = engine_.Release(ref);
   if (!result.ok()) {
+    diagnostics.Failure(summary, result.status());
+    return false;
+  }
+  AddProblems(summary, *result, diagnostics);
+  return !HasErrors(*result);
+}
+
+bool Operations::Destroy(const Ref& ref, const std::string& uid, absl::Duration timeout,
+                         absl::string_view summary, Diagnostics& diagnostics) {
+  const auto is_gone = [&](const Resource* seen) {
+    return seen == nullptr || (!uid.empty() && seen->metadata().uid() != uid);
+  };
+  const absl::StatusOr<ApplyResult> result = engine_.Delete(ref, uid, /*dry_run=*/false);
+  if (absl::IsNotFound(result.status())) return true;
+  if (absl::IsAborted(result.status())) {
+    // Perhaps because another incarnation stands there: then ours is gone.
     const absl::StatusOr<Resource> there = engine_.Get(ref);
-    const bool other = there.ok() && !uid.empty() && there->metadata().uid() != uid;
-    if (absl::IsAborted(result.status()) && (other || absl::IsNotFound(there.status()))) {
-      outcome.state = Value();
-      return outcome;
-    }
-    outcome.diagnostics.Failure(summary, result.status());
-    return outcome;
+    if (absl::IsNotFound(there.status()) || (there.ok() && is_gone(&*there))) return true;
   }
-  AddProblems(summary, *result, outcome.diagnostics);
-  if (HasErrors(*result)) return outcome;
-  log_.Info(release ? "object released" : "object deleted", {{telemetry::kRef, ToHuman(ref)}});
-  if (release) {
-    outcome.state = Value();
-    return outcome;
+  if (!result.ok()) {
+    diagnostics.Failure(summary, result.status());
+    return false;
   }
-  const absl::Duration timeout = TimeoutOf(prior, "delete");
+  AddProblems(summary, *result, diagnostics);
+  if (HasErrors(*result)) return false;
   const WaitResult waited = engine_.Wait(ref, timeout, [&](const Resource* seen) -> Verdict {
-    if (seen == nullptr || (!uid.empty() && seen->metadata().uid() != uid)) {
-      return {Verdict::Progress::kDone, ""};
-    }
+    if (is_gone(seen)) return {Verdict::Progress::kDone, ""};
     return {Verdict::Progress::kWaiting, CreateVerdict(*seen).why};
   });
-  if (waited.end == WaitResult::End::kDone) {
-    outcome.state = Value();
-  } else if (waited.end == WaitResult::End::kStopped) {
-    outcome.diagnostics.Error(absl::StrCat("Did not wait until ", ToHuman(ref), " is gone"),
-                              "The run was interrupted. The engine goes on deleting it.");
-  } else {
-    outcome.diagnostics.Error(
+  if (waited.end == WaitResult::End::kStopped) {
+    diagnostics.Error(absl::StrCat("Did not wait until ", ToHuman(ref), " is gone"),
+                      "The run was interrupted. The engine goes on deleting it.");
+  } else if (waited.end != WaitResult::End::kDone) {
+    diagnostics.Error(
         absl::StrCat("Asked for the end of ", ToHuman(ref), ", but it is not gone yet"),
         absl::StrCat(
             "It was still there after ", absl::FormatDuration(timeout), ". ", waited.why,
             "\n\nThe engine goes on deleting it. `timeouts.delete` sets how long to wait."));
   }
-  return outcome;
+  return waited.end == WaitResult::End::kDone;
 }
 
 Outcome Operations::Read(const Schema& schema, const Value& state) {
@@ -287,10 +293,12 @@ Outcome Operations::Read(const Schema& schema, const Value& state) {
   const Ref ref = RefFor(schema, state);
   const std::string uid = UidOf(state);
   const absl::StatusOr<Resource> found = engine_.Get(ref);
-  if (absl::IsNotFound(found.status())) return outcome;
+  if (absl::IsNotFound(found.status())) {
+    incarnations_.Forget(ref);
+    return outcome;
+  }
   if (!found.ok()) {
     outcome.state = state;
-    outcome.private_data = PrivateData(uid);
     outcome.diagnostics.Failure(absl::StrCat("Cannot read ", ToHuman(ref)), found.status());
     return outcome;
   }
@@ -306,7 +314,7 @@ Outcome Operations::Read(const Schema& schema, const Value& state) {
     return outcome;
   }
   outcome.state = StateOf(schema, *found, state.At(kTimeouts));
-  outcome.private_data = PrivateData(found->metadata().uid());
+  incarnations_.Remember(ref, found->metadata().uid());
   return outcome;
 }
 
@@ -348,7 +356,7 @@ Outcome Operations::Import(const Schema& schema, absl::string_view id,
     return outcome;
   }
   outcome.state = StateOf(schema, *found, Value());
-  outcome.private_data = PrivateData(found->metadata().uid());
+  incarnations_.Remember(ref, found->metadata().uid());
   return outcome;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/base/log.h"
 #include "provider/diagnostic.h"
 #include "provider/engine.h"
+#include "provider/incarnations.h"
 #include "provider/plan.h"
 #include "provider/schema.h"
 #include "provider/value.h"
@@ -17,21 +18,20 @@ namespace espalier::provider {
 // What goes into state. A null state is "not there".
 struct Outcome {
   Value state;
-  // What survives beside the state: the uid.
-  std::string private_data;
   Diagnostics diagnostics;
 };
+
+// The object that a configuration or state is about. REQUIRES: its name is known.
+Ref RefFor(const Schema& schema, const Value& object);
 
 class Operations {
  public:
   // Borrowed; they outlive the operations.
-  Operations(Engine& engine, Log& log);
+  Operations(Engine& engine, Incarnations& incarnations, Log& log);
 
   // Asks the engine what it would say to the change: conflicts of owners, missing room. Only adds
-  // diagnostics. `known_uid`: the incarnation that stands there now and will have gone when the
-  // change is made; empty if there is none.
-  Diagnostics Preview(const Schema& schema, const Change& change, const Value& prior,
-                      const std::string& known_uid);
+  // diagnostics; what is planned must not depend on them.
+  Diagnostics Preview(const Schema& schema, const Change& change, const Value& prior);
 
   Outcome Create(const Schema& schema, const Value& planned);
   Outcome Update(const Schema& schema, const Value& prior, const Value& planned);
@@ -43,18 +43,20 @@ class Operations {
   Outcome ReadData(const Schema& schema, const Value& config, const Value& default_namespace);
 
  private:
-  struct Stored;
-  // Refused writes and failed calls as diagnostics; the stored object otherwise.
+  // Stores the planned object, which is `uid` or, if that is empty, must be new. Refusals and
+  // failed calls are diagnostics.
   absl::StatusOr<Resource> Write(const Schema& schema, const Value& planned, const std::string& uid,
                                  absl::string_view summary, Diagnostics& diagnostics);
+  // The object once it is ready, or as it was seen last, with the reason as a diagnostic.
+  Resource Await(Resource created, absl::Duration timeout, Diagnostics& diagnostics);
+  // Whether the object is no longer ours to keep in state.
+  bool Release(const Ref& ref, absl::string_view summary, Diagnostics& diagnostics);
+  bool Destroy(const Ref& ref, const std::string& uid, absl::Duration timeout,
+               absl::string_view summary, Diagnostics& diagnostics);
 
   Engine& engine_;
+  Incarnations& incarnations_;
   Log& log_;
 };
-
-// Private data is "1 <uid>": a version of its form, and the incarnation that Terraform knows.
-std::string PrivateData(absl::string_view uid);
-// The uid, or empty for anything else.
-std::string UidOfPrivate(absl::string_view private_data);
 
 }  // namespace espalier::provider

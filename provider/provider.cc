@@ -173,6 +173,7 @@ void Provider::Handle(const tfplugin6::UpgradeResourceState::Request& request,
         ReadStateJson(schema->attributes, request.raw_state().json());
     if (state.ok()) {
       Encode(*state, *response.mutable_upgraded_state());
+      incarnations_.Remember(RefFor(*schema, *state), std::string(state->At(kUid).text()));
     } else {
       diagnostics.Failure("Cannot read the stored state", state.status());
     }
@@ -193,7 +194,7 @@ void Provider::Handle(const tfplugin6::ConfigureProvider::Request& request,
         made->resources = *std::move(resources);
         made->engine = std::make_unique<Engine>(clock_, random_, stop_, *made->resources,
                                                 made->settings.instance);
-        made->operations = std::make_unique<Operations>(*made->engine, log_);
+        made->operations = std::make_unique<Operations>(*made->engine, incarnations_, log_);
       } else {
         diagnostics.Failure("Cannot use this engine", resources.status());
       }
@@ -221,7 +222,6 @@ void Provider::Handle(const tfplugin6::ReadResource::Request& request,
     if (connected != nullptr) {
       Outcome outcome = connected->operations->Read(*schema, *state);
       Encode(outcome.state, *response.mutable_new_state());
-      response.set_private_(outcome.private_data);
       Report(outcome.diagnostics, response);
     }
   }
@@ -253,9 +253,7 @@ void Provider::Handle(const tfplugin6::PlanResourceChange::Request& request,
         diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problem);
       }
       if (!problems.HasErrors() && current != nullptr && current->operations != nullptr) {
-        Report(current->operations->Preview(*schema, change, *prior,
-                                            UidOfPrivate(request.prior_private())),
-               response);
+        Report(current->operations->Preview(*schema, change, *prior), response);
       }
     }
   }
@@ -279,7 +277,6 @@ void Provider::Handle(const tfplugin6::ApplyResourceChange::Request& request,
                         : prior->is_null() ? operations.Create(*schema, *planned)
                                            : operations.Update(*schema, *prior, *planned);
       Encode(outcome.state, *response.mutable_new_state());
-      response.set_private_(outcome.private_data);
       Report(outcome.diagnostics, response);
     }
   }
@@ -299,7 +296,6 @@ void Provider::Handle(const tfplugin6::ImportResourceState::Request& request,
       tfplugin6::ImportResourceState::ImportedResource& imported =
           *response.add_imported_resources();
       imported.set_type_name(request.type_name());
-      imported.set_private_(outcome.private_data);
       Encode(outcome.state, *imported.mutable_state());
     }
     Report(outcome.diagnostics, response);

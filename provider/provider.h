@@ -12,6 +12,7 @@
 #include "engine/base/log.h"
 #include "engine/base/mutex.h"
 #include "engine/base/random.h"
+#include "provider/incarnations.h"
 #include "provider/operations.h"
 #include "provider/schema.h"
 #include "provider/settings.h"
@@ -73,6 +74,7 @@ class Provider {
   const Connector connector_;
   // Their own synchronisation.
   StopSignal stop_;
+  Incarnations incarnations_;
   Mutex mu_;
   std::unique_ptr<const Schemas> schemas_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Connection> connection_ ABSL_GUARDED_BY(mu_);

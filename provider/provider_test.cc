@@ -177,14 +177,12 @@ TEST_F(ProviderTest, CreatesWaitsAndPlansNothingAfterwards) {
   EXPECT_TRUE(created.state.IsWhollyKnown());
   EXPECT_EQ(created.state.At("status").At("host"), Text("mac-01"));
   EXPECT_EQ(created.state.At("status").At("ip"), Text("10.0.0.7"));
-  EXPECT_EQ(created.private_data, "1 " + Stored()->metadata().uid());
   EXPECT_EQ(Stored()->metadata().owner().instance(), "prod");
   EXPECT_TRUE(engine_.applies.back().objects(0).create_only());
 
   EXPECT_EQ(Plan(created.state, Config({{"cpu", Whole(4)}})).state, created.state);
   const Result read = Read(created.state);
   EXPECT_EQ(read.state, created.state);
-  EXPECT_EQ(read.private_data, created.private_data);
 }
 
 TEST_F(ProviderTest, SavesTheUidWhenTheVmDoesNotComeUpInTime) {
@@ -276,6 +274,31 @@ TEST_F(ProviderTest, SaysConflictsAndMissingRoomInThePlan) {
   EXPECT_EQ(plan.state, Plan(Value(), Config()).state);
 }
 
+TEST_F(ProviderTest, KnowsWhatAReplacementReplaces) {
+  const Result created = Created(Config());
+  // Core plans a tainted object as a plain create.
+  Plan(Value(), Config());
+  EXPECT_EQ(engine_.applies.back().objects(0).uid(), created.state.At("uid").text());
+  EXPECT_FALSE(engine_.applies.back().objects(0).create_only());
+  Apply(created.state, Value());
+  Plan(Value(), Config());
+  EXPECT_TRUE(engine_.applies.back().objects(0).create_only());
+}
+
+TEST_F(ProviderTest, RemembersTheIncarnationsOfState) {
+  tfplugin6::UpgradeResourceState::Request request;
+  request.set_type_name("espalier_vm");
+  request.mutable_raw_state()->set_json(
+      "{\"name\": \"build\", \"namespace\": \"ci\", \"uid\": \"u9\"}");
+  tfplugin6::UpgradeResourceState::Response response;
+  provider_.Handle(request, response);
+  Plan(Value(), Config());
+  EXPECT_EQ(engine_.applies.back().objects(0).uid(), "u9");
+  // Another name is another object.
+  Plan(Value(), Config({{"name", Text("other")}}));
+  EXPECT_TRUE(engine_.applies.back().objects(0).create_only());
+}
+
 TEST_F(ProviderTest, AsksTheEngineNothingWhenNothingChanges) {
   const Result created = Created(Config());
   engine_.applies.clear();
@@ -302,7 +325,6 @@ TEST_F(ProviderTest, KeepsThePriorStateWhenAnUpdateIsRefused) {
   const Result updated = Apply(created.state, planned);
   ASSERT_THAT(updated.errors, SizeIs(1));
   EXPECT_EQ(updated.state, created.state);
-  EXPECT_EQ(updated.private_data, created.private_data);
 }
 
 TEST_F(ProviderTest, ShowsDriftAndForgetsWhatIsGone) {
@@ -327,7 +349,7 @@ TEST_F(ProviderTest, NeverTakesAnErrorForAbsence) {
     const Result read = Read(created.state, "1 u");
     EXPECT_THAT(read.errors, SizeIs(1));
     EXPECT_EQ(read.state, created.state);
-    EXPECT_FALSE(read.private_data.empty());
+    EXPECT_EQ(read.private_data, "1 u");
   }
 }
 
@@ -376,7 +398,6 @@ TEST_F(ProviderTest, ImportsWhatItsInstanceOwns) {
   const Result imported = Import("ci/build");
   EXPECT_THAT(imported.errors, IsEmpty());
   EXPECT_EQ(imported.state, created.state);
-  EXPECT_EQ(imported.private_data, created.private_data);
 }
 
 TEST_F(ProviderTest, ExplainsImportsThatCannotBe) {
