@@ -16,9 +16,10 @@ const char kUsage[] =
        espalier-agent stop-vms --driver sim|qemu --state-dir DIR
        espalier-agent sim ORDER --state-dir DIR
 
-The first runs the agent of one host until SIGTERM; its VMs go on without it, until their run lease
-ends. The second ends all VMs of an agent that does not run. The third is another hand on a simulated
-Mac whose agent runs: kill-vm NAME, add-vm NAME [OS], add-image NAME [BYTES], remove-image NAME, reboot.
+The first runs the agent of one host until SIGTERM; its VMs go on without it, until their run
+lease ends. The second ends all VMs of an agent that does not run. The third is another hand on a
+simulated Mac whose agent runs: kill-vm NAME, add-vm NAME [OS], add-image NAME [BYTES],
+remove-image NAME, reboot.
 
   --engine ADDR           the engine (ESPALIER_ENGINE, 127.0.0.1:7443)
   --token-file F          an agent's token for this host (ESPALIER_TOKEN)
@@ -29,7 +30,7 @@ Mac whose agent runs: kill-vm NAME, add-vm NAME [OS], add-image NAME [BYTES], re
   --ready-file F          written once the host is registered
   --labels K=V,...        labels of the Host when it is registered first
   --address IP            where ports of VMs listen (127.0.0.1)
-  --ports-dir DIR         shared by all agents of the machine (espalier-ports in the temporary directory)
+  --ports-dir DIR         shared by all agents of the machine (TMPDIR/espalier-ports)
   --cpu N                 what VMs may use; default: all of the machine
   --memory-mib N
   --image-headroom-gib N  left free on the disk by image pulls (10)
