@@ -48,10 +48,11 @@ class Credentials {
 
  private:
   void Refresh() {
+    const absl::Duration now = clock_.Elapsed();
     {
       MutexLock lock(mu_);
-      if (clock_.Elapsed() < next_read_) return;
-      next_read_ = clock_.Elapsed() + kBelievedFor;
+      if (now < next_read_) return;
+      next_read_ = now + kBelievedFor;
     }
     CallContext context;
     context.caller = {.role = Caller::Role::kAgent,

@@ -10,15 +10,14 @@ namespace espalier::agent {
 SimImages::SimImages(Clock& clock, Random& random, SimImagesOptions options)
     : clock_(clock), random_(random), options_(options) {}
 
-void SimImages::Begin(Image& image) const {
+void SimImages::Begin(Image& image, absl::Duration now) const {
   image.now.state = HostImage::State::kCaching;
   image.now.message.clear();
-  image.began = clock_.Elapsed();
+  image.began = now;
   image.due = image.began + random_.Jitter(options_.pull_delay, 0.2);
 }
 
-void SimImages::Settle() const {
-  const absl::Duration now = clock_.Elapsed();
+void SimImages::Settle(absl::Duration now) const {
   for (auto& [digest, image] : images_) {
     if (image.now.state == HostImage::State::kCaching) {
       const double whole = absl::FDivDuration(image.due - image.began, absl::Seconds(1));
@@ -30,7 +29,7 @@ void SimImages::Settle() const {
     }
     if (now < image.due) continue;
     if (image.now.state == HostImage::State::kFailed) {
-      Begin(image);
+      Begin(image, now);
     } else if (random_.Chance(options_.fail_pull)) {
       image.now.state = HostImage::State::kFailed;
       image.now.message = "the registry broke off";
@@ -44,8 +43,10 @@ void SimImages::Settle() const {
 }
 
 absl::Status SimImages::SetWanted(const std::vector<WantedImage>& images) {
+  const absl::Time wall = clock_.Now();
+  const absl::Duration now = clock_.Elapsed();
   MutexLock lock(mu_);
-  Settle();
+  Settle(now);
   for (auto& [digest, image] : images_) image.now.need = Need::kNone;
   absl::Status status;
   for (const WantedImage& wanted : images) {
@@ -60,8 +61,8 @@ absl::Status SimImages::SetWanted(const std::vector<WantedImage>& images) {
     if (!inserted) continue;
     image.now.digest = entry->first;
     image.now.reference = wanted.reference;
-    image.now.since = clock_.Now();
-    Begin(image);
+    image.now.since = wall;
+    Begin(image, now);
   }
   std::erase_if(images_, [&](const auto& entry) {
     return entry.second.now.state != HostImage::State::kReady &&
@@ -71,16 +72,18 @@ absl::Status SimImages::SetWanted(const std::vector<WantedImage>& images) {
 }
 
 std::vector<HostImage> SimImages::List() const {
+  const absl::Duration now = clock_.Elapsed();
   MutexLock lock(mu_);
-  Settle();
+  Settle(now);
   std::vector<HostImage> list;
   for (const auto& [digest, image] : images_) list.push_back(image.now);
   return list;
 }
 
 absl::Status SimImages::CloneForRun(const std::string& digest, const std::string& dir) {
+  const absl::Duration now = clock_.Elapsed();
   MutexLock lock(mu_);
-  Settle();
+  Settle(now);
   const auto image = images_.find(digest);
   if (image == images_.end()) return absl::NotFoundError(absl::StrCat(digest, " is not here"));
   if (image->second.now.state != HostImage::State::kReady) {
@@ -96,12 +99,13 @@ void SimImages::SetOptions(const SimImagesOptions& options) {
 }
 
 void SimImages::AddFound(const std::string& digest) {
+  const absl::Time wall = clock_.Now();
   MutexLock lock(mu_);
   Image& image = images_[digest];
   image.now.digest = digest;
   image.now.state = HostImage::State::kReady;
   image.now.bytes = options_.image_bytes;
-  image.now.since = clock_.Now();
+  image.now.since = wall;
   image.now.found = true;
   image.due = absl::InfiniteDuration();
 }

@@ -50,8 +50,8 @@ class SimImages final : public ImageStore {
     // When the pull ends, or begins anew.
     absl::Duration due;
   };
-  void Settle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Begin(Image& image) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Settle(absl::Duration now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Begin(Image& image, absl::Duration now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   Clock& clock_;
   Random& random_;

@@ -77,8 +77,7 @@ void SimHypervisor::End(SimVm& vm, RunPhase phase, absl::string_view message) {
   if (IsMacos(vm) && random_.Chance(options_.leak_slot)) ++state_.leaked_slots;
 }
 
-void SimHypervisor::Settle() {
-  const absl::Duration now = clock_.Elapsed();
+void SimHypervisor::Settle(absl::Duration now) {
   for (SimVm& vm : state_.vms) {
     // Several changes may be due; the earliest comes first.
     for (absl::Duration due = NextChange(vm); due <= now; due = NextChange(vm)) {
@@ -162,17 +161,18 @@ absl::Status SimHypervisor::Save() {
 
 absl::Status SimHypervisor::Start(const RunSpec& spec) {
   {
+    const absl::Time wall = clock_.Now();
+    const absl::Duration now = clock_.Elapsed();
     MutexLock lock(mu_);
-    Settle();
+    Settle(now);
     if (Find(spec.id) != nullptr) return absl::OkStatus();
     ESPALIER_RETURN_IF_ERROR(Admit(spec));
-    const absl::Duration now = clock_.Elapsed();
     SimVm vm;
     vm.run = {.spec = spec,
               .phase = RunPhase::kStarting,
               .message = "",
               .memory_mib = spec.memory_mib,
-              .started_at = clock_.Now()};
+              .started_at = wall};
     vm.name = ToString(spec.id);
     if (!random_.Chance(options_.stall)) {
       vm.boots_at = now + random_.Jitter(options_.boot_delay, kJitter);
@@ -187,22 +187,24 @@ absl::Status SimHypervisor::Start(const RunSpec& spec) {
 
 absl::Status SimHypervisor::Stop(const RunId& id, absl::Duration grace) {
   {
+    const absl::Duration now = clock_.Elapsed();
     MutexLock lock(mu_);
-    Settle();
+    Settle(now);
     SimVm* vm = Find(id);
     if (vm == nullptr) return absl::NotFoundError(absl::StrCat("no run ", ToString(id)));
     if (HasEnded(vm->run.phase) || vm->run.phase == RunPhase::kStopping) return absl::OkStatus();
     const bool deaf = vm->run.phase == RunPhase::kStarting || random_.Chance(options_.slow_stop);
     const absl::Duration needed = random_.Jitter(options_.stop_delay, kJitter);
     vm->run.phase = RunPhase::kStopping;
-    vm->stops_at = clock_.Elapsed() + (deaf ? grace : std::min(grace, needed));
+    vm->stops_at = now + (deaf ? grace : std::min(grace, needed));
   }
   return Save();
 }
 
 absl::StatusOr<Listing> SimHypervisor::List() {
+  const absl::Duration now = clock_.Elapsed();
   MutexLock lock(mu_);
-  Settle();
+  Settle(now);
   Listing listing;
   for (const SimVm& vm : state_.vms) {
     listing.look_again = std::min(listing.look_again, NextChange(vm));
@@ -218,8 +220,9 @@ absl::StatusOr<Listing> SimHypervisor::List() {
 
 absl::Status SimHypervisor::Renew(const RunId& id, bool fence, absl::Duration until) {
   {
+    const absl::Duration now = clock_.Elapsed();
     MutexLock lock(mu_);
-    Settle();
+    Settle(now);
     SimVm* vm = Find(id);
     if (vm == nullptr) return absl::NotFoundError(absl::StrCat("no run ", ToString(id)));
     if (!IsAlive(*vm)) return absl::FailedPreconditionError(absl::StrCat(vm->name, " has ended"));
@@ -231,8 +234,9 @@ absl::Status SimHypervisor::Renew(const RunId& id, bool fence, absl::Duration un
 
 absl::Status SimHypervisor::Forget(const RunId& id) {
   {
+    const absl::Duration now = clock_.Elapsed();
     MutexLock lock(mu_);
-    Settle();
+    Settle(now);
     const SimVm* vm = Find(id);
     if (vm == nullptr) return absl::OkStatus();
     if (IsAlive(*vm)) return absl::FailedPreconditionError(absl::StrCat(vm->name, " lives"));
@@ -244,8 +248,9 @@ absl::Status SimHypervisor::Forget(const RunId& id) {
 absl::Status SimHypervisor::KillVm(absl::string_view name) {
   bool found = false;
   {
+    const absl::Duration now = clock_.Elapsed();
     MutexLock lock(mu_);
-    Settle();
+    Settle(now);
     for (SimVm& vm : state_.vms) {
       if (!IsAlive(vm) ||
           (vm.name != name && vm.run.spec.owner != name && vm.run.spec.id.uid != name)) {
@@ -261,14 +266,16 @@ absl::Status SimHypervisor::KillVm(absl::string_view name) {
 
 absl::Status SimHypervisor::AddVm(absl::string_view name, absl::string_view os) {
   {
+    const absl::Time wall = clock_.Now();
+    const absl::Duration now = clock_.Elapsed();
     MutexLock lock(mu_);
-    Settle();
+    Settle(now);
     SimVm vm;
     vm.name = std::string(name);
     vm.run.spec.guest_os = std::string(os);
     ESPALIER_RETURN_IF_ERROR(Admit(vm.run.spec));
     vm.run.phase = RunPhase::kRunning;
-    vm.run.started_at = clock_.Now();
+    vm.run.started_at = wall;
     state_.vms.push_back(std::move(vm));
   }
   return Save();
@@ -296,12 +303,13 @@ absl::Status SimHypervisor::RemoveImage(absl::string_view name) {
 
 absl::Status SimHypervisor::Reboot() {
   {
+    const absl::Duration now = clock_.Elapsed();
     MutexLock lock(mu_);
-    Settle();
+    Settle(now);
     for (SimVm& vm : state_.vms) {
       if (IsAlive(vm)) End(vm, RunPhase::kFailed, "the host was booted anew");
     }
-    Settle();
+    Settle(now);
     state_.leaked_slots = 0;
     state_.boot_id = random_.Uid();
   }
@@ -309,14 +317,16 @@ absl::Status SimHypervisor::Reboot() {
 }
 
 void SimHypervisor::SetOptions(const SimOptions& options) {
+  const absl::Duration now = clock_.Elapsed();
   MutexLock lock(mu_);
-  Settle();
+  Settle(now);
   options_ = options;
 }
 
 std::vector<LiveVm> SimHypervisor::Live() {
+  const absl::Duration now = clock_.Elapsed();
   MutexLock lock(mu_);
-  Settle();
+  Settle(now);
   std::vector<LiveVm> live;
   for (const SimVm& vm : state_.vms) {
     if (!IsAlive(vm)) continue;

@@ -89,7 +89,7 @@ class SimHypervisor {
 
  private:
   // Works out what time has brought.
-  void Settle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Settle(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void End(SimVm& vm, RunPhase phase, absl::string_view message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Admit(const RunSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   SimVm* Find(const RunId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
