@@ -62,10 +62,9 @@ class Finder {
     if (!InScope(ref)) return;
     const v1::Metadata& metadata = resource.metadata();
     if (resource.has_host()) VisitFoundThings(resource);
-    const bool builtin = std::find(InfoOf(ref.kind).builtin.begin(), InfoOf(ref.kind).builtin.end(),
-                                   ref.name) != InfoOf(ref.kind).builtin.end();
     if (!HasOwner(metadata)) return;
-    if (!builtin) report_.set_total(report_.total() + 1);
+    const bool counted = !IsGivenByHand(ref);
+    if (counted) report_.set_total(report_.total() + 1);
     const auto declared = declared_.find(ref);
     if (declared != declared_.end() && !SameOwner(request_.owner(), metadata.owner())) {
       AddConflict(resource, declared->second->source());
@@ -73,10 +72,10 @@ class Finder {
     }
     const v1::Owner::Manager manager = metadata.owner().manager();
     if (manager == v1::Owner::CLI || manager == v1::Owner::API) {
-      AddHandMade(resource);
+      if (counted) AddHandMade(resource);
       return;
     }
-    if (!builtin) report_.set_managed(report_.managed() + 1);
+    if (counted) report_.set_managed(report_.managed() + 1);
     if (manager == v1::Owner::CONTROLLER) {
       VisitRuntime(resource);
       return;
@@ -84,6 +83,14 @@ class Finder {
     if (!IsAsked(metadata.owner())) return;
     if (metadata.has_edited()) AddChanged(resource);
     VisitRuntime(resource);
+  }
+
+  // What is always there, and what says who may declare what: somebody's hand is where such things come
+  // from, so there is nothing to take note of.
+  static bool IsGivenByHand(const Ref& ref) {
+    const KindInfo& info = InfoOf(ref.kind);
+    return info.not_from_git || std::find(info.builtin.begin(), info.builtin.end(), ref.name) !=
+                                    info.builtin.end();
   }
 
   DriftRow& AddRow(DriftRow::Class row_class, const Resource& resource) {

@@ -106,6 +106,20 @@ TEST(DriftTest, FoundThingsAndHandMadeObjectsAreUnmanaged) {
   EXPECT_EQ(report.total(), 3u);
 }
 
+TEST(DriftTest, WhatOnlyHandsCanMakeIsNoDrift) {
+  ObjectsInMap objects;
+  for (const Kind kind : {Kind::kGitSource, Kind::kCluster}) {
+    Resource resource;
+    SetKind(resource, kind);
+    resource.mutable_metadata()->set_name("default");
+    resource.mutable_metadata()->mutable_owner()->set_manager(Owner::CLI);
+    objects.Put(resource);
+  }
+  const DriftReport report = Find(objects);
+  EXPECT_EQ(report.rows_size(), 0);
+  EXPECT_EQ(report.total(), 0u);
+}
+
 TEST(DriftTest, SilentHostMakesItsVmUnknown) {
   ObjectsInMap objects;
   Resource vm = Vm("a");
