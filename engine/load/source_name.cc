@@ -7,30 +7,20 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "engine/base/limits.h"
+#include "engine/model/utf8.h"
 
 namespace espalier {
 namespace {
 
-// The code point at the front of `text`, which is taken off; -1 if the bytes are not UTF-8
-// (overlong forms, surrogates and what lies beyond U+10FFFF included).
+// The code point at the front of `text`, which is taken off; -1 if the bytes are not UTF-8.
 std::int32_t TakeCodePoint(absl::string_view& text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  const std::size_t size = lead < 0x80   ? 1
-                           : lead < 0xC2 ? 0
-                           : lead < 0xE0 ? 2
-                           : lead < 0xF0 ? 3
-                           : lead < 0xF5 ? 4
-                                         : 0;
-  if (size == 0 || text.size() < size) return -1;
+  const std::size_t size = Utf8Length(text, 0);
+  if (size == 0) return -1;
+  const auto lead = static_cast<unsigned char>(text.front());
   std::int32_t code = size == 1 ? lead : lead & (0x7F >> size);
   for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return -1;
-    code = (code << 6) | (byte(i) & 0x3F);
+    code = (code << 6) | (static_cast<unsigned char>(text[i]) & 0x3F);
   }
-  const bool overlong = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (overlong || surrogate || code > 0x10FFFF) return -1;
   text.remove_prefix(size);
   return code;
 }

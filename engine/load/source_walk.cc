@@ -12,6 +12,7 @@
 #include "engine/base/limits.h"
 #include "engine/load/load.h"
 #include "engine/load/source_name.h"
+#include "engine/model/utf8.h"
 
 namespace espalier {
 namespace {
@@ -21,7 +22,9 @@ std::string Join(const std::string& folder, const std::string& name) {
 }
 
 void Refuse(const std::string& path, absl::string_view message, Problems& problems) {
-  problems.Error("not_allowed", "", message).set_file(absl::Utf8SafeCEscape(path));
+  const bool is_text = FindInvalidUtf8(path) == absl::string_view::npos;
+  problems.Error("not_allowed", "", message)
+      .set_file(is_text ? absl::Utf8SafeCEscape(path) : absl::CEscape(path));
 }
 
 // One walk, so that its counters and its output need not be passed down.
