@@ -84,3 +84,8 @@ pkg_check_modules(PROMETHEUS_CPP QUIET IMPORTED_TARGET prometheus-cpp-core)
 if(TARGET PkgConfig::PROMETHEUS_CPP)
   _espalier_dep(prometheus PkgConfig::PROMETHEUS_CPP)
 endif()
+# Its classes are laid out differently without the options that its own flags give.
+pkg_check_modules(CPP_HTTPLIB QUIET IMPORTED_TARGET cpp-httplib)
+if(TARGET PkgConfig::CPP_HTTPLIB)
+  _espalier_dep(httplib PkgConfig::CPP_HTTPLIB Threads::Threads)
+endif()

@@ -78,6 +78,8 @@ inline constexpr std::size_t kGitObjects = 5'000'000;
 inline constexpr std::int64_t kFetchBytes = std::int64_t{2} << 30;
 inline constexpr std::int64_t kFetchMemoryBytes = std::int64_t{2} << 30;
 inline constexpr std::int64_t kFetchCpuSeconds = 120;
+// The body of a webhook: forges send up to some hundred kilobytes, of which nothing is used.
+inline constexpr std::size_t kWebhookBody = 1024 * 1024;
 // Every fetch that brings something adds a pack, and libgit2 never joins them: beyond this the mirror
 // is cloned anew.
 inline constexpr std::size_t kMirrorPacks = 50;
