@@ -1,0 +1,47 @@
+// HookListener: the socket that forges post to. It bounds what a sender may take of size and time
+// before anything is looked at. cpp-httplib and its threads stay in the .cc.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/base/address.h"
+#include "engine/base/clock.h"
+#include "engine/base/executor.h"
+#include "engine/base/http.h"
+
+namespace espalier {
+
+class HookListener {
+ public:
+  // Called on the library's threads: the status that answers a POST to /hooks/<source>.
+  using Handler = std::function<int(const std::string& source, const HttpHeaders& headers,
+                                    absl::string_view body)>;
+
+  // Listens from now on; port 0 takes a free one. FAILED_PRECONDITION beyond loopback (there is no
+  // TLS here: a proxy in front has it); UNAVAILABLE if the address is taken. Borrowed: clock and
+  // threads.
+  static absl::StatusOr<std::unique_ptr<HookListener>> Start(Clock& clock, Threads& threads,
+                                                             const Address& address,
+                                                             Handler handler);
+  // REQUIRES: Stop() was called.
+  ~HookListener();
+
+  // With the port that was chosen.
+  const Address& address() const { return address_; }
+
+  // Takes no more, ends what is under way, and joins. Once.
+  void Stop();
+
+ private:
+  struct Impl;
+  HookListener(std::unique_ptr<Impl> impl, Address address);
+
+  const std::unique_ptr<Impl> impl_;
+  const Address address_;
+};
+
+}  // namespace espalier

@@ -1,0 +1,95 @@
+#include "reconciler/hook_listener.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/limits.h"
+#include "engine/base/mutex.h"
+#include "engine/net/http.h"
+
+namespace espalier {
+namespace {
+
+class HookListenerTest : public testing::Test {
+ protected:
+  HookListenerTest() {
+    auto started = HookListener::Start(
+        *clock_, *threads_, {.host = "127.0.0.1", .port = 0},
+        [this](const std::string& source, const HttpHeaders& headers, absl::string_view body) {
+          MutexLock lock(mu_);
+          source_ = source;
+          body_ = std::string(body);
+          for (const auto& [name, value] : headers) {
+            if (name == "X-Gitlab-Token") token_ = value;
+          }
+          return 202;
+        });
+    EXPECT_TRUE(started.ok()) << started.status();
+    listener_ = *std::move(started);
+  }
+  ~HookListenerTest() override { listener_->Stop(); }
+
+  int Send(const std::string& method, const std::string& path, std::string body,
+           HttpHeaders headers = {}) {
+    HttpRequest request;
+    request.method = method;
+    request.url = absl::StrCat("http://", listener_->address().ToString(), path);
+    request.headers = std::move(headers);
+    request.body = std::move(body);
+    const absl::StatusOr<HttpResponse> response = http_->Fetch(std::move(request));
+    EXPECT_TRUE(response.ok()) << response.status();
+    return response.ok() ? response->status : 0;
+  }
+
+  std::unique_ptr<Clock> clock_ = MakeRealClock();
+  std::unique_ptr<Threads> threads_ = MakeRealThreads();
+  std::unique_ptr<Http> http_ = MakeHttp();
+  Mutex mu_;
+  std::string source_ ABSL_GUARDED_BY(mu_);
+  std::string body_ ABSL_GUARDED_BY(mu_);
+  std::string token_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<HookListener> listener_;
+};
+
+TEST_F(HookListenerTest, HandsOverSourceHeadersAndTheBytesOfTheBody) {
+  EXPECT_EQ(Send("POST", "/hooks/fleet", "{\"ref\": 1}", {{"X-Gitlab-Token", "t"}}), 202);
+  MutexLock lock(mu_);
+  EXPECT_EQ(source_, "fleet");
+  EXPECT_EQ(body_, "{\"ref\": 1}");
+  EXPECT_EQ(token_, "t");
+}
+
+TEST_F(HookListenerTest, AnswersNothingElse) {
+  EXPECT_EQ(Send("POST", "/", "x"), 404);
+  EXPECT_EQ(Send("POST", "/hooks/../fleet", "x"), 404);
+  EXPECT_EQ(Send("POST", "/hooks/Fleet", "x"), 404);
+  EXPECT_EQ(Send("GET", "/hooks/fleet", ""), 404);
+  MutexLock lock(mu_);
+  EXPECT_EQ(source_, "");
+}
+
+TEST_F(HookListenerTest, RefusesWhatIsTooLargeOrPacked) {
+  EXPECT_EQ(Send("POST", "/hooks/fleet", std::string(limits::kWebhookBody + 1, 'x')), 413);
+  EXPECT_EQ(Send("POST", "/hooks/fleet", "x", {{"Content-Encoding", "gzip"}}), 415);
+  MutexLock lock(mu_);
+  EXPECT_EQ(source_, "");
+}
+
+TEST_F(HookListenerTest, ListensOnLoopbackOnlyAndWhereNobodyElseDoes) {
+  const auto start = [&](const Address& address) {
+    return HookListener::Start(
+        *clock_, *threads_, address,
+        [](const std::string&, const HttpHeaders&, absl::string_view) { return 202; });
+  };
+  EXPECT_EQ(start({.host = "0.0.0.0", .port = 0}).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(start(listener_->address()).status().code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace espalier

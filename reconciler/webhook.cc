@@ -1,0 +1,66 @@
+#include "reconciler/webhook.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
+#include "engine/base/sha256.h"
+#include "engine/base/telemetry.h"
+
+namespace espalier {
+
+bool IsFromForge(const HttpHeaders& headers, absl::string_view body, absl::string_view secret) {
+  ESPALIER_CHECK(!secret.empty());
+  const std::string signature = HmacSha256Hex(secret, body);
+  int present = 0;
+  int right = 0;
+  const auto check = [&](bool equal) {
+    ++present;
+    right += equal ? 1 : 0;
+  };
+  for (const auto& [name, value] : headers) {
+    if (absl::EqualsIgnoreCase(name, "X-Hub-Signature-256")) {
+      check(ConstantTimeEquals(value, absl::StrCat("sha256=", signature)));
+    } else if (absl::EqualsIgnoreCase(name, "X-Gitea-Signature") ||
+               absl::EqualsIgnoreCase(name, "X-Forgejo-Signature") ||
+               absl::EqualsIgnoreCase(name, "X-Gogs-Signature")) {
+      check(ConstantTimeEquals(value, signature));
+    } else if (absl::EqualsIgnoreCase(name, "X-Gitlab-Token")) {
+      // Digests have one length, so that the time does not tell the secret's.
+      check(ConstantTimeEquals(Sha256Hex(value), Sha256Hex(secret)));
+    }
+  }
+  return present > 0 && right == present;
+}
+
+Webhook::Webhook(Io& io, Log& log, std::string secrets_dir, Environment env, FindSource find,
+                 LookNow look_now)
+    : io_(io),
+      log_(log),
+      secrets_dir_(std::move(secrets_dir)),
+      env_(std::move(env)),
+      find_(std::move(find)),
+      look_now_(std::move(look_now)) {}
+
+int Webhook::Answer(const std::string& source, const HttpHeaders& headers, absl::string_view body) {
+  const std::optional<v1::GitSourceSpec> spec = find_(source);
+  if (!spec.has_value()) return 404;
+  // Without a secret anybody could make the reconciler work: such a source is polled only.
+  if (!spec->has_webhook_secret()) return 403;
+  const absl::StatusOr<std::string> secret =
+      ResolveSecret(spec->webhook_secret(), io_, secrets_dir_, env_);
+  if (!secret.ok()) {
+    log_.Warn("webhook secret cannot be read",
+              {{telemetry::kSource, source}, {telemetry::kError, secret.status().ToString()}});
+    return 403;
+  }
+  if (!IsFromForge(headers, body, *secret)) {
+    log_.Warn("webhook refused: signature missing or wrong", {{telemetry::kSource, source}});
+    return 401;
+  }
+  look_now_(source);
+  return 202;
+}
+
+}  // namespace espalier
