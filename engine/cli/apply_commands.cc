@@ -1,0 +1,215 @@
+// apply, diff, plan, validate, delete: declaring by hand, and asking what would happen.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status.h"
+#include "engine/cli/commands.h"
+#include "engine/load/directory.h"
+#include "engine/load/load.h"
+#include "engine/render/render.h"
+
+namespace espalier::cli {
+namespace {
+
+struct ApplyFlags {
+  std::vector<std::string> paths;
+  std::vector<std::string> words;
+  bool dry_run = false;
+  bool override = false;
+  std::string reason;
+  std::string hold;
+  bool transfer = false;
+  std::string expect_digest;
+  std::string source;
+};
+
+absl::Status AddOverride(const ApplyFlags& flags, v1::Override& override) {
+  if (flags.reason.empty()) return absl::InvalidArgumentError("--override needs --reason TEXT");
+  override.set_reason(flags.reason);
+  ESPALIER_ASSIGN_OR_RETURN(const std::int64_t seconds, SecondsFromText(flags.hold));
+  override.set_hold_seconds(seconds);
+  return absl::OkStatus();
+}
+
+// The objects of all files and folders, with the problems in them.
+absl::StatusOr<std::vector<v1::Declared>> Load(Invocation& invocation, const ApplyFlags& flags,
+                                               Problems& problems) {
+  std::vector<SourceFile> files;
+  for (const std::string& path : flags.paths) {
+    ESPALIER_ASSIGN_OR_RETURN(std::vector<SourceFile> some,
+                              ReadDirectory(invocation.io, path, problems));
+    for (SourceFile& file : some) files.push_back(std::move(file));
+  }
+  std::vector<v1::Declared> objects = LoadFiles(files, problems);
+  // What the document leaves open is the namespace that one works in.
+  for (v1::Declared& object : objects) {
+    Resource& resource = *object.mutable_resource();
+    if (InfoOf(resource.body_case()).namespaced && resource.metadata().namespace_().empty()) {
+      resource.mutable_metadata()->set_namespace_(invocation.Namespace());
+    }
+  }
+  return objects;
+}
+
+// The request of a GitSource, so that a plan here is the plan that the reconciler would make.
+absl::Status ActForSource(Invocation& invocation, const std::string& name, ApplyRequest& request) {
+  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
+  ESPALIER_ASSIGN_OR_RETURN(
+      const Resource source,
+      resources->Get(invocation.Context(), Ref{Kind::kGitSource, "", name}));
+  const v1::GitSourceSpec& spec = source.git_source().spec();
+  request.mutable_owner()->set_manager(Owner::GIT);
+  request.mutable_owner()->set_instance(name);
+  *request.mutable_scope()->mutable_namespaces() = spec.namespaces();
+  *request.mutable_scope()->mutable_kinds() = spec.kinds();
+  if (!spec.has_prune() || spec.prune()) {
+    v1::Prune& prune = *request.mutable_prune();
+    prune.set_whole_scope_loaded(true);
+    const v1::DestructionBudget& budget = spec.destruction_budget();
+    if (budget.has_percent()) prune.set_percent(budget.percent());
+    if (budget.has_objects()) prune.set_objects(budget.objects());
+  }
+  return absl::OkStatus();
+}
+
+// Prints plan and problems; kFailure if one is an error.
+int PrintPlan(Invocation& invocation, const ApplyResult& result) {
+  const std::vector<Problem> problems(result.problems().begin(), result.problems().end());
+  switch (invocation.globals.output) {
+    case Output::kJson:
+      invocation.out << PlanToJson(result);
+      break;
+    case Output::kMarkdown:
+      invocation.out << PlanToMarkdown(result.plan(), problems);
+      break;
+    default:
+      invocation.out << PlanToText(result.plan(), problems);
+  }
+  const bool refused = std::any_of(problems.begin(), problems.end(), [](const Problem& problem) {
+    return problem.severity() == Problem::ERROR;
+  });
+  return refused ? kFailure : kSuccess;
+}
+
+// apply, diff and plan are one call that differs in what it claims and whether it stores.
+absl::StatusOr<int> Apply(Invocation& invocation, const ApplyFlags& flags, bool only_plan) {
+  Problems problems;
+  ESPALIER_ASSIGN_OR_RETURN(std::vector<v1::Declared> objects, Load(invocation, flags, problems));
+  if (problems.HasErrors()) return PrintProblems(invocation, problems.list());
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::CLI);
+  request.set_dry_run(only_plan || flags.dry_run);
+  request.set_transfer(flags.transfer);
+  request.set_expected_digest(flags.expect_digest);
+  if (flags.override) ESPALIER_RETURN_IF_ERROR(AddOverride(flags, *request.mutable_override()));
+  if (!flags.source.empty()) {
+    ESPALIER_RETURN_IF_ERROR(ActForSource(invocation, flags.source, request));
+  }
+  for (v1::Declared& object : objects) *request.add_objects() = std::move(object);
+  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
+  CallContext context = invocation.Context();
+  context.operation_id = invocation.random.Uid();
+  ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result, resources->Apply(context, request));
+  if (!request.dry_run()) return PrintApplied(invocation, result);
+  const int code = PrintPlan(invocation, result);
+  if (code != kSuccess) return code;
+  const v1::Plan& plan = result.plan();
+  const bool changes =
+      plan.actions_size() > static_cast<int>(plan.noops());
+  return only_plan && changes ? kChanges : kSuccess;
+}
+
+absl::StatusOr<int> Validate(Invocation& invocation, const ApplyFlags& flags) {
+  Problems problems;
+  ESPALIER_ASSIGN_OR_RETURN(const std::vector<v1::Declared> objects,
+                            Load(invocation, flags, problems));
+  const int code = PrintProblems(invocation, problems.list());
+  if (code == kSuccess) invocation.out << objects.size() << " objects are valid\n";
+  return code;
+}
+
+absl::StatusOr<int> Delete(Invocation& invocation, const ApplyFlags& flags) {
+  ESPALIER_ASSIGN_OR_RETURN(const std::vector<Ref> refs,
+                            RefsFromWords(flags.words, invocation.Namespace()));
+  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
+  int code = kSuccess;
+  for (const Ref& ref : refs) {
+    if (ref.name.empty()) return absl::InvalidArgumentError("name what to delete, as kind/name");
+    v1::DeleteRequest request;
+    *request.mutable_ref() = ToProto(ref);
+    request.mutable_owner()->set_manager(Owner::CLI);
+    request.set_dry_run(flags.dry_run);
+    if (flags.override) ESPALIER_RETURN_IF_ERROR(AddOverride(flags, *request.mutable_override()));
+    ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result,
+                              resources->Delete(invocation.Context(), request));
+    code = std::max(code, flags.dry_run ? PrintPlan(invocation, result)
+                                        : PrintApplied(invocation, result));
+  }
+  return code;
+}
+
+void AddOverrideFlags(CLI::App& command, ApplyFlags& flags) {
+  command.add_flag("--override", flags.override, "change what another owns; needs --reason");
+  command.add_option("--reason", flags.reason, "why; it stands in the drift report");
+  command.add_option("--hold", flags.hold, "the owner's correction waits this long: 4h");
+}
+
+}  // namespace
+
+void AddApplyCommands(CLI::App& app, Command& chosen) {
+  const auto flags = std::make_shared<ApplyFlags>();
+  CLI::App* apply = app.add_subcommand("apply", "Make it so: declares the objects of files and folders");
+  apply->add_option("-f,--filename,path", flags->paths, "YAML or JSON files, or folders")->required();
+  apply->add_flag("--dry-run", flags->dry_run, "only say what would be done");
+  apply->add_flag("--transfer", flags->transfer, "take over what another owns");
+  apply->add_option("--expect-digest", flags->expect_digest, "only if the plan has this digest");
+  AddOverrideFlags(*apply, *flags);
+  apply->callback([&chosen, flags] {
+    chosen = [flags](Invocation& invocation) { return Apply(invocation, *flags, false); };
+  });
+
+  const auto diff_flags = std::make_shared<ApplyFlags>();
+  CLI::App* diff =
+      app.add_subcommand("diff", "What apply would do; exit code 0: nothing, 2: something, 1: error");
+  diff->add_option("-f,--filename,path", diff_flags->paths, "YAML or JSON files, or folders")->required();
+  diff->add_flag("--transfer", diff_flags->transfer, "as if taking over what another owns");
+  diff->callback([&chosen, diff_flags] {
+    chosen = [diff_flags](Invocation& invocation) { return Apply(invocation, *diff_flags, true); };
+  });
+
+  const auto plan_flags = std::make_shared<ApplyFlags>();
+  CLI::App* plan = app.add_subcommand(
+      "plan", "What the reconciler would do with a folder; exit codes as diff");
+  plan->add_option("path", plan_flags->paths, "a folder")->required();
+  plan->add_option("--source", plan_flags->source, "plan as this GitSource, with its scope and prune");
+  plan->callback([&chosen, plan_flags] {
+    chosen = [plan_flags](Invocation& invocation) { return Apply(invocation, *plan_flags, true); };
+  });
+
+  const auto validate_flags = std::make_shared<ApplyFlags>();
+  CLI::App* validate =
+      app.add_subcommand("validate", "Checks files and folders without an engine");
+  validate->add_option("path", validate_flags->paths, "files or folders")->required();
+  validate->callback([&chosen, validate_flags] {
+    chosen = [validate_flags](Invocation& invocation) {
+      return Validate(invocation, *validate_flags);
+    };
+  });
+
+  const auto delete_flags = std::make_shared<ApplyFlags>();
+  CLI::App* remove = app.add_subcommand("delete", "Delete objects: delete vm/ci/build");
+  remove->add_option("object", delete_flags->words, "kind/name, or a kind and names")->required();
+  remove->add_flag("--dry-run", delete_flags->dry_run, "only say what would be done");
+  AddOverrideFlags(*remove, *delete_flags);
+  remove->callback([&chosen, delete_flags] {
+    chosen = [delete_flags](Invocation& invocation) { return Delete(invocation, *delete_flags); };
+  });
+}
+
+}  // namespace espalier::cli

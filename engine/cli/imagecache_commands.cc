@@ -1,0 +1,250 @@
+// imagecache add|info|list: images on the disks of the Macs, in Orka's words.
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "engine/base/limits.h"
+#include "engine/base/status.h"
+#include "engine/cli/commands.h"
+#include "engine/cli/fleet.h"
+#include "engine/model/validate.h"
+#include "engine/render/table.h"
+
+namespace espalier::cli {
+namespace {
+
+struct AddFlags {
+  std::string image;
+  std::vector<std::string> nodes;
+  std::vector<std::string> tags;
+  bool all = false;
+};
+
+// "cli-registry-example-macos-sonoma-14": the name of the cache that `ic add` keeps for an image.
+std::string CacheNameFor(const std::string& image) {
+  std::string name = "cli-";
+  for (const char c : image) {
+    const char lower = absl::ascii_tolower(static_cast<unsigned char>(c));
+    const bool plain = absl::ascii_isalnum(static_cast<unsigned char>(lower));
+    if (plain) {
+      name += lower;
+    } else if (name.back() != '-') {
+      name += '-';
+    }
+  }
+  if (name.size() > limits::kNameBytes) name.resize(limits::kNameBytes);
+  while (name.back() == '-') name.pop_back();
+  return name;
+}
+
+std::vector<std::string> SplitAll(const std::vector<std::string>& words) {
+  std::vector<std::string> all;
+  for (const std::string& word : words) {
+    for (const auto part : absl::StrSplit(word, ',', absl::SkipEmpty())) all.emplace_back(part);
+  }
+  return all;
+}
+
+absl::Status AddSelector(const AddFlags& flags, v1::ImageCacheSpec& spec) {
+  const int given = (flags.nodes.empty() ? 0 : 1) + (flags.tags.empty() ? 0 : 1) + (flags.all ? 1 : 0);
+  if (given != 1) return absl::InvalidArgumentError("give one of --nodes, --tags and --all");
+  if (flags.all) {
+    spec.clear_hosts();
+    spec.clear_host_labels();
+    spec.set_all_hosts(true);
+    return absl::OkStatus();
+  }
+  if (!flags.tags.empty()) {
+    // A tag of Orka's is a label that has it as its key; key=value is a label as it is.
+    spec.clear_hosts();
+    spec.clear_all_hosts();
+    for (const std::string& tag : SplitAll(flags.tags)) {
+      const std::vector<std::string> parts = absl::StrSplit(tag, absl::MaxSplits('=', 1));
+      (*spec.mutable_host_labels())[parts[0]] = parts.size() > 1 ? parts[1] : "true";
+    }
+    return absl::OkStatus();
+  }
+  // Nodes of an earlier `add` stay.
+  spec.clear_host_labels();
+  spec.clear_all_hosts();
+  std::set<std::string> hosts(spec.hosts().begin(), spec.hosts().end());
+  for (const std::string& node : SplitAll(flags.nodes)) hosts.insert(node);
+  spec.clear_hosts();
+  for (const std::string& host : hosts) spec.add_hosts(host);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> Add(Invocation& invocation, const AddFlags& flags) {
+  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
+  Resource cache;
+  const Ref ref{Kind::kImageCache, "", CacheNameFor(flags.image)};
+  absl::StatusOr<Resource> standing = resources->Get(invocation.Context(), ref);
+  if (standing.ok()) {
+    cache = *standing;
+  } else if (!absl::IsNotFound(standing.status())) {
+    return standing.status();
+  }
+  cache.mutable_metadata()->set_name(ref.name);
+  v1::ImageCacheSpec& spec = *cache.mutable_image_cache()->mutable_spec();
+  spec.clear_images();
+  spec.add_images(flags.image);
+  ESPALIER_RETURN_IF_ERROR(AddSelector(flags, spec));
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::CLI);
+  *request.add_objects()->mutable_resource() = cache;
+  ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result,
+                            resources->Apply(invocation.Context(), request));
+  const int code = PrintApplied(invocation, result);
+  if (code == kSuccess) {
+    invocation.out << "caching goes on by itself; see it with: espalier imagecache info "
+                   << flags.image << "\n";
+  }
+  return code;
+}
+
+// An image on a host: held, being pulled, or asked for and not begun.
+struct Copy {
+  std::string host;
+  std::string digest;
+  std::int64_t bytes = 0;
+  std::string state;
+};
+
+struct CachedImage {
+  std::string reference;
+  std::vector<Copy> copies;
+};
+
+absl::StatusOr<std::map<std::string, CachedImage>> ReadCached(Invocation& invocation) {
+  ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> hosts, invocation.ListKind(Kind::kHost));
+  ESPALIER_ASSIGN_OR_RETURN(Remote * remote, invocation.Engine());
+  ESPALIER_ASSIGN_OR_RETURN(const v1::GetProgressResponse progress,
+                            remote->GetProgress(invocation.Context(), ""));
+  std::map<std::string, CachedImage> images;
+  for (const Resource& host : hosts) {
+    const std::string& name = host.metadata().name();
+    const v1::HostStatus& status = host.host().status();
+    for (const auto& [digest, held] : status.observed().images()) {
+      if (held.state() != v1::HeldImage::READY) continue;
+      CachedImage& image = images[digest];
+      image.reference = held.reference();
+      image.copies.push_back(Copy{name, digest, held.bytes(), "Ready"});
+    }
+    for (const auto& [digest, assigned] : status.assigned()) {
+      const auto held = status.observed().images().find(digest);
+      if (held != status.observed().images().end() && held->second.state() == v1::HeldImage::READY) {
+        continue;
+      }
+      CachedImage& image = images[digest];
+      if (image.reference.empty()) image.reference = assigned.reference();
+      Copy copy{name, "", 0, "Caching"};
+      if (held != status.observed().images().end() &&
+          held->second.state() == v1::HeldImage::FAILED) {
+        copy.state = absl::StrCat("Failed: ", held->second.message());
+      }
+      const auto of_host = progress.hosts().find(name);
+      if (of_host != progress.hosts().end()) {
+        const auto pull = of_host->second.pulls().find(digest);
+        if (pull != of_host->second.pulls().end()) {
+          copy.state = absl::StrCat("Caching (", ProgressText(pull->second), ")");
+        }
+      }
+      image.copies.push_back(std::move(copy));
+    }
+  }
+  return images;
+}
+
+std::string ShortDigest(absl::string_view digest) {
+  const std::size_t colon = digest.find(':');
+  return std::string(digest.substr(colon == absl::string_view::npos ? 0 : colon + 1, 12));
+}
+
+// "registry/name" and "tag" of a reference that may carry a digest.
+std::pair<std::string, std::string> NameAndTag(absl::string_view reference) {
+  reference = reference.substr(0, reference.find('@'));
+  const std::size_t slash = reference.rfind('/');
+  const std::size_t colon = reference.rfind(':');
+  if (colon == absl::string_view::npos || (slash != absl::string_view::npos && colon < slash)) {
+    return {std::string(reference), ""};
+  }
+  return {std::string(reference.substr(0, colon)), std::string(reference.substr(colon + 1))};
+}
+
+absl::StatusOr<int> List(Invocation& invocation) {
+  ESPALIER_ASSIGN_OR_RETURN(const auto images, ReadCached(invocation));
+  Table table({"NAME", "TAG", "IMAGE-ID", "SPACE-USED", "NODES-COUNT"});
+  for (const auto& [digest, image] : images) {
+    std::int64_t bytes = 0;
+    for (const Copy& copy : image.copies) bytes = std::max(bytes, copy.bytes);
+    const auto [name, tag] = NameAndTag(image.reference);
+    table.AddRow({name, tag, ShortDigest(digest), SizeText(static_cast<double>(bytes)),
+                  absl::StrCat(image.copies.size())});
+  }
+  invocation.out << table.ToText();
+  return kSuccess;
+}
+
+absl::StatusOr<int> Info(Invocation& invocation, const std::string& wanted) {
+  // By the name of an Image, a reference, its repository, or the beginning of its digest.
+  std::set<std::string> references = {wanted};
+  std::string digest_of_image;
+  if (IsValidName(wanted)) {
+    ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
+    const absl::StatusOr<Resource> image =
+        resources->Get(invocation.Context(), Ref{Kind::kImage, "", wanted});
+    if (image.ok()) digest_of_image = image->image().status().digest();
+  }
+  ESPALIER_ASSIGN_OR_RETURN(const auto images, ReadCached(invocation));
+  Table table({"NODE-NAME", "IMAGE-ID", "SPACE-USED", "STATE"});
+  for (const auto& [digest, image] : images) {
+    const auto [name, tag] = NameAndTag(image.reference);
+    const bool is_wanted = digest == digest_of_image || image.reference == wanted || name == wanted ||
+                           absl::StrCat(name, ":", tag) == wanted || ShortDigest(digest) == wanted;
+    if (!is_wanted) continue;
+    for (const Copy& copy : image.copies) {
+      table.AddRow({copy.host, ShortDigest(copy.digest),
+                    copy.bytes == 0 ? "" : SizeText(static_cast<double>(copy.bytes)), copy.state});
+    }
+  }
+  if (table.empty()) return absl::NotFoundError(absl::StrCat("no node caches ", wanted));
+  invocation.out << table.ToText();
+  return kSuccess;
+}
+
+}  // namespace
+
+void AddImageCacheCommands(CLI::App& app, Command& chosen) {
+  CLI::App* cache = app.add_subcommand("imagecache", "Images on the nodes' disks")->alias("ic");
+  cache->require_subcommand(1);
+
+  const auto flags = std::make_shared<AddFlags>();
+  CLI::App* add = cache->add_subcommand("add", "Cache an image on nodes; returns at once");
+  add->add_option("image", flags->image, "name of an Image, or an OCI reference")->required();
+  add->add_option("--nodes", flags->nodes, "on these nodes: a,b");
+  add->add_option("--tags", flags->tags, "on nodes that carry all of these: ci,tier=gold");
+  add->add_flag("--all", flags->all, "on every node");
+  add->callback([&chosen, flags] {
+    chosen = [flags](Invocation& invocation) { return Add(invocation, *flags); };
+  });
+
+  const auto wanted = std::make_shared<std::string>();
+  CLI::App* info = cache->add_subcommand("info", "Where an image is cached, and how far it is");
+  info->add_option("image", *wanted, "name of an Image, reference, or image id")->required();
+  info->callback([&chosen, wanted] {
+    chosen = [wanted](Invocation& invocation) { return Info(invocation, *wanted); };
+  });
+
+  CLI::App* list = cache->add_subcommand("list", "All cached images");
+  list->callback([&chosen] { chosen = [](Invocation& invocation) { return List(invocation); }; });
+}
+
+}  // namespace espalier::cli

@@ -1,0 +1,203 @@
+#include "engine/cli/invocation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "engine/base/limits.h"
+#include "engine/base/status.h"
+#include "engine/model/codec.h"
+#include "engine/model/problem.h"
+#include "engine/render/render.h"
+
+namespace espalier::cli {
+namespace {
+
+absl::string_view PastTense(v1::Action::Verb verb) {
+  switch (verb) {
+    case v1::Action::CREATE:
+      return "created";
+    case v1::Action::UPDATE:
+      return "updated";
+    case v1::Action::REPLACE:
+      return "replaced";
+    case v1::Action::DELETE:
+      return "deleted";
+    case v1::Action::ADOPT:
+      return "adopted";
+    case v1::Action::RELEASE:
+      return "released";
+    default:
+      return "unchanged";
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Remote*> Invocation::Engine() {
+  if (remote_ != nullptr) return remote_.get();
+  RemoteOptions options = globals.remote;
+  if (options.token.empty() && !globals.token_file.empty()) {
+    ESPALIER_ASSIGN_OR_RETURN(const std::string token,
+                              io.ReadFile(globals.token_file, limits::kFileBytes));
+    options.token = std::string(absl::StripAsciiWhitespace(token));
+  }
+  ESPALIER_ASSIGN_OR_RETURN(remote_, MakeRemote(clock, threads, io, options));
+  return remote_.get();
+}
+
+absl::StatusOr<Resources*> Invocation::ResourcesOfEngine() {
+  ESPALIER_ASSIGN_OR_RETURN(Remote * remote, Engine());
+  return &remote->resources();
+}
+
+CallContext Invocation::Context() const {
+  CallContext context;
+  context.timeout = absl::Seconds(60);
+  return context;
+}
+
+absl::StatusOr<std::vector<Resource>> Invocation::ListAll(Query query) {
+  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, ResourcesOfEngine());
+  std::vector<Resource> all;
+  do {
+    ESPALIER_ASSIGN_OR_RETURN(ListPage page, resources->List(Context(), query));
+    for (Resource& item : *page.mutable_items()) all.push_back(std::move(item));
+    query.set_page(page.next_page());
+  } while (!query.page().empty());
+  return all;
+}
+
+absl::StatusOr<std::vector<Resource>> Invocation::ListKind(Kind kind) {
+  Query query;
+  query.add_kinds(InfoOf(kind).name);
+  return ListAll(std::move(query));
+}
+
+absl::StatusOr<std::vector<Ref>> RefsFromWords(const std::vector<std::string>& words,
+                                               const std::string& ns) {
+  std::vector<Ref> refs;
+  const KindInfo* kind = nullptr;
+  for (const std::string& word : words) {
+    const auto slashes = std::count(word.begin(), word.end(), '/');
+    if (slashes == 0) {
+      if (kind == nullptr) {
+        kind = FindKind(word);
+        // The error of ParseRef names the nearest kind.
+        if (kind == nullptr) return ParseRef(absl::StrCat(word, "/x")).status();
+        continue;
+      }
+      refs.push_back(Ref{kind->kind, kind->namespaced ? ns : "", word});
+      continue;
+    }
+    ESPALIER_ASSIGN_OR_RETURN(Ref ref, ParseRef(word));
+    if (slashes == 1 && InfoOf(ref.kind).namespaced) ref.ns = ns;
+    refs.push_back(std::move(ref));
+  }
+  if (refs.empty() && kind != nullptr) refs.push_back(Ref{kind->kind, "", ""});
+  if (refs.empty()) return absl::InvalidArgumentError("name an object, as kind/name");
+  return refs;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> PairsFromWords(
+    const std::vector<std::string>& words) {
+  std::map<std::string, std::string> pairs;
+  for (const std::string& list : words) {
+    for (absl::string_view word : absl::StrSplit(list, ',', absl::SkipEmpty())) {
+      const std::size_t equals = word.find('=');
+      if (equals == absl::string_view::npos || equals == 0) {
+        return absl::InvalidArgumentError(absl::StrCat("\"", word, "\" is not of the form key=value"));
+      }
+      pairs[std::string(word.substr(0, equals))] = std::string(word.substr(equals + 1));
+    }
+  }
+  return pairs;
+}
+
+absl::StatusOr<std::int64_t> SecondsFromText(const std::string& text) {
+  if (text.empty()) return 0;
+  static constexpr std::pair<char, std::int64_t> kUnits[] = {
+      {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+  absl::string_view digits = text;
+  std::int64_t factor = 1;
+  for (const auto& [letter, seconds] : kUnits) {
+    if (digits.back() == letter) {
+      factor = seconds;
+      digits.remove_suffix(1);
+      break;
+    }
+  }
+  std::int64_t count = 0;
+  if (!absl::SimpleAtoi(digits, &count) || count < 0 || count > limits::kMaxInteger / factor) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" is no duration; write 90s, 15m, 4h or 2d"));
+  }
+  return count * factor;
+}
+
+void PrintObjects(Invocation& invocation, const std::vector<Resource>& objects, bool single) {
+  switch (invocation.globals.output) {
+    case Output::kJson: {
+      if (single && objects.size() == 1) {
+        invocation.out << ToJson(objects.front(), Indent::kTwo) << "\n";
+        return;
+      }
+      ListPage page;
+      for (const Resource& object : objects) *page.add_items() = object;
+      invocation.out << MessageToJson(page, Indent::kTwo) << "\n";
+      return;
+    }
+    case Output::kYaml:
+      for (std::size_t i = 0; i < objects.size(); ++i) {
+        invocation.out << (i > 0 ? "---\n" : "") << ToYaml(objects[i]);
+      }
+      return;
+    default:
+      break;
+  }
+  // One table per kind, in order of kinds.
+  const bool wide = invocation.globals.output == Output::kWide;
+  bool first = true;
+  for (const KindInfo& kind : AllKinds()) {
+    std::vector<Resource> of_kind;
+    for (const Resource& object : objects) {
+      if (object.body_case() == kind.kind) of_kind.push_back(object);
+    }
+    if (of_kind.empty()) continue;
+    if (!first) invocation.out << "\n";
+    first = false;
+    invocation.out << ObjectsTable(kind, of_kind, wide, invocation.clock.Now());
+  }
+}
+
+int PrintProblems(Invocation& invocation, const std::vector<v1::Problem>& problems) {
+  int code = kSuccess;
+  for (const v1::Problem& problem : problems) {
+    invocation.err << ToString(problem) << "\n";
+    if (problem.severity() == v1::Problem::ERROR) code = kFailure;
+  }
+  return code;
+}
+
+int PrintApplied(Invocation& invocation, const ApplyResult& result) {
+  const int code =
+      PrintProblems(invocation, {result.problems().begin(), result.problems().end()});
+  if (code != kSuccess) return code;
+  if (invocation.globals.output == Output::kJson) {
+    invocation.out << MessageToJson(result.plan(), Indent::kTwo) << "\n";
+    return kSuccess;
+  }
+  for (const v1::Action& action : result.plan().actions()) {
+    const absl::StatusOr<Ref> ref = FromProto(action.ref());
+    if (ref.ok()) invocation.out << ToString(*ref) << " " << PastTense(action.verb()) << "\n";
+  }
+  for (const std::string& verdict : result.plan().capacity().verdicts()) {
+    invocation.out << verdict << "\n";
+  }
+  return kSuccess;
+}
+
+}  // namespace espalier::cli

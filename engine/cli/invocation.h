@@ -1,0 +1,95 @@
+// Invocation: what one run of the command line works with: where the engine is, how to print, whom to
+// ask. Built by main, lent to the chosen command. One thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/api/resources.h"
+#include "engine/base/clock.h"
+#include "engine/base/executor.h"
+#include "engine/base/io.h"
+#include "engine/base/random.h"
+#include "engine/client/remote.h"
+
+namespace espalier::cli {
+
+// Exit codes that scripts may rely on; docs/cli.md lists them.
+inline constexpr int kSuccess = 0;
+inline constexpr int kFailure = 1;
+inline constexpr int kChanges = 2;  // diff and plan: there is something to do
+inline constexpr int kUsage = 64;
+
+enum class Output { kTable, kWide, kJson, kYaml, kMarkdown };
+
+// Flags that every command has.
+struct Globals {
+  RemoteOptions remote;
+  std::string token_file;
+  std::string ns;
+  bool all_namespaces = false;
+  Output output = Output::kTable;
+};
+
+class Invocation {
+ public:
+  // All borrowed. `ask` prints a question and returns what was typed; null: nobody can be asked.
+  Invocation(Clock& clock, Threads& threads, Random& random, Io& io, std::ostream& out,
+             std::ostream& err)
+      : clock(clock), threads(threads), random(random), io(io), out(out), err(err) {}
+
+  // The engine; the first call makes the connection.
+  absl::StatusOr<Remote*> Engine();
+  absl::StatusOr<Resources*> ResourcesOfEngine();
+  CallContext Context() const;
+
+  // The namespace to work in: the flag's, else the configuration's, else "default".
+  std::string Namespace() const { return globals.ns.empty() ? "default" : globals.ns; }
+
+  // All objects that match, page by page.
+  absl::StatusOr<std::vector<Resource>> ListAll(Query query);
+  // Every object of one kind.
+  absl::StatusOr<std::vector<Resource>> ListKind(Kind kind);
+
+  Clock& clock;
+  Threads& threads;
+  Random& random;
+  Io& io;
+  std::ostream& out;
+  std::ostream& err;
+  Globals globals;
+
+ private:
+  std::unique_ptr<Remote> remote_;
+};
+
+// What the chosen command does; its exit code, or an error that main prints.
+using Command = std::function<absl::StatusOr<int>(Invocation&)>;
+
+// "vm/ci/build", or a kind and names as separate words: "vm build", "vms". Names without a namespace
+// are in `ns`.
+absl::StatusOr<std::vector<Ref>> RefsFromWords(const std::vector<std::string>& words,
+                                               const std::string& ns);
+
+// "k=v" pairs. INVALID_ARGUMENT naming the one that is none.
+absl::StatusOr<std::map<std::string, std::string>> PairsFromWords(
+    const std::vector<std::string>& words);
+
+// "90", "15m", "4h", "2d" in seconds. INVALID_ARGUMENT.
+absl::StatusOr<std::int64_t> SecondsFromText(const std::string& text);
+
+// Prints objects of one kind in the chosen form.
+void PrintObjects(Invocation& invocation, const std::vector<Resource>& objects, bool single);
+
+// Prints problems to err; kFailure if one is an error.
+int PrintProblems(Invocation& invocation, const std::vector<v1::Problem>& problems);
+// Prints the answer of an apply: problems, then one line per action.
+int PrintApplied(Invocation& invocation, const ApplyResult& result);
+
+}  // namespace espalier::cli

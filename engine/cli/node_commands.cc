@@ -1,0 +1,167 @@
+// node list|cordon|uncordon|drain: the Macs, in Orka's words.
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status.h"
+#include "engine/cli/commands.h"
+#include "engine/cli/fleet.h"
+#include "engine/render/table.h"
+
+namespace espalier::cli {
+namespace {
+
+struct Used {
+  std::int64_t cpu = 0;
+  std::int64_t memory_mib = 0;
+  int macos = 0;
+  int vms = 0;
+};
+
+bool TakesRoom(const v1::VmPlacement& placement) {
+  switch (placement.phase()) {
+    case v1::VmPlacement::STOPPED:
+    case v1::VmPlacement::FAILED:
+    case v1::VmPlacement::EXPIRED:
+      return false;
+    default:
+      return !placement.host().empty();
+  }
+}
+
+std::map<std::string, Used> UsedByHost(const std::vector<Resource>& vms) {
+  std::map<std::string, Used> used;
+  for (const Resource& vm : vms) {
+    const v1::VmPlacement& placement = vm.vm().status().placement();
+    if (TakesRoom(placement)) {
+      Used& host = used[placement.host()];
+      host.cpu += vm.vm().spec().cpu();
+      host.memory_mib += vm.vm().spec().memory_mib();
+      host.macos += placement.image_os() == "darwin" ? 1 : 0;
+      ++host.vms;
+    }
+    for (const v1::RetiringRun& run : placement.retiring()) {
+      Used& host = used[run.host()];
+      host.cpu += run.cpu();
+      host.memory_mib += run.memory_mib();
+      host.macos += run.macos() ? 1 : 0;
+      ++host.vms;
+    }
+  }
+  return used;
+}
+
+std::string StatusWord(const Resource& host) {
+  std::string word = host.host().status().liveness().state() == v1::HostLiveness::READY
+                         ? "READY"
+                         : "NOT READY";
+  for (const char* hold : {"cordon", "drain"}) {
+    if (host.metadata().holds().contains(hold)) absl::StrAppend(&word, " (", hold, ")");
+  }
+  return word;
+}
+
+absl::StatusOr<int> List(Invocation& invocation, const std::vector<std::string>& names) {
+  ESPALIER_ASSIGN_OR_RETURN(Fleet fleet, ReadFleet(invocation));
+  if (!names.empty()) {
+    std::erase_if(fleet.hosts, [&](const Resource& host) {
+      return std::find(names.begin(), names.end(), host.metadata().name()) == names.end();
+    });
+  }
+  if (invocation.globals.output == Output::kJson || invocation.globals.output == Output::kYaml) {
+    PrintObjects(invocation, fleet.hosts, false);
+    return kSuccess;
+  }
+  const bool wide = invocation.globals.output == Output::kWide;
+  std::vector<std::string> headers = {"NAME", "AVAILABLE-CPU", "AVAILABLE-MEMORY", "STATUS"};
+  if (wide) headers.insert(headers.end(), {"ADDRESS", "CPU", "MEMORY", "OS", "ARCH", "VMS", "MACOS-VMS"});
+  Table table(headers);
+  const std::map<std::string, Used> used = UsedByHost(fleet.vms);
+  for (const Resource& host : fleet.hosts) {
+    const v1::HostObserved& observed = host.host().status().observed();
+    const auto found = used.find(host.metadata().name());
+    const Used taken = found == used.end() ? Used() : found->second;
+    const double free_mib =
+        std::max<double>(0, static_cast<double>(observed.memory_mib()) - static_cast<double>(taken.memory_mib));
+    std::vector<std::string> row = {
+        host.metadata().name(),
+        absl::StrCat(std::max<std::int64_t>(0, static_cast<std::int64_t>(observed.cpu()) - taken.cpu)),
+        SizeText(free_mib * 1024 * 1024), StatusWord(host)};
+    if (wide) {
+      row.insert(row.end(), {observed.address(), absl::StrCat(observed.cpu()),
+                             SizeText(static_cast<double>(observed.memory_mib()) * 1024 * 1024),
+                             observed.os(), observed.arch(), absl::StrCat(taken.vms),
+                             absl::StrCat(taken.macos)});
+    }
+    table.AddRow(std::move(row));
+  }
+  invocation.out << table.ToText();
+  return kSuccess;
+}
+
+struct HoldFlags {
+  std::vector<std::string> nodes;
+  std::string reason;
+  std::string seconds;
+};
+
+absl::StatusOr<int> ChangeHold(Invocation& invocation, const HoldFlags& flags,
+                               const std::vector<std::string>& holds, bool clear) {
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::CLI);
+  ESPALIER_ASSIGN_OR_RETURN(const std::int64_t seconds, SecondsFromText(flags.seconds));
+  for (const std::string& node : flags.nodes) {
+    for (const std::string& hold : holds) {
+      v1::HoldChange& change = *request.add_holds();
+      *change.mutable_ref() = ToProto(Ref{Kind::kHost, "", node});
+      change.set_hold(hold);
+      change.set_why(flags.reason);
+      change.set_seconds(seconds);
+      change.set_clear(clear);
+    }
+  }
+  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
+  ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result,
+                            resources->Apply(invocation.Context(), request));
+  return PrintApplied(invocation, result);
+}
+
+}  // namespace
+
+void AddNodeCommands(CLI::App& app, Command& chosen) {
+  CLI::App* node = app.add_subcommand("node", "The Macs of the fleet")->alias("nodes");
+  node->require_subcommand(1);
+
+  const auto names = std::make_shared<std::vector<std::string>>();
+  CLI::App* list = node->add_subcommand("list", "Free room and state of every node");
+  list->add_option("name", *names, "only these nodes");
+  list->callback([&chosen, names] {
+    chosen = [names](Invocation& invocation) { return List(invocation, *names); };
+  });
+
+  const auto add_hold = [&](const char* name, const char* help, std::vector<std::string> holds,
+                            bool clear) {
+    const auto flags = std::make_shared<HoldFlags>();
+    CLI::App* command = node->add_subcommand(name, help);
+    command->add_option("node", flags->nodes, "nodes")->required();
+    if (!clear) {
+      command->add_option("--reason", flags->reason, "why, for everybody who asks")->required();
+      command->add_option("--for", flags->seconds, "ends by itself after this long: 2h");
+    }
+    command->callback([&chosen, flags, holds, clear] {
+      chosen = [flags, holds, clear](Invocation& invocation) {
+        return ChangeHold(invocation, *flags, holds, clear);
+      };
+    });
+  };
+  add_hold("cordon", "Place no new VMs on nodes", {"cordon"}, false);
+  add_hold("uncordon", "End cordon and drain of nodes", {"cordon", "drain"}, true);
+  add_hold("drain", "Place no new VMs on nodes and move those that run there", {"drain"}, false);
+}
+
+}  // namespace espalier::cli
