@@ -1,37 +1,36 @@
 #include "engine/cli/configuration.h"
 
-#include <map>
+#include <set>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/limits.h"
 #include "engine/load/load.h"
 
 namespace espalier::cli {
 
-absl::Status ReadConfiguration(Io& io, const std::string& path, Globals& globals) {
+absl::StatusOr<std::map<std::string, std::string>> ReadConfiguration(Io& io,
+                                                                     const std::string& path) {
+  std::map<std::string, std::string> settings;
   const absl::StatusOr<std::string> text = io.ReadFile(path, limits::kFileBytes);
-  if (absl::IsNotFound(text.status())) return absl::OkStatus();
+  if (absl::IsNotFound(text.status())) return settings;
   if (!text.ok()) return text.status();
   Problems problems;
   const std::vector<Node> documents = ParseYaml(*text, path, problems);
   if (problems.HasErrors()) return ToStatus(problems);
-  const std::map<std::string, std::string*> known = {
-      {"engine", &globals.remote.engine},       {"token_file", &globals.token_file},
-      {"ca_file", &globals.remote.ca_file},     {"cert_file", &globals.remote.cert_file},
-      {"key_file", &globals.remote.key_file},   {"namespace", &globals.ns},
-  };
+  const std::set<std::string> known = {"engine",    "token_file", "ca_file",
+                                       "cert_file", "key_file",   "namespace"};
   for (const Node& document : documents) {
     for (const auto& [key, value] : document.entries) {
-      const auto found = known.find(key);
-      if (found == known.end()) {
+      if (!known.contains(key)) {
         return absl::InvalidArgumentError(
             absl::StrCat(path, ":", value.key_line, ": there is no setting \"", key, "\""));
       }
-      if (found->second->empty()) *found->second = value.text;
+      settings[absl::StrCat("ESPALIER_", absl::AsciiStrToUpper(key))] = value.text;
     }
   }
-  return absl::OkStatus();
+  return settings;
 }
 
 }  // namespace espalier::cli

@@ -1,17 +1,18 @@
-// The user's configuration file: where the engine is when neither flags nor environment say so.
+// The user's configuration file: what stands in for environment variables that are not set.
 #pragma once
 
+#include <map>
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "engine/base/io.h"
-#include "engine/cli/invocation.h"
 
 namespace espalier::cli {
 
-// Fills what is still empty in `globals` from a YAML file with the keys engine, token_file, ca_file,
-// cert_file, key_file and namespace. OK if there is no such file; INVALID_ARGUMENT names what is wrong
-// in it.
-absl::Status ReadConfiguration(Io& io, const std::string& path, Globals& globals);
+// Settings of a YAML file (engine, token_file, ca_file, cert_file, key_file, namespace) under the names
+// of the variables that they stand in for: "ESPALIER_ENGINE", ... Empty if there is no such file;
+// INVALID_ARGUMENT names what is wrong in it.
+absl::StatusOr<std::map<std::string, std::string>> ReadConfiguration(Io& io,
+                                                                     const std::string& path);
 
 }  // namespace espalier::cli

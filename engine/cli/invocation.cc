@@ -39,13 +39,7 @@ absl::string_view PastTense(v1::Action::Verb verb) {
 
 absl::StatusOr<Remote*> Invocation::Engine() {
   if (remote_ != nullptr) return remote_.get();
-  RemoteOptions options = globals.remote;
-  if (options.token.empty() && !globals.token_file.empty()) {
-    ESPALIER_ASSIGN_OR_RETURN(const std::string token,
-                              io.ReadFile(globals.token_file, limits::kFileBytes));
-    options.token = std::string(absl::StripAsciiWhitespace(token));
-  }
-  ESPALIER_ASSIGN_OR_RETURN(remote_, MakeRemote(clock, threads, io, options));
+  ESPALIER_ASSIGN_OR_RETURN(remote_, MakeRemote(clock, threads, io, globals.remote));
   return remote_.get();
 }
 

@@ -31,7 +31,6 @@ enum class Output { kTable, kWide, kJson, kYaml, kMarkdown };
 // Flags that every command has.
 struct Globals {
   RemoteOptions remote;
-  std::string token_file;
   std::string ns;
   bool all_namespaces = false;
   Output output = Output::kTable;

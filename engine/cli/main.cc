@@ -1,6 +1,9 @@
 // espalier: the command line.
 #include <cstdlib>
 #include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -13,9 +16,10 @@
 namespace espalier::cli {
 namespace {
 
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
+std::optional<std::string> FromEnvironment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
 }
 
 void AddGlobals(CLI::App& app, Globals& globals) {
@@ -24,15 +28,12 @@ void AddGlobals(CLI::App& app, Globals& globals) {
                                                          {"json", Output::kJson},
                                                          {"yaml", Output::kYaml},
                                                          {"markdown", Output::kMarkdown}};
-  app.add_option("--engine", globals.remote.engine, "host:port of the engine")
-      ->envname("ESPALIER_ENGINE");
-  app.add_option("--token-file", globals.token_file, "file with the token")
-      ->envname("ESPALIER_TOKEN_FILE");
-  app.add_option("--ca-file", globals.remote.ca_file, "authority that signed the engine's certificate")
-      ->envname("ESPALIER_CA_FILE");
+  app.add_option("--engine", globals.remote.engine, "host:port of the engine");
+  app.add_option("--token-file", globals.remote.token_file, "file with the token");
+  app.add_option("--ca-file", globals.remote.ca_file, "authority that signed the engine's certificate");
   app.add_option("--cert-file", globals.remote.cert_file, "own certificate");
   app.add_option("--key-file", globals.remote.key_file, "own key");
-  app.add_option("-n,--namespace", globals.ns, "namespace to work in")->envname("ESPALIER_NAMESPACE");
+  app.add_option("-n,--namespace", globals.ns, "namespace to work in");
   app.add_flag("-A,--all-namespaces", globals.all_namespaces, "in all namespaces");
   app.add_option("-o,--output", globals.output, "table, wide, json, yaml or markdown")
       ->transform(CLI::CheckedTransformer(kOutputs, CLI::ignore_case));
@@ -67,18 +68,25 @@ int Main(int argc, char** argv) {
     return code == 0 ? kSuccess : kUsage;
   }
 
-  invocation.globals.remote.token = Environment("ESPALIER_TOKEN");
-  const std::string home = Environment("HOME");
-  std::string file = Environment("ESPALIER_CONFIG");
-  if (file.empty() && !home.empty()) file = absl::StrCat(home, "/.config/espalier/config.yaml");
-  if (!file.empty()) {
-    const absl::Status read = ReadConfiguration(*io, file, invocation.globals);
-    if (!read.ok()) {
-      std::cerr << "error: " << read.message() << "\n";
-      return kFailure;
-    }
+  std::string file = FromEnvironment("ESPALIER_CONFIG").value_or("");
+  if (const auto home = FromEnvironment("HOME"); file.empty() && home.has_value()) {
+    file = absl::StrCat(*home, "/.config/espalier/config.yaml");
   }
-  invocation.globals.remote = WithEnvironment(invocation.globals.remote);
+  const auto settings = ReadConfiguration(*io, file);
+  if (!settings.ok()) {
+    std::cerr << "error: " << settings.status().message() << "\n";
+    return kFailure;
+  }
+  // Flags win over the environment, the environment over the file, the file over the defaults.
+  const Environment environment = [&](const std::string& name) -> std::optional<std::string> {
+    if (auto value = FromEnvironment(name)) return value;
+    const auto setting = settings->find(name);
+    if (setting == settings->end()) return std::nullopt;
+    return setting->second;
+  };
+  Globals& globals = invocation.globals;
+  globals.remote = WithEnvironment(globals.remote, environment);
+  if (globals.ns.empty()) globals.ns = environment("ESPALIER_NAMESPACE").value_or("");
   const absl::StatusOr<int> code = chosen(invocation);
   if (!code.ok()) {
     std::cerr << "error: " << code.status().message() << "\n";
