@@ -1,5 +1,7 @@
-// Our images and another client's eyes: what we push, skopeo reads and copies, and we read the copy.
-// Needs docker-registry and skopeo; skipped where they are not installed.
+// Images against a real registry: another client (skopeo) reads and copies what we push, and pulls
+// survive kill -9. Skipped where docker-registry or skopeo are not installed.
+#include <signal.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,18 +20,15 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr std::int64_t kPiece = 4 << 20;
+constexpr std::int64_t kPiece = 1 << 20;
 
-class SkopeoTest : public testing::Test {
+class RegistryE2eTest : public testing::Test {
  protected:
   void SetUp() override {
     auto server = DockerRegistry::Start(*clock_, *io_, dir_.path());
     if (absl::IsNotFound(server.status())) GTEST_SKIP() << "no docker-registry here";
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-    if (absl::IsNotFound(io_->Run({.argv = {"skopeo", "--version"}}).status())) {
-      GTEST_SKIP() << "no skopeo here";
-    }
     // 20 MiB and a bit: noise, a hole, noise.
     const auto disk = io_->Open(Path("disk"), true).value();
     ASSERT_TRUE(disk->WriteAt(0, Noise(9 << 20)).ok());
@@ -75,6 +74,16 @@ class SkopeoTest : public testing::Test {
   std::unique_ptr<DockerRegistry> server_;
 };
 
+class SkopeoTest : public RegistryE2eTest {
+ protected:
+  void SetUp() override {
+    if (absl::IsNotFound(io_->Run({.argv = {"skopeo", "--version"}}).status())) {
+      GTEST_SKIP() << "no skopeo here";
+    }
+    RegistryE2eTest::SetUp();
+  }
+};
+
 TEST_F(SkopeoTest, InspectsWhatWePush) {
   const Reference reference = ReferenceOf("linux:v1");
   const std::string digest = Push(reference);
@@ -101,6 +110,45 @@ TEST_F(SkopeoTest, CopiesWhatWePushAndWeReadTheCopy) {
   ExpectSame(Path("out/vmlinuz"), Path("kernel"));
   ExpectSame(Path("out/initrd"), Path("initrd"));
   EXPECT_LT(io_->Stat(Path("out/disk.img")).value().disk_bytes, 13 << 20);
+}
+
+// What PullsGoOnAfterKill kills: pulls slowly, as the file "job" in its working directory says.
+TEST(PullerProcess, DISABLED_Pull) {
+  const auto clock = MakeRealClock();
+  const auto threads = MakeRealThreads();
+  const auto io = MakeRealIo();
+  const auto http = MakeHttp();
+  Random random(4);
+  const auto registry = MakeRegistry(*clock, random, *http, nullptr);
+  const auto reference = ParseReference(io->ReadFile("job", 1000).value()).value();
+  EXPECT_TRUE(PullImage(*threads, *io, *registry, reference, "out",
+                        {.parallel_layers = 2, .bytes_per_second = 2 << 20})
+                  .ok());
+}
+
+TEST_F(RegistryE2eTest, PullsGoOnAfterKill) {
+  const Reference reference = ReferenceOf("linux:v1");
+  Push(reference);
+  ASSERT_TRUE(io_->MakeDirs(Path("out"), 0700).ok());
+  ASSERT_TRUE(io_->WriteFile(Path("job"), reference.ToString(), 0600).ok());
+  const std::string self = "/proc/self/exe";
+  for (const std::size_t pieces : {2, 5, 9}) {
+    const pid_t pid = io_->Spawn({.argv = {self, "--gtest_also_run_disabled_tests",
+                                           "--gtest_filter=PullerProcess.*"},
+                                  .working_dir = dir_.path(),
+                                  .log_file = Path("puller.log")})
+                          .value();
+    for (int looks = 0; looks < 3000 && io_->IsAlive(pid); ++looks) {
+      const auto done = io_->List(Path("out/done"));
+      if (done.ok() && done->size() >= pieces) break;
+      clock_->Sleep(absl::Milliseconds(10));
+    }
+    ASSERT_TRUE(io_->Kill(pid, SIGKILL).ok()) << io_->ReadFile(Path("puller.log"), 1 << 20).value();
+  }
+  const auto image = PullImage(*threads_, *io_, *registry_, reference, Path("out"), {});
+  ASSERT_TRUE(image.ok()) << image.status();
+  ExpectSame(Path("out/disk.img"), Path("disk"));
+  EXPECT_LT(image->fetched_bytes, image->layout.compressed_bytes() * 7 / 10);
 }
 
 }  // namespace
