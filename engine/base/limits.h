@@ -55,6 +55,8 @@ inline constexpr std::size_t kPageSize = 500;
 inline constexpr std::size_t kDocumentBytes = 1024 * 1024;
 inline constexpr std::size_t kDocumentsPerFile = 5000;
 inline constexpr std::size_t kDocumentDepth = 32;
+// Values in one YAML document: a hundred bytes of memory each, and a list of commas has one a byte.
+inline constexpr std::size_t kDocumentNodes = 200000;
 // Problems reported for one input: the first ones are what a person reads.
 inline constexpr std::size_t kProblems = 1000;
 // Objects and bytes loaded from one source.

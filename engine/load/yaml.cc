@@ -137,7 +137,11 @@ class DocumentBuilder final : public YAML::EventHandler {
     return false;
   }
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  // Where the last document began.
+  const YAML::Mark& start() const { return start_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    start_ = mark;
     root_.reset();
     frames_.clear();
     failed_ = false;
@@ -223,6 +227,11 @@ class DocumentBuilder final : public YAML::EventHandler {
   }
 
   void Add(Node node) {
+    if (++nodes_ > limits::kDocumentNodes) {
+      FailAt(node.line, node.column, "too_large",
+             absl::StrCat("the document has more than ", limits::kDocumentNodes, " values"));
+      throw StopParsing();
+    }
     if (frames_.empty()) {
       root_ = std::move(node);
     } else if (frames_.back().node.type == Node::Type::kList) {
@@ -259,10 +268,12 @@ class DocumentBuilder final : public YAML::EventHandler {
   const Chunk chunk_;
   const absl::string_view file_;
   Problems& problems_;
+  YAML::Mark start_;
   std::optional<Node> root_;
   // Where the last scalar stands, if it is quoted (or a block of text).
   std::optional<YAML::Mark> last_quoted_;
   std::vector<Frame> frames_;
+  std::size_t nodes_ = 0;
   bool failed_ = false;
 };
 
@@ -275,13 +286,13 @@ void ParseChunk(const Chunk& chunk, absl::string_view file, std::vector<Node>& n
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) return;
     std::optional<Node> node = builder.Take();
-    // The parser would take what is left for a document of its own.
-    while (parser.HandleNextDocument(builder)) {
-      const std::optional<Node> more = builder.Take();
-      if (!more.has_value()) continue;
-      return builder.FailAt(more->line, more->column, "syntax_error",
-                            "this belongs to nothing; check the indentation, or begin a new "
-                            "document with ---");
+    // The parser would take what is left for a document of its own, or, if it can begin none, hand
+    // out empty documents for ever: it is asked once more, for the place only.
+    if (parser) {
+      parser.HandleNextDocument(builder);
+      return builder.Fail(builder.start(), "syntax_error",
+                          "this belongs to nothing; check the indentation, or begin a new document "
+                          "with ---");
     }
     if (builder.IsWhole() && node.has_value()) nodes.push_back(std::move(*node));
   } catch (const StopParsing&) {

@@ -193,6 +193,14 @@ TEST(YamlTest, RefusesWithThePlace) {
        {"in.yaml:1:5: error: this belongs to nothing; check the indentation, or begin a new "
         "document "
         "with ---"}},
+      {"a comma behind a list",
+       "[a],b\n",
+       {"in.yaml:1:4: error: this belongs to nothing; check the indentation, or begin a new "
+        "document with ---"}},
+      {"nothing but a comma",
+       ",\n",
+       {"in.yaml:1:1: error: this belongs to nothing; check the indentation, or begin a new "
+        "document with ---"}},
       {"a map behind a list",
        "- a\nb: 1\n",
        {"in.yaml:2:1: error: this belongs to nothing; check the indentation, or begin a new "
@@ -257,6 +265,7 @@ TEST(YamlTest, AnswersHostileInputs) {
          for (int i = 0; i < 1000; ++i) absl::StrAppend(&text, std::string(i, ' '), "a:\n");
          return text;
        }()},
+      {"too many values", absl::StrCat("[", std::string(most - 2, ','), "]")},
       {"too large", std::string(most + 1, 'a')},
       {"too many documents", Repeat("---\na\n", limits::kDocumentsPerFile + 1)},
       {"too many problems", Repeat("a: 1\n", 5000)},
