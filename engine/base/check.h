@@ -9,8 +9,8 @@ namespace espalier {
 
 }  // namespace espalier
 
-#define ESPALIER_CHECK(condition)                                   \
-  do {                                                              \
-    if (!(condition)) [[unlikely]]                                  \
-      ::espalier::CheckFailed(__FILE__, __LINE__, #condition);      \
+#define ESPALIER_CHECK(condition)                              \
+  do {                                                         \
+    if (!(condition)) [[unlikely]]                             \
+      ::espalier::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)

@@ -1,6 +1,6 @@
-// Clock and Wakeup: the only way to read the time and the only way to wait. The real clock is used in
-// programs; tests and the simulation bring their own, so that whatever waits through a Clock runs on
-// virtual time. All of it is thread-safe.
+// Clock and Wakeup: the only way to read the time and the only way to wait. The real clock is used
+// in programs; tests and the simulation bring their own, so that whatever waits through a Clock
+// runs on virtual time. All of it is thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -39,8 +39,8 @@ class Clock {
   // deadlines and durations.
   virtual absl::Duration Elapsed() const = 0;
 
-  // Blocks until `wakeup` is raised (true; it is lowered) or Elapsed() has reached `deadline` (false).
-  // absl::InfiniteDuration() waits for ever. One waiter per Wakeup.
+  // Blocks until `wakeup` is raised (true; it is lowered) or Elapsed() has reached `deadline`
+  // (false). absl::InfiniteDuration() waits for ever. One waiter per Wakeup.
   virtual bool WaitUntil(Wakeup& wakeup, absl::Duration deadline) = 0;
 
   // WaitUntil(wakeup, Elapsed() + timeout).

@@ -21,7 +21,8 @@ class RealThread final : public Thread {
           pthread_setname_np(pthread_self(), name.c_str());
 #endif
           body();
-        }) {}
+        }) {
+  }
   ~RealThread() override { ESPALIER_CHECK(!thread_.joinable()); }
   void Join() override { thread_.join(); }
 

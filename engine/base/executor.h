@@ -28,13 +28,14 @@ class Threads {
  public:
   virtual ~Threads() = default;
   // Runs `body` on a new thread; `name` (at most 15 bytes are shown) is for people. Thread-safe.
-  virtual std::unique_ptr<Thread> Start(absl::string_view name, absl::AnyInvocable<void()> body) = 0;
+  virtual std::unique_ptr<Thread> Start(absl::string_view name,
+                                        absl::AnyInvocable<void()> body) = 0;
 };
 
 std::unique_ptr<Threads> MakeRealThreads();
 
-// Runs posted functions one after the other, in order, on a thread of its own. Objects that belong to
-// an executor are touched only from its functions and need no lock.
+// Runs posted functions one after the other, in order, on a thread of its own. Objects that belong
+// to an executor are touched only from its functions and need no lock.
 class SerialExecutor {
  public:
   SerialExecutor(Clock& clock, Threads& threads, absl::string_view name);

@@ -20,7 +20,8 @@ class SerialExecutorTest : public testing::Test {
 
 TEST_F(SerialExecutorTest, RunsInOrderAndFinishesWhatWasPosted) {
   std::vector<int> seen;
-  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(executor_.Post([&seen, i] { seen.push_back(i); }).ok());
+  for (int i = 0; i < 1000; ++i)
+    ASSERT_TRUE(executor_.Post([&seen, i] { seen.push_back(i); }).ok());
   executor_.Stop();
   std::vector<int> expected(1000);
   std::iota(expected.begin(), expected.end(), 0);

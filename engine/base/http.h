@@ -54,13 +54,13 @@ class Http {
   virtual ~Http() = default;
 
   // Sends the request and reads the whole answer. Redirects are answers: following them, and what
-  // may travel with them, is the caller's decision. UNAVAILABLE when the server cannot be reached or
-  // breaks off, DEADLINE_EXCEEDED by a timeout. Any status is a success of this call.
+  // may travel with them, is the caller's decision. UNAVAILABLE when the server cannot be reached
+  // or breaks off, DEADLINE_EXCEEDED by a timeout. Any status is a success of this call.
   virtual absl::StatusOr<HttpResponse> Fetch(HttpRequest request) = 0;
 
-  // The same, but a 2xx body is handed to `sink` as it comes and HttpResponse::body stays empty. What
-  // `sink` returns other than OK ends the request with that status. `on_headers` sees
-  // status and headers before the first byte.
+  // The same, but a 2xx body is handed to `sink` as it comes and HttpResponse::body stays empty.
+  // What `sink` returns other than OK ends the request with that status. `on_headers` sees status
+  // and headers before the first byte.
   virtual absl::StatusOr<HttpResponse> Stream(
       HttpRequest request, absl::FunctionRef<absl::Status(const HttpResponse&)> on_headers,
       absl::FunctionRef<absl::Status(absl::string_view)> sink) = 0;

@@ -81,8 +81,8 @@ class Io {
 
   // The file's bytes. NOT_FOUND; RESOURCE_EXHAUSTED above `max_bytes`.
   virtual absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes) = 0;
-  // Replaces the file so that readers and crashes see the old or the new bytes, never a part; durable
-  // when it returns.
+  // Replaces the file so that readers and crashes see the old or the new bytes, never a part;
+  // durable when it returns.
   virtual absl::Status WriteFile(const std::string& path, absl::string_view bytes, mode_t mode) = 0;
   // Opens for reading and writing; makes the file if `create`. NOT_FOUND without it.
   virtual absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, bool create) = 0;

@@ -123,7 +123,7 @@ class PosixFile final : public File {
   }
   absl::Status Sync() override { return SyncFd(fd_.get(), path_); }
   absl::StatusOr<std::int64_t> Size() override {
-    struct stat info {};
+    struct stat info{};
     if (fstat(fd_.get(), &info) != 0) return Failed("stat", path_);
     return info.st_size;
   }
@@ -213,7 +213,7 @@ class RealIo final : public Io {
   }
 
   absl::StatusOr<FileInfo> Stat(const std::string& path) override {
-    struct stat info {};
+    struct stat info{};
     if (lstat(path.c_str(), &info) != 0) return Failed("stat", path);
     FileInfo result;
     result.type = S_ISREG(info.st_mode)   ? FileInfo::Type::kFile
@@ -251,7 +251,7 @@ class RealIo final : public Io {
       const std::string dir = path.substr(0, end);
       if (mkdir(dir.c_str(), mode) != 0) {
         const int error = errno;
-        struct stat info {};
+        struct stat info{};
         if (stat(dir.c_str(), &info) != 0) {
           return absl::ErrnoToStatus(error, absl::StrCat("make directory ", dir));
         }
@@ -288,7 +288,7 @@ class RealIo final : public Io {
   }
 
   absl::StatusOr<std::int64_t> FreeBytes(const std::string& path) override {
-    struct statvfs info {};
+    struct statvfs info{};
     if (statvfs(path.c_str(), &info) != 0) return Failed("stat file system of", path);
     return static_cast<std::int64_t>(info.f_bavail) * static_cast<std::int64_t>(info.f_frsize);
   }
@@ -315,7 +315,7 @@ class RealIo final : public Io {
   static absl::Status CloneOrCopy(const std::string& from, const std::string& to) {
     const Fd source = OpenFd(from, O_RDONLY);
     if (!source.ok()) return Failed("open", from);
-    struct stat info {};
+    struct stat info{};
     if (fstat(source.get(), &info) != 0) return Failed("stat", from);
     const Fd target = OpenFd(to, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (!target.ok()) return Failed("create", to);

@@ -20,7 +20,8 @@ inline constexpr std::size_t kAtomicObjects = 100;
 inline constexpr std::size_t kTransactionBytes = 1024 * 1024;
 // Transactions that wait for the disk: its writers are the server's threads, which are fewer.
 inline constexpr std::size_t kCommitQueue = 4096;
-// Bytes of transactions that share one sync of the disk: more would let the first wait for the last.
+// Bytes of transactions that share one sync of the disk: more would let the first wait for the
+// last.
 inline constexpr std::size_t kCommitGroupBytes = 2 * 1024 * 1024;
 // Objects of one apply: a repository of this size is still planned in seconds.
 inline constexpr std::size_t kApplyObjects = 20000;
@@ -51,7 +52,8 @@ inline constexpr std::size_t kTokens = 50000;
 // A page of a list.
 inline constexpr std::size_t kPageSize = 500;
 
-// One YAML or JSON file, and the documents and depth in it. Alias bombs are refused with all aliases.
+// One YAML or JSON file, and the documents and depth in it. Alias bombs are refused with all
+// aliases.
 inline constexpr std::size_t kDocumentBytes = 1024 * 1024;
 inline constexpr std::size_t kDocumentsPerFile = 5000;
 inline constexpr std::size_t kDocumentDepth = 32;
@@ -82,8 +84,8 @@ inline constexpr std::int64_t kFetchMemoryBytes = std::int64_t{2} << 30;
 inline constexpr std::int64_t kFetchCpuSeconds = 120;
 // The body of a webhook: forges send up to some hundred kilobytes, of which nothing is used.
 inline constexpr std::size_t kWebhookBody = 1024 * 1024;
-// Every fetch that brings something adds a pack, and libgit2 never joins them: beyond this the mirror
-// is cloned anew.
+// Every fetch that brings something adds a pack, and libgit2 never joins them: beyond this the
+// mirror is cloned anew.
 inline constexpr std::size_t kMirrorPacks = 50;
 
 // A gRPC message in each direction: a set of kApplyObjects typical objects.
@@ -103,7 +105,8 @@ inline constexpr std::int64_t kMaxInteger = std::int64_t{1} << 53;
 
 // Headers of an answer to one of our HTTP requests.
 inline constexpr std::size_t kHttpHeaderBytes = 256 * 1024;
-// HTTP handles kept with their connections: what two parallel pulls of four layers use, and as many.
+// HTTP handles kept with their connections: what two parallel pulls of four layers use, and as
+// many.
 inline constexpr std::size_t kIdleHttpHandles = 16;
 
 // An OCI manifest; the registries' own limit.

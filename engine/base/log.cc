@@ -30,10 +30,9 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
 
 // A value with spaces, quotes or control characters is quoted, so that a line stays one line.
 std::string Quoted(absl::string_view value) {
-  const bool plain =
-      !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
-        return c > ' ' && c != '"' && c != '=' && c < 0x7f;
-      });
+  const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
+    return c > ' ' && c != '"' && c != '=' && c < 0x7f;
+  });
   if (plain) return std::string(value);
   std::string quoted = "\"";
   for (const unsigned char c : value) {

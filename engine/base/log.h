@@ -1,6 +1,6 @@
-// Log: a constant message and typed fields whose names are in telemetry.h. Resources are logged only
-// by name. INFO: a state changed. DEBUG: a loop turned. WARN: degraded and going on. ERROR: somebody
-// must look; one fails the simulation. Thread-safe.
+// Log: a constant message and typed fields whose names are in telemetry.h. Resources are logged
+// only by name. INFO: a state changed. DEBUG: a loop turned. WARN: degraded and going on. ERROR:
+// somebody must look; one fails the simulation. Thread-safe.
 #pragma once
 
 #include <initializer_list>
@@ -45,7 +45,8 @@ class Log {
   }
 };
 
-// Lines on standard error: time, level, message, name=value. `level`: "debug", "info", "warn", "error".
+// Lines on standard error: time, level, message, name=value. `level`: "debug", "info", "warn",
+// "error".
 std::unique_ptr<Log> MakeStderrLog(absl::string_view level);
 // Writes nothing.
 std::unique_ptr<Log> MakeNullLog();

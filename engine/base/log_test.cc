@@ -21,9 +21,8 @@ std::string Logged(absl::string_view level, const std::function<void(Log&)>& wri
 }
 
 TEST(LogTest, WritesOneLineWithFields) {
-  const std::string line = Logged("info", [](Log& log) {
-    log.Info("host registered", {{"host", "mac-01"}, {"attempt", 3}});
-  });
+  const std::string line = Logged(
+      "info", [](Log& log) { log.Info("host registered", {{"host", "mac-01"}, {"attempt", 3}}); });
   EXPECT_THAT(line, EndsWith(" host registered host=mac-01 attempt=3\n"));
 }
 
@@ -37,8 +36,8 @@ TEST(LogTest, NoValueCanForgeALine) {
 }
 
 TEST(LogTest, OtherControlCharactersAreEscapedToo) {
-  const std::string line =
-      Logged("info", [](Log& log) { log.Warn("odd", {{"path", absl::string_view("a\0\x07\x7f", 4)}}); });
+  const std::string line = Logged(
+      "info", [](Log& log) { log.Warn("odd", {{"path", absl::string_view("a\0\x07\x7f", 4)}}); });
   EXPECT_THAT(line, HasSubstr(R"(path="a\x00\x07\x7f")"));
 }
 

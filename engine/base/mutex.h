@@ -1,6 +1,6 @@
 // Mutex and MutexLock: std::mutex with the annotations of clang's thread-safety analysis
-// (ThreadSanitizer misreads the distribution's absl::Mutex). Never call out while holding one; never
-// wait while holding one: waiting is Clock's work.
+// (ThreadSanitizer misreads the distribution's absl::Mutex). Never call out while holding one;
+// never wait while holding one: waiting is Clock's work.
 #pragma once
 
 #include <mutex>

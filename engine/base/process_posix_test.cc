@@ -67,8 +67,8 @@ TEST_F(ProcessTest, SaysWhichProgramIsMissing) {
   EXPECT_TRUE(absl::IsNotFound(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr("espalier-no-such-program"));
   EXPECT_TRUE(absl::IsNotFound(io_->Run({.argv = {"/no/such/program"}}).status()));
-  EXPECT_TRUE(absl::IsNotFound(
-      io_->Run({.argv = {"true"}, .working_dir = "/no/such/directory"}).status()));
+  EXPECT_TRUE(
+      absl::IsNotFound(io_->Run({.argv = {"true"}, .working_dir = "/no/such/directory"}).status()));
 }
 
 TEST_F(ProcessTest, RunsInTheDirectoryWithTheEnvironment) {
@@ -106,20 +106,20 @@ TEST_F(ProcessTest, DoesNotWaitForWhatItLeavesBehind) {
 }
 
 TEST_F(ProcessTest, LimitsFileSize) {
-  const ProcessResult result =
-      io_->Run({.argv = {"sh", "-c", "head -c 100000 /dev/zero > big"},
-                .working_dir = dir_.path(),
-                .max_file_bytes = 4096})
-          .value();
+  const ProcessResult result = io_->Run({.argv = {"sh", "-c", "head -c 100000 /dev/zero > big"},
+                                         .working_dir = dir_.path(),
+                                         .max_file_bytes = 4096})
+                                   .value();
   EXPECT_NE(result.exit_code, 0);
   EXPECT_EQ(io_->Stat(dir_.path() + "/big").value().size_bytes, 4096);
 }
 
 TEST_F(ProcessTest, SpawnsAProgramOfItsOwnSession) {
   const std::string log = dir_.path() + "/log";
-  const pid_t pid = io_->Spawn({.argv = {"sh", "-c", "echo started; echo oops >&2; exec sleep 1000"},
-                                .log_file = log})
-                        .value();
+  const pid_t pid =
+      io_->Spawn({.argv = {"sh", "-c", "echo started; echo oops >&2; exec sleep 1000"},
+                  .log_file = log})
+          .value();
   EXPECT_TRUE(io_->IsAlive(pid));
   // Its own session, but not the session's leader: it can never get a terminal.
   EXPECT_NE(getsid(pid), getsid(0));

@@ -15,10 +15,10 @@ absl::Status Annotate(const absl::Status& status, absl::string_view doing);
 
 }  // namespace espalier
 
-#define ESPALIER_RETURN_IF_ERROR(expression)                          \
-  do {                                                                \
+#define ESPALIER_RETURN_IF_ERROR(expression)                                  \
+  do {                                                                        \
     if (absl::Status espalier_status_ = (expression); !espalier_status_.ok()) \
-      return espalier_status_;                                        \
+      return espalier_status_;                                                \
   } while (false)
 
 #define ESPALIER_CONCAT_INNER_(a, b) a##b

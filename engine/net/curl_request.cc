@@ -197,8 +197,8 @@ std::size_t CurlRequest::OnRead(char* data, std::size_t size, std::size_t count,
   CurlRequest& request = *static_cast<CurlRequest*>(self);
   const std::size_t wanted = size * count;
   if (request.request_.body_source == nullptr) {
-    const absl::string_view rest = absl::string_view(request.request_.body)
-                                       .substr(request.body_sent_, wanted);
+    const absl::string_view rest =
+        absl::string_view(request.request_.body).substr(request.body_sent_, wanted);
     std::memcpy(data, rest.data(), rest.size());
     request.body_sent_ += rest.size();
     return rest.size();
@@ -236,8 +236,8 @@ int CurlRequest::OnTick(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off
 }
 
 absl::Status CurlRequest::FromCurl(CURLcode code) const {
-  const std::string message = absl::StrCat(
-      Describe(), ": ", error_[0] != '\0' ? error_ : curl_easy_strerror(code));
+  const std::string message =
+      absl::StrCat(Describe(), ": ", error_[0] != '\0' ? error_ : curl_easy_strerror(code));
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
       return absl::DeadlineExceededError(message);

@@ -9,8 +9,8 @@
 namespace espalier {
 
 // Never follows redirects, never logs what it sends, checks certificates always, uses no proxy for
-// loopback. When `stop` (borrowed; may be null) is cancelled, every request, also one under way, ends
-// with CANCELLED within about a second: programs cancel it before they join their threads.
+// loopback. When `stop` (borrowed; may be null) is cancelled, every request, also one under way,
+// ends with CANCELLED within about a second: programs cancel it before they join their threads.
 std::unique_ptr<Http> MakeHttp(const Cancellation* stop = nullptr);
 
 }  // namespace espalier

@@ -21,9 +21,7 @@ class HttpTest : public testing::Test {
     server_ = std::make_unique<HttpServer>(*threads_, std::move(handler));
     return *server_;
   }
-  HttpRequest Get(absl::string_view path) {
-    return {.url = absl::StrCat(server_->url(), path)};
-  }
+  HttpRequest Get(absl::string_view path) { return {.url = absl::StrCat(server_->url(), path)}; }
 
   std::unique_ptr<Threads> threads_ = MakeRealThreads();
   std::unique_ptr<HttpServer> server_;
@@ -60,7 +58,8 @@ TEST_F(HttpTest, ForgetsHeadersBetweenRequests) {
 
 TEST_F(HttpTest, SendsBodiesOfEveryKind) {
   Serve([](const ServerRequest& request) {
-    return ServerAnswer{.status = 201, .body = absl::StrCat(request.method, " ", request.body.size())};
+    return ServerAnswer{.status = 201,
+                        .body = absl::StrCat(request.method, " ", request.body.size())};
   });
   HttpRequest put = Get("/");
   put.method = "PUT";
@@ -75,8 +74,8 @@ TEST_F(HttpTest, SendsBodiesOfEveryKind) {
   HttpRequest streamed = Get("/");
   streamed.method = "PATCH";
   streamed.body_size = 100000;
-  streamed.body_source = [left = std::size_t{100000}](std::size_t size) mutable
-      -> absl::StatusOr<std::string> {
+  streamed.body_source =
+      [left = std::size_t{100000}](std::size_t size) mutable -> absl::StatusOr<std::string> {
     const std::size_t count = std::min({size, left, std::size_t{777}});
     left -= count;
     return std::string(count, 'y');
@@ -135,18 +134,19 @@ TEST_F(HttpTest, StreamsOnlyGoodBodies) {
   for (const bool good : {true, false}) {
     std::string seen;
     int status_before_bytes = 0;
-    const HttpResponse response =
-        http_->Stream(Get(good ? "/good" : "/bad"),
-                      [&](const HttpResponse& head) {
-                        EXPECT_EQ(seen, "");
-                        status_before_bytes = head.status;
-                        return absl::OkStatus();
-                      },
-                      [&](absl::string_view bytes) {
-                        absl::StrAppend(&seen, bytes);
-                        return absl::OkStatus();
-                      })
-            .value();
+    const HttpResponse response = http_
+                                      ->Stream(
+                                          Get(good ? "/good" : "/bad"),
+                                          [&](const HttpResponse& head) {
+                                            EXPECT_EQ(seen, "");
+                                            status_before_bytes = head.status;
+                                            return absl::OkStatus();
+                                          },
+                                          [&](absl::string_view bytes) {
+                                            absl::StrAppend(&seen, bytes);
+                                            return absl::OkStatus();
+                                          })
+                                      .value();
     EXPECT_EQ(status_before_bytes, good ? 206 : 500);
     EXPECT_EQ(seen, good ? "bytes" : "");
     EXPECT_EQ(response.body, good ? "" : "bytes");
@@ -190,11 +190,13 @@ TEST_F(HttpTest, TimesOutWhenNothingComes) {
 TEST_F(HttpTest, StopsWhatIsUnderWay) {
   Serve([](const ServerRequest&) { return ServerAnswer{.body = "0123456789", .stall_after = 4}; });
   const absl::Status status =
-      http_->Stream(Get("/"), [](const HttpResponse&) { return absl::OkStatus(); },
-                    [&](absl::string_view) {
-                      stop_.Cancel();
-                      return absl::OkStatus();
-                    })
+      http_
+          ->Stream(
+              Get("/"), [](const HttpResponse&) { return absl::OkStatus(); },
+              [&](absl::string_view) {
+                stop_.Cancel();
+                return absl::OkStatus();
+              })
           .status();
   EXPECT_TRUE(absl::IsCancelled(status)) << status;
   EXPECT_TRUE(absl::IsCancelled(http_->Fetch(Get("/")).status()));

@@ -1,5 +1,5 @@
-// LZ4 in the framing of Apple's Compression library, which Tart's disk layers use (it is not LZ4's own
-// frame format). A stream is a row of blocks; numbers are little-endian:
+// LZ4 in the framing of Apple's Compression library, which Tart's disk layers use (it is not LZ4's
+// own frame format). A stream is a row of blocks; numbers are little-endian:
 //
 //   "bv41" <u32 plain size> <u32 compressed size> <bytes>     compressed
 //   "bv4-" <u32 size> <bytes>                                  as it is
@@ -31,9 +31,11 @@ class AppleLz4Decoder {
   // No more than `max_plain_bytes` are ever produced: what the stream says is not believed.
   explicit AppleLz4Decoder(std::int64_t max_plain_bytes) : left_(max_plain_bytes) {}
 
-  // Hands plain bytes to `sink` as blocks become complete; its error is returned. DATA_LOSS when the
-  // stream is malformed, too long, or goes on behind its end. Not to be called again after an error.
-  absl::Status Feed(absl::string_view bytes, absl::FunctionRef<absl::Status(absl::string_view)> sink);
+  // Hands plain bytes to `sink` as blocks become complete; its error is returned. DATA_LOSS when
+  // the stream is malformed, too long, or goes on behind its end. Not to be called again after an
+  // error.
+  absl::Status Feed(absl::string_view bytes,
+                    absl::FunctionRef<absl::Status(absl::string_view)> sink);
 
   // DATA_LOSS unless the end was seen. REQUIRES: every Feed was OK.
   absl::Status Finish() const;

@@ -32,11 +32,10 @@ absl::StatusOr<std::string> Decode(absl::string_view stream, std::size_t step,
   AppleLz4Decoder decoder(max_plain);
   std::string plain;
   for (std::size_t at = 0; at < stream.size(); at += step) {
-    const absl::Status status =
-        decoder.Feed(stream.substr(at, step), [&](absl::string_view bytes) {
-          absl::StrAppend(&plain, bytes);
-          return absl::OkStatus();
-        });
+    const absl::Status status = decoder.Feed(stream.substr(at, step), [&](absl::string_view bytes) {
+      absl::StrAppend(&plain, bytes);
+      return absl::OkStatus();
+    });
     if (!status.ok()) return status;
   }
   const absl::Status status = decoder.Finish();
@@ -49,7 +48,8 @@ TEST(AppleLz4Test, ReadsWhatItWroteInPiecesOfAnySize) {
       absl::StrCat(std::string(200000, '\0'), Noise(100000), std::string(70000, 'x'));
   const std::string stream = Encode(plain);
   EXPECT_LT(stream.size(), 110000u);
-  for (const std::size_t step : {std::size_t{1}, std::size_t{7}, std::size_t{4096}, stream.size()}) {
+  for (const std::size_t step :
+       {std::size_t{1}, std::size_t{7}, std::size_t{4096}, stream.size()}) {
     EXPECT_EQ(Decode(stream, step).value(), plain) << step;
   }
 }

@@ -17,8 +17,8 @@ namespace {
 constexpr absl::Duration kMargin = absl::Seconds(10);
 
 std::string Basic(const Credential& credential) {
-  return absl::StrCat("Basic ", absl::Base64Escape(absl::StrCat(credential.username, ":",
-                                                                credential.password)));
+  return absl::StrCat(
+      "Basic ", absl::Base64Escape(absl::StrCat(credential.username, ":", credential.password)));
 }
 
 std::string ParameterOf(const Challenge& challenge, const char* name) {
@@ -75,9 +75,9 @@ absl::StatusOr<Authorizer::Known> Authorizer::FetchToken(const std::string& regi
   ESPALIER_ASSIGN_OR_RETURN(Url realm, ParseUrl(ParameterOf(challenge, "realm")));
   // The realm gets the password: only the registry's word, over TLS, can name it.
   if (!MayFollow(home, realm)) {
-    return absl::UnauthenticatedError(
-        absl::StrCat("registry ", registry, " sends logins to ", realm.scheme, "://",
-                     realm.authority, ", which is refused"));
+    return absl::UnauthenticatedError(absl::StrCat("registry ", registry, " sends logins to ",
+                                                   realm.scheme, "://", realm.authority,
+                                                   ", which is refused"));
   }
   const std::string asked = ParameterOf(challenge, "scope");
   absl::StrAppend(&realm.target, absl::StrContains(realm.target, '?') ? "&" : "?",
@@ -104,8 +104,7 @@ absl::StatusOr<Authorizer::Known> Authorizer::FetchToken(const std::string& regi
   ESPALIER_ASSIGN_OR_RETURN(const Token token, ParseToken(response.body));
   const absl::Duration life = absl::Seconds(token.expires_in_seconds);
   // Half of a very short life is better than none.
-  return Known{absl::StrCat("Bearer ", token.value),
-               asked_at + std::max(life - kMargin, life / 2)};
+  return Known{absl::StrCat("Bearer ", token.value), asked_at + std::max(life - kMargin, life / 2)};
 }
 
 }  // namespace espalier::oci

@@ -1,5 +1,6 @@
 // Authorizer: what goes into the Authorization header of requests to registries. Gets tokens as the
-// registry asks for them and keeps them until they expire. Owned by the registry client; thread-safe.
+// registry asks for them and keeps them until they expire. Owned by the registry client;
+// thread-safe.
 #pragma once
 
 #include <map>

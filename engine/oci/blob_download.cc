@@ -23,7 +23,8 @@ BlobDownload::BlobDownload(Transport& transport, const Target& target, std::stri
       at_(offset) {}
 
 absl::Status BlobDownload::Run() {
-  if (start_ < 0 || start_ > blob_.size) return absl::InvalidArgumentError("offset is not in the blob");
+  if (start_ < 0 || start_ > blob_.size)
+    return absl::InvalidArgumentError("offset is not in the blob");
   const std::string doing = absl::StrCat("get blob ", blob_.digest);
   for (int tries = 1; at_ < blob_.size; ++tries) {
     const std::int64_t before = at_;
@@ -40,9 +41,9 @@ absl::Status BlobDownload::Run() {
     if (!again || tries >= kTries) {
       return response.ok() ? StatusOfAnswer(*response, doing) : Annotate(response.status(), doing);
     }
-    ESPALIER_RETURN_IF_ERROR(
-        transport_.Wait(std::max(tries, 1), response.ok() ? &*response : nullptr,
-                        [this] { return sink_(absl::string_view()); }));
+    ESPALIER_RETURN_IF_ERROR(transport_.Wait(std::max(tries, 1),
+                                             response.ok() ? &*response : nullptr,
+                                             [this] { return sink_(absl::string_view()); }));
   }
   return absl::OkStatus();
 }

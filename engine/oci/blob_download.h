@@ -1,5 +1,5 @@
-// BlobDownload: one blob, fetched in as many pieces as the network breaks it into. Lives on the stack
-// of the call that it serves; one thread.
+// BlobDownload: one blob, fetched in as many pieces as the network breaks it into. Lives on the
+// stack of the call that it serves; one thread.
 #pragma once
 
 #include <cstdint>

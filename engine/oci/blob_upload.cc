@@ -25,8 +25,7 @@ absl::Status BlobUpload::Run() {
   for (int tries = 1;; ++tries) {
     absl::StatusOr<Url> session = Begin();
     if (!session.ok()) return Annotate(session.status(), doing);
-    absl::StatusOr<HttpResponse> response =
-        in_chunks_ ? SendChunks(*session) : SendWhole(*session);
+    absl::StatusOr<HttpResponse> response = in_chunks_ ? SendChunks(*session) : SendWhole(*session);
     if (response.ok() && response->status / 100 == 2) return absl::OkStatus();
     if (response.ok() && response->status == 413 && !in_chunks_) {
       in_chunks_ = true;
@@ -45,8 +44,8 @@ absl::Status BlobUpload::Run() {
 
 absl::StatusOr<Url> BlobUpload::Begin() {
   ESPALIER_ASSIGN_OR_RETURN(const HttpResponse response, transport_.Fetch(target_, [this] {
-                              return HttpRequest{.method = "POST", .url = url_};
-                            }));
+    return HttpRequest{.method = "POST", .url = url_};
+  }));
   if (response.status != 202) return StatusOfAnswer(response, "begin the upload");
   ESPALIER_ASSIGN_OR_RETURN(const Url begun, ParseUrl(url_));
   ESPALIER_ASSIGN_OR_RETURN(Url session, ResolveUrl(begun, response.Header("Location")));
@@ -63,9 +62,8 @@ absl::StatusOr<HttpResponse> BlobUpload::SendWhole(const Url& session) {
 
 absl::StatusOr<HttpResponse> BlobUpload::SendChunks(Url session) {
   for (std::int64_t at = 0; at < blob_.size; at += kChunk) {
-    ESPALIER_ASSIGN_OR_RETURN(
-        HttpResponse response,
-        SendPart(session, "PATCH", at, std::min(at + kChunk, blob_.size)));
+    ESPALIER_ASSIGN_OR_RETURN(HttpResponse response,
+                              SendPart(session, "PATCH", at, std::min(at + kChunk, blob_.size)));
     if (response.status / 100 != 2) return response;
     const Url home = RegistryUrl(target_.registry);
     ESPALIER_ASSIGN_OR_RETURN(session, ResolveUrl(session, response.Header("Location")));
@@ -85,8 +83,8 @@ absl::StatusOr<HttpResponse> BlobUpload::SendPart(const Url& session, const std:
       request.headers.emplace_back("Content-Range", absl::StrCat(begin, "-", end - 1));
     }
     request.body_size = end - begin;
-    request.body_source = [this, at = begin, end](std::size_t size) mutable
-        -> absl::StatusOr<std::string> {
+    request.body_source = [this, at = begin,
+                           end](std::size_t size) mutable -> absl::StatusOr<std::string> {
       const std::size_t wanted = std::min<std::int64_t>(size, end - at);
       if (wanted == 0) return std::string();
       ESPALIER_ASSIGN_OR_RETURN(std::string bytes, read_(at, wanted));

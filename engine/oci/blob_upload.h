@@ -1,4 +1,5 @@
-// BlobUpload: one blob, put into a registry. Lives on the stack of the call that it serves; one thread.
+// BlobUpload: one blob, put into a registry. Lives on the stack of the call that it serves; one
+// thread.
 #pragma once
 
 #include <cstdint>

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/status/status.h"
 
 namespace espalier::oci {
 namespace {

@@ -33,7 +33,8 @@ TEST(ChallengeTest, TellsSeveralChallengesApart) {
   EXPECT_THAT(challenges[0].parameters, ElementsAre(Pair("realm", "a, b = c")));
   EXPECT_EQ(challenges[1].scheme, "negotiate");
   EXPECT_EQ(challenges[2].scheme, "bearer");
-  EXPECT_THAT(challenges[2].parameters, UnorderedElementsAre(Pair("realm", "x"), Pair("service", "y \"z\\")));
+  EXPECT_THAT(challenges[2].parameters,
+              UnorderedElementsAre(Pair("realm", "x"), Pair("service", "y \"z\\")));
 }
 
 TEST(ChallengeTest, TheFirstOfRepeatedParametersCounts) {

@@ -4,10 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/ascii.h"
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
 #include "engine/oci/digest.h"
@@ -55,9 +55,8 @@ absl::StatusOr<Descriptor> ReadDescriptor(const Json& json) {
   if (size == json.end() || !size->is_number_integer()) {
     return Malformed("a descriptor has no size");
   }
-  const bool fits = size->is_number_unsigned()
-                        ? size->get<std::uint64_t>() <= limits::kMaxInteger
-                        : size->get<std::int64_t>() >= 0;
+  const bool fits = size->is_number_unsigned() ? size->get<std::uint64_t>() <= limits::kMaxInteger
+                                               : size->get<std::int64_t>() >= 0;
   if (!fits) return Malformed("a descriptor's size is out of range");
   descriptor.size = size->get<std::int64_t>();
   ESPALIER_ASSIGN_OR_RETURN(descriptor.annotations, ReadAnnotations(json));
@@ -127,12 +126,14 @@ absl::StatusOr<Document> ParseDocument(absl::string_view bytes, absl::string_vie
   const std::string own_type = Text(json, "mediaType");
   const std::string type = BareType(content_type);
   if (!own_type.empty() && own_type != type) {
-    return Malformed(absl::StrCat("a manifest calls itself ", own_type, ", the registry says ", type));
+    return Malformed(
+        absl::StrCat("a manifest calls itself ", own_type, ", the registry says ", type));
   }
   Document document;
   document.is_index = type == kIndexType || type == kDockerListType;
   if (!document.is_index && type != kManifestType && type != kDockerManifestType) {
-    return Malformed(absl::StrCat("\"", absl::CHexEscape(type), "\" is no type of image manifests"));
+    return Malformed(
+        absl::StrCat("\"", absl::CHexEscape(type), "\" is no type of image manifests"));
   }
   const bool has_entries = json.contains("manifests");
   const bool has_layers = json.contains("layers") || json.contains("config");
@@ -172,9 +173,8 @@ absl::StatusOr<ImageConfig> ParseImageConfig(absl::string_view bytes) {
 
 std::string WriteImageConfig(const std::string& os, const std::string& arch,
                              const std::vector<std::string>& diff_ids) {
-  const Json json = {{"os", os},
-                     {"architecture", arch},
-                     {"rootfs", {{"type", "layers"}, {"diff_ids", diff_ids}}}};
+  const Json json = {
+      {"os", os}, {"architecture", arch}, {"rootfs", {{"type", "layers"}, {"diff_ids", diff_ids}}}};
   return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 

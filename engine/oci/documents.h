@@ -1,6 +1,6 @@
 // The JSON documents of registries, read strictly and written canonically. Input of any kind is
-// answered with a status: FAILED_PRECONDITION naming what is wrong. Pure; any thread. The only file of
-// this folder that knows the JSON library.
+// answered with a status: FAILED_PRECONDITION naming what is wrong. Pure; any thread. The only file
+// of this folder that knows the JSON library.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +64,6 @@ struct Token {
 absl::StatusOr<Token> ParseToken(absl::string_view bytes);
 
 // The list of strings that stands under `key`: tags, or repositories.
-absl::StatusOr<std::vector<std::string>> ParseNames(absl::string_view bytes,
-                                                    absl::string_view key);
+absl::StatusOr<std::vector<std::string>> ParseNames(absl::string_view bytes, absl::string_view key);
 
 }  // namespace espalier::oci

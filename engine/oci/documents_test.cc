@@ -13,7 +13,8 @@ namespace {
 const char kImage[] =
     R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
         "config":{"mediaType":"c","digest":"sha256:@","size":2},
-        "layers":[{"mediaType":"l","digest":"sha256:@","size":9007199254740992,"annotations":{"a":"b"}}],
+        "layers":[{"mediaType":"l","digest":"sha256:@","size":9007199254740992,
+                   "annotations":{"a":"b"}}],
         "annotations":{"x":"y"}})";
 
 std::string Filled(absl::string_view text) {
@@ -32,8 +33,8 @@ TEST(DocumentsTest, ReadsAManifestAndWritesItAgain) {
 }
 
 TEST(DocumentsTest, ReadsDockersManifest) {
-  const std::string bytes =
-      Filled(R"({"schemaVersion":2,"config":{"mediaType":"c","digest":"sha256:@","size":2},"layers":[]})");
+  const std::string bytes = Filled(
+      R"({"schemaVersion":2,"config":{"mediaType":"c","digest":"sha256:@","size":2},"layers":[]})");
   EXPECT_TRUE(ParseDocument(bytes, absl::StrCat(kDockerManifestType, "; charset=utf-8")).ok());
 }
 
@@ -56,7 +57,8 @@ TEST(DocumentsTest, RefusesWhatTwoReadersCouldReadDifferently) {
        kManifestType},
       {"no layers", absl::StrReplaceAll(image, {{"layers", "leyers"}}), kManifestType},
       {"negative size", absl::StrReplaceAll(image, {{"\"size\":2", "\"size\":-2"}}), kManifestType},
-      {"fractional size", absl::StrReplaceAll(image, {{"\"size\":2", "\"size\":2.5"}}), kManifestType},
+      {"fractional size", absl::StrReplaceAll(image, {{"\"size\":2", "\"size\":2.5"}}),
+       kManifestType},
       {"huge size", absl::StrReplaceAll(image, {{"9007199254740992", "9007199254740993"}}),
        kManifestType},
       {"wrong digest", absl::StrReplaceAll(image, {{"sha256:a", "sha256:A"}}), kManifestType},
@@ -72,7 +74,8 @@ TEST(DocumentsTest, ReadsTokens) {
   EXPECT_EQ(ParseToken(R"({"token":"a","expires_in":300})").value().expires_in_seconds, 300);
   EXPECT_EQ(ParseToken(R"({"access_token":"b"})").value().value, "b");
   EXPECT_EQ(ParseToken(R"({"access_token":"b"})").value().expires_in_seconds, 60);
-  EXPECT_EQ(ParseToken(R"({"token":"a","expires_in":99999999999})").value().expires_in_seconds, 86400);
+  EXPECT_EQ(ParseToken(R"({"token":"a","expires_in":99999999999})").value().expires_in_seconds,
+            86400);
   EXPECT_FALSE(ParseToken(R"({"token":7})").ok());
 }
 

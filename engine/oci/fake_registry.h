@@ -1,5 +1,5 @@
-// FakeRegistry: registries in memory, with failure knobs. Every registry host is the same store; the
-// repository tells things apart. Passes the same tests as the real client (registry_test.cc).
+// FakeRegistry: registries in memory, with failure knobs. Every registry host is the same store;
+// the repository tells things apart. Passes the same tests as the real client (registry_test.cc).
 // Thread-safe.
 #pragma once
 

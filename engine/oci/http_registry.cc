@@ -49,9 +49,9 @@ absl::StatusOr<Descriptor> ChooseEntry(const Document& index, absl::string_view 
                                             arch.empty() ? "any architecture" : arch));
   }
   if (arch.empty() && fitting.size() > 1) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(reference.ToString(), " has images for ", fitting.size(),
-                     " platforms; its digest must name one"));
+    return absl::FailedPreconditionError(absl::StrCat(reference.ToString(), " has images for ",
+                                                      fitting.size(),
+                                                      " platforms; its digest must name one"));
   }
   return fitting[0]->descriptor;
 }
@@ -167,10 +167,9 @@ class HttpRegistry final : public Registry {
     std::vector<std::string> names;
     while (names.size() < limits::kRegistryNames) {
       ESPALIER_ASSIGN_OR_RETURN(const HttpResponse response, transport_.Fetch(target, [&] {
-                                  return HttpRequest{
-                                      .url = page.ToString(),
-                                      .max_answer_bytes = limits::kRegistryAnswerBytes};
-                                }));
+        return HttpRequest{.url = page.ToString(),
+                           .max_answer_bytes = limits::kRegistryAnswerBytes};
+      }));
       if (response.status != 200) return StatusOfAnswer(response, absl::StrCat("list ", key));
       ESPALIER_ASSIGN_OR_RETURN(const std::vector<std::string> more,
                                 ParseNames(response.body, key));

@@ -1,4 +1,5 @@
-// The real client against a server that misbehaves as registries do: logins, redirects, breaks, lies.
+// The real client against a server that misbehaves as registries do: logins, redirects, breaks,
+// lies.
 #include <algorithm>
 
 #include <gmock/gmock.h>
@@ -72,13 +73,17 @@ class TokenTest : public HttpRegistryTest {
   ServerAnswer Answer(const ServerRequest& request) {
     if (request.path == "/token") {
       ++tokens_given_;
-      return {.body = absl::StrCat(R"({"token":"t)", tokens_given_, R"(","expires_in":)", life_, "}")};
+      return {.body =
+                  absl::StrCat(R"({"token":"t)", tokens_given_, R"(","expires_in":)", life_, "}")};
     }
-    if (request.Header("Authorization") != absl::StrCat("Bearer t", good_ == 0 ? tokens_given_ : good_)) {
-      return {.status = 401,
-              .headers = {{"WWW-Authenticate",
-                           absl::StrCat("Bearer realm=\"", server_->url(),
-                                        "/token\",service=\"registry.test\",scope=\"repository:a/b:pull\"")}}};
+    if (request.Header("Authorization") !=
+        absl::StrCat("Bearer t", good_ == 0 ? tokens_given_ : good_)) {
+      return {
+          .status = 401,
+          .headers = {
+              {"WWW-Authenticate",
+               absl::StrCat("Bearer realm=\"", server_->url(),
+                            "/token\",service=\"registry.test\",scope=\"repository:a/b:pull\"")}}};
     }
     return {.body = content_};
   }
@@ -103,8 +108,8 @@ TEST_F(TokenTest, SendsTheCredentialToTheTokenServiceOnly) {
   credential_ = {"ana", "secret"};
   ASSERT_TRUE(Read(BlobOf(content_)).ok());
   for (const ServerRequest& request : server_->requests()) {
-    const bool basic = request.Header("Authorization") ==
-                       absl::StrCat("Basic ", absl::Base64Escape("ana:secret"));
+    const bool basic =
+        request.Header("Authorization") == absl::StrCat("Basic ", absl::Base64Escape("ana:secret"));
     EXPECT_EQ(basic, request.path == "/token") << request.path;
   }
 }
@@ -168,7 +173,8 @@ TEST_F(HttpRegistryTest, AsksAgainWhenASignedLinkHasExpired) {
     return {.body = content_};
   });
   Serve([&](const ServerRequest&) -> ServerAnswer {
-    return {.status = 307, .headers = {{"Location", absl::StrCat(storage.url(), "/s?n=", ++links)}}};
+    return {.status = 307,
+            .headers = {{"Location", absl::StrCat(storage.url(), "/s?n=", ++links)}}};
   });
   EXPECT_EQ(Read(BlobOf(content_)).value(), content_);
   EXPECT_EQ(links, 2);
@@ -241,8 +247,8 @@ TEST_F(HttpRegistryTest, AWaitCanBeCancelled) {
     return ServerAnswer{.status = 429, .headers = {{"Retry-After", "50"}}};
   });
   int ticks = 0;
-  EXPECT_TRUE(absl::IsCancelled(
-      registry_->GetBlob(reference_, BlobOf(content_), 0, 0, [&](absl::string_view) -> absl::Status {
+  EXPECT_TRUE(absl::IsCancelled(registry_->GetBlob(
+      reference_, BlobOf(content_), 0, 0, [&](absl::string_view) -> absl::Status {
         return ++ticks == 3 ? absl::CancelledError("stop") : absl::OkStatus();
       })));
   EXPECT_EQ(clock_.Elapsed(), absl::Seconds(2));

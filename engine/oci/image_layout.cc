@@ -4,9 +4,9 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/escaping.h"
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
 #include "engine/oci/digest.h"
@@ -34,12 +34,13 @@ absl::Status AddPiece(const Descriptor& layer, ImageLayout& layout) {
   piece.offset = layout.disk_bytes;
   const std::string size = AnnotationOf(layer.annotations, kPlainSizeAnnotation);
   if (!ReadSize(size, limits::kDiskPieceBytes, piece.plain_size)) {
-    return Unusable(absl::StrCat("a piece of the disk says to hold \"", absl::CHexEscape(size), "\" bytes"));
+    return Unusable(
+        absl::StrCat("a piece of the disk says to hold \"", absl::CHexEscape(size), "\" bytes"));
   }
   // LZ4 cannot do better than 255 to 1, nor make bytes much more than they are.
   if (piece.plain_size / 256 > layer.size || layer.size / 2 > piece.plain_size + 4096) {
-    return Unusable(absl::StrCat("a piece of ", layer.size, " bytes cannot hold ",
-                                 piece.plain_size));
+    return Unusable(
+        absl::StrCat("a piece of ", layer.size, " bytes cannot hold ", piece.plain_size));
   }
   piece.plain_digest = AnnotationOf(layer.annotations, kPlainDigestAnnotation);
   if (!piece.plain_digest.empty() && !IsDigest(piece.plain_digest)) {
@@ -98,7 +99,8 @@ absl::StatusOr<ImageLayout> ReadLayout(const Manifest& manifest) {
     return Unusable(absl::StrCat("its disk says to have \"", absl::CHexEscape(declared),
                                  "\" bytes, its pieces have ", layout.disk_bytes));
   }
-  if (layout.cmdline.size() > 2048 || layout.cmdline.find_first_of(std::string("\n\r\0", 3)) != std::string::npos) {
+  if (layout.cmdline.size() > 2048 ||
+      layout.cmdline.find_first_of(std::string("\n\r\0", 3)) != std::string::npos) {
     return Unusable("the kernel's command line is malformed");
   }
   return layout;

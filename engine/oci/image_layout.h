@@ -1,5 +1,5 @@
-// How a VM image lies in a registry and on a disk: the layers that Tart writes and reads, and beside
-// them what a Linux guest needs to be booted without a boot loader. Pure; any thread.
+// How a VM image lies in a registry and on a disk: the layers that Tart writes and reads, and
+// beside them what a Linux guest needs to be booted without a boot loader. Pure; any thread.
 //
 //   manifest
 //     config                OCI image config: os, architecture
@@ -72,7 +72,8 @@ struct ImageLayout {
   std::int64_t compressed_bytes() const;
 };
 
-// Reads a manifest. FAILED_PRECONDITION if it is no VM image that we can run, or contradicts itself.
+// Reads a manifest. FAILED_PRECONDITION if it is no VM image that we can run, or contradicts
+// itself.
 absl::StatusOr<ImageLayout> ReadLayout(const Manifest& manifest);
 
 }  // namespace espalier::oci

@@ -9,8 +9,8 @@
 
 namespace espalier::oci {
 
-// Calls `work(i)` once for each i below `count`, in order of i, on at most `width` threads at once; on
-// the calling thread if one is enough. After the first error nothing new is begun; that error is
+// Calls `work(i)` once for each i below `count`, in order of i, on at most `width` threads at once;
+// on the calling thread if one is enough. After the first error nothing new is begun; that error is
 // returned when all have ended.
 absl::Status ForEachInParallel(Threads& threads, int width, std::size_t count,
                                absl::FunctionRef<absl::Status(std::size_t)> work);

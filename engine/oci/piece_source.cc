@@ -57,7 +57,8 @@ absl::StatusOr<std::string> PieceSource::ReadPlain(std::size_t block) {
   const std::int64_t begin = static_cast<std::int64_t>(block * kLz4WriteBlock);
   const std::size_t size = std::min<std::int64_t>(kLz4WriteBlock, plain_size_ - begin);
   ESPALIER_ASSIGN_OR_RETURN(std::string plain, disk_->ReadAt(offset_ + begin, size));
-  if (plain.size() != size) return absl::DataLossError("the disk becomes shorter while it is pushed");
+  if (plain.size() != size)
+    return absl::DataLossError("the disk becomes shorter while it is pushed");
   return plain;
 }
 

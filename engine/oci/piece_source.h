@@ -24,8 +24,8 @@ class PieceSource {
   // block and ends the pass with its status.
   absl::StatusOr<Descriptor> Measure(absl::FunctionRef<absl::Status()> tick);
 
-  // Bytes of the layer. Blocks are found by where they begin, so a broken upload can begin anywhere.
-  // REQUIRES: Measure was OK. DATA_LOSS when the disk has changed since.
+  // Bytes of the layer. Blocks are found by where they begin, so a broken upload can begin
+  // anywhere. REQUIRES: Measure was OK. DATA_LOSS when the disk has changed since.
   absl::StatusOr<std::string> Read(std::int64_t at, std::size_t size);
 
  private:

@@ -18,8 +18,8 @@
 namespace espalier::oci {
 namespace {
 
-// A file per verified piece of the disk, holding the digest of its plain bytes: what a later try need
-// not fetch. Written after the piece is durable.
+// A file per verified piece of the disk, holding the digest of its plain bytes: what a later try
+// need not fetch. Written after the piece is durable.
 constexpr char kDoneDir[] = "done";
 constexpr char kManifestFile[] = "manifest.json";
 constexpr std::size_t kMarkerBytes = 256;
@@ -37,8 +37,7 @@ class Pull {
         options_(options) {}
 
   absl::StatusOr<PulledImage> Run() {
-    ESPALIER_ASSIGN_OR_RETURN(image_.manifest,
-                              registry_.GetManifest(reference_, options_.arch));
+    ESPALIER_ASSIGN_OR_RETURN(image_.manifest, registry_.GetManifest(reference_, options_.arch));
     ESPALIER_ASSIGN_OR_RETURN(image_.layout, ReadLayout(image_.manifest));
     if (options_.max_disk_bytes > 0 && layout().disk_bytes > options_.max_disk_bytes) {
       return absl::ResourceExhaustedError(absl::StrCat("its disk has ", layout().disk_bytes,
@@ -54,8 +53,8 @@ class Pull {
     rate_ = options_.bytes_per_second / width;
     if (options_.bytes_per_second > 0) rate_ = std::max<std::int64_t>(rate_, 1);
     total_ = layout().compressed_bytes();
-    ESPALIER_RETURN_IF_ERROR(ForEachInParallel(
-        threads_, static_cast<int>(width), count, [&](std::size_t i) {
+    ESPALIER_RETURN_IF_ERROR(
+        ForEachInParallel(threads_, static_cast<int>(width), count, [&](std::size_t i) {
           // The small files first: a broken image is found out before its disk is fetched.
           const std::size_t files = count - pieces;
           return i < files ? PullFile(layout().files[i]) : PullPiece(i - files);
@@ -88,8 +87,7 @@ class Pull {
         io_.ReadFile(Path(kManifestFile), image_.manifest.bytes.size());
     if (!before.ok() || *before != image_.manifest.bytes) {
       ESPALIER_RETURN_IF_ERROR(io_.RemoveAll(Path(kDoneDir)));
-      ESPALIER_RETURN_IF_ERROR(
-          io_.WriteFile(Path(kManifestFile), image_.manifest.bytes, 0600));
+      ESPALIER_RETURN_IF_ERROR(io_.WriteFile(Path(kManifestFile), image_.manifest.bytes, 0600));
     }
     ESPALIER_RETURN_IF_ERROR(io_.MakeDirs(Path(kDoneDir), 0700));
     ESPALIER_ASSIGN_OR_RETURN(const std::unique_ptr<File> disk, io_.Open(Path(kDiskFile), true));
@@ -171,8 +169,8 @@ class Pull {
     const std::string digest = absl::StrCat("sha256:", plain_hash.FinishHex());
     if (plain_size != piece.plain_size ||
         (!piece.plain_digest.empty() && digest != piece.plain_digest)) {
-      return absl::DataLossError(absl::StrCat("layer ", piece.blob.digest,
-                                              " does not hold what its annotations say"));
+      return absl::DataLossError(
+          absl::StrCat("layer ", piece.blob.digest, " does not hold what its annotations say"));
     }
     return digest;
   }

@@ -53,9 +53,8 @@ class Push {
     }
     ESPALIER_RETURN_IF_ERROR(PushFile(files_.initrd, kInitrdType, manifest));
     ESPALIER_ASSIGN_OR_RETURN(
-        manifest.config,
-        StoreBlob(registry_, reference_, kConfigType,
-                  WriteImageConfig(options_.os, options_.arch, plain_digests)));
+        manifest.config, StoreBlob(registry_, reference_, kConfigType,
+                                   WriteImageConfig(options_.os, options_.arch, plain_digests)));
     // What cannot be pulled is not pushed.
     ESPALIER_RETURN_IF_ERROR(ReadLayout(manifest).status());
     return registry_.PutManifest(reference_, kManifestType, WriteManifest(manifest));
@@ -79,9 +78,9 @@ class Push {
 
   absl::StatusOr<Descriptor> PushConfig() {
     if (files_.config.empty()) {
-      return StoreBlob(registry_, reference_, kTartConfigType,
-                       WriteTartConfig(options_.os, options_.arch, options_.cpu,
-                                       options_.memory_mib));
+      return StoreBlob(
+          registry_, reference_, kTartConfigType,
+          WriteTartConfig(options_.os, options_.arch, options_.cpu, options_.memory_mib));
     }
     ESPALIER_ASSIGN_OR_RETURN(const std::string bytes,
                               io_.ReadFile(files_.config, limits::kObjectBytes));
@@ -92,11 +91,11 @@ class Push {
   absl::StatusOr<std::vector<Descriptor>> PushDisk() {
     const std::size_t count = (disk_bytes_ + options_.piece_bytes - 1) / options_.piece_bytes;
     std::vector<Descriptor> pieces(count);
-    ESPALIER_RETURN_IF_ERROR(ForEachInParallel(
-        threads_, options_.parallel_layers, count, [&](std::size_t i) -> absl::Status {
-          ESPALIER_ASSIGN_OR_RETURN(pieces[i], PushPiece(i));
-          return absl::OkStatus();
-        }));
+    ESPALIER_RETURN_IF_ERROR(ForEachInParallel(threads_, options_.parallel_layers, count,
+                                               [&](std::size_t i) -> absl::Status {
+                                                 ESPALIER_ASSIGN_OR_RETURN(pieces[i], PushPiece(i));
+                                                 return absl::OkStatus();
+                                               }));
     return pieces;
   }
 
@@ -108,8 +107,7 @@ class Push {
     ESPALIER_ASSIGN_OR_RETURN(Descriptor layer,
                               source.Measure([this] { return CheckCancelled(); }));
     ESPALIER_RETURN_IF_ERROR(registry_.PutBlob(
-        reference_, layer,
-        [&](std::int64_t at, std::size_t count) -> absl::StatusOr<std::string> {
+        reference_, layer, [&](std::int64_t at, std::size_t count) -> absl::StatusOr<std::string> {
           ESPALIER_RETURN_IF_ERROR(CheckCancelled());
           return source.Read(at, count);
         }));
@@ -155,8 +153,7 @@ class Push {
 absl::StatusOr<std::string> PushImage(Threads& threads, Io& io, Registry& registry,
                                       const Reference& reference, const PushFiles& files,
                                       const PushOptions& options) {
-  absl::StatusOr<std::string> digest =
-      Push(threads, io, registry, reference, files, options).Run();
+  absl::StatusOr<std::string> digest = Push(threads, io, registry, reference, files, options).Run();
   if (!digest.ok()) return Annotate(digest.status(), absl::StrCat("push ", reference.ToString()));
   return digest;
 }

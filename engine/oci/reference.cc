@@ -1,9 +1,9 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "engine/oci/digest.h"
@@ -33,8 +33,8 @@ bool IsPathPart(absl::string_view part) {
     }
     const std::size_t end = part.find_first_not_of(part[i], i);
     const std::size_t run = end - i;
-    const bool fits = (part[i] == '.' && run == 1) || (part[i] == '_' && run <= 2) ||
-                      part[i] == '-';
+    const bool fits =
+        (part[i] == '.' && run == 1) || (part[i] == '_' && run <= 2) || part[i] == '-';
     // Another separator may not follow.
     if (!fits || !IsLowerOrDigit(part[end])) return false;
     i = end;
@@ -57,8 +57,8 @@ bool IsRegistry(absl::string_view text) {
     host = text.substr(1, end - 1);
     const absl::string_view rest = text.substr(end + 1);
     if (!rest.empty() && !(rest[0] == ':' && IsPort(rest.substr(1)))) return false;
-    return !host.empty() && host.find_first_not_of("0123456789abcdefABCDEF:.") ==
-                                absl::string_view::npos;
+    return !host.empty() &&
+           host.find_first_not_of("0123456789abcdefABCDEF:.") == absl::string_view::npos;
   }
   const std::size_t colon = text.find(':');
   if (colon != absl::string_view::npos) {
@@ -102,7 +102,8 @@ Reference Reference::WithDigest(absl::string_view new_digest) const {
 absl::StatusOr<Reference> ParseReference(absl::string_view text) {
   const std::size_t slash = text.find('/');
   if (slash == absl::string_view::npos || !IsRegistry(text.substr(0, slash))) {
-    return Malformed(text, "must begin with its registry, as in \"registry.example/macos/sonoma:14\"");
+    return Malformed(text,
+                     "must begin with its registry, as in \"registry.example/macos/sonoma:14\"");
   }
   Reference reference;
   reference.registry = std::string(text.substr(0, slash));

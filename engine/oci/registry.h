@@ -1,5 +1,5 @@
-// Registry: what the product needs of OCI registries. The only client of registries: `espalier image
-// push`, resolution of Images, and the agents' pulls go through it. Thread-safe; calls block.
+// Registry: what the product needs of OCI registries. The only client of registries: `espalier
+// image push`, resolution of Images, and the agents' pulls go through it. Thread-safe; calls block.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@
 
 namespace espalier::oci {
 
-// "registry.example:5000/macos/sonoma:14.6" taken apart. Exactly one of tag and digest may be empty;
-// with neither given the tag is "latest".
+// "registry.example:5000/macos/sonoma:14.6" taken apart. Exactly one of tag and digest may be
+// empty; with neither given the tag is "latest".
 struct Reference {
   std::string registry;
   std::string repository;
@@ -57,23 +57,26 @@ struct Credential {
   std::string username;
   std::string password;
 };
-// The credential for a registry host, or an empty one. Called on the calling thread of each request.
+// The credential for a registry host, or an empty one. Called on the calling thread of each
+// request.
 using CredentialSource = std::function<Credential(const std::string& registry)>;
 
 class Registry {
  public:
   virtual ~Registry() = default;
 
-  // The manifest of a reference; an index is followed to the entry for `arch` (empty: the only one).
-  // NOT_FOUND, UNAUTHENTICATED, PERMISSION_DENIED, DATA_LOSS (bytes do not have their digest),
-  // UNAVAILABLE, RESOURCE_EXHAUSTED (the registry asks to come later, or an answer is too large).
+  // The manifest of a reference; an index is followed to the entry for `arch` (empty: the only
+  // one). NOT_FOUND, UNAUTHENTICATED, PERMISSION_DENIED, DATA_LOSS (bytes do not have their
+  // digest), UNAVAILABLE, RESOURCE_EXHAUSTED (the registry asks to come later, or an answer is too
+  // large).
   virtual absl::StatusOr<Manifest> GetManifest(const Reference& reference,
                                                absl::string_view arch) = 0;
 
-  // A blob from `offset` on, handed to `sink` as it comes. Bytes are checked against the digest only
-  // by the caller, who may have the first part already. OUT_OF_RANGE: the registry ignores ranges and
-  // `offset` was not 0; start again from 0. `max_bytes_per_second`: 0 is no limit. While it waits
-  // for a busy registry, `sink` gets no bytes about once a second, so that it can end the wait.
+  // A blob from `offset` on, handed to `sink` as it comes. Bytes are checked against the digest
+  // only by the caller, who may have the first part already. OUT_OF_RANGE: the registry ignores
+  // ranges and `offset` was not 0; start again from 0. `max_bytes_per_second`: 0 is no limit. While
+  // it waits for a busy registry, `sink` gets no bytes about once a second, so that it can end the
+  // wait.
   virtual absl::Status GetBlob(const Reference& reference, const Descriptor& blob,
                                std::int64_t offset, std::int64_t max_bytes_per_second,
                                absl::FunctionRef<absl::Status(absl::string_view)> sink) = 0;

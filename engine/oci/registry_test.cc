@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/executor.h"
 #include "engine/net/http.h"
@@ -26,11 +25,6 @@ enum class Kind { kReal, kFake };
 // One registry for all tests: it takes a while to start. Each test has a repository of its own.
 class RealRegistry {
  public:
-  static RealRegistry& Get() {
-    static RealRegistry registry;
-    return registry;
-  }
-
  private:
   TempDir dir_;
   const std::unique_ptr<Clock> clock_ = MakeRealClock();
@@ -46,12 +40,13 @@ class RealRegistry {
 
 class RegistryTest : public testing::TestWithParam<Kind> {
  protected:
+  static void SetUpTestSuite() { real_ = std::make_unique<RealRegistry>(); }
+  static void TearDownTestSuite() { real_.reset(); }
+
   void SetUp() override {
-    std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
-    name = absl::AsciiStrToLower(name.substr(0, name.find('/')));
     std::string host = "127.0.0.1:1";
     if (GetParam() == Kind::kReal) {
-      RealRegistry& real = RealRegistry::Get();
+      const RealRegistry& real = *real_;
       if (absl::IsNotFound(real.server.status())) GTEST_SKIP() << "no docker-registry here";
       ASSERT_TRUE(real.server.ok()) << real.server.status();
       registry_ = real.client.get();
@@ -59,7 +54,8 @@ class RegistryTest : public testing::TestWithParam<Kind> {
     } else {
       registry_ = &fake_;
     }
-    reference_ = ParseReference(absl::StrCat(host, "/test/", name, ":v1")).value();
+    reference_ =
+        ParseReference(absl::StrCat(host, "/test/repository-", ++repositories_, ":v1")).value();
   }
 
   Descriptor Put(absl::string_view type, absl::string_view bytes) {
@@ -84,6 +80,9 @@ class RegistryTest : public testing::TestWithParam<Kind> {
     return bytes;
   }
 
+  static inline std::unique_ptr<RealRegistry> real_;
+  // Each test has a repository of its own.
+  static inline int repositories_ = 0;
   FakeRegistry fake_;
   Registry* registry_ = nullptr;
   Reference reference_;
@@ -127,8 +126,8 @@ TEST_P(RegistryTest, SaysNotFound) {
   EXPECT_TRUE(absl::IsNotFound(registry_->GetManifest(reference_, "").status()));
   EXPECT_TRUE(absl::IsNotFound(registry_->ListTags(reference_).status()));
   PutImage("content", reference_);
-  EXPECT_TRUE(absl::IsNotFound(
-      registry_->GetManifest(reference_.WithDigest(DigestOf("no")), "").status()));
+  EXPECT_TRUE(
+      absl::IsNotFound(registry_->GetManifest(reference_.WithDigest(DigestOf("no")), "").status()));
   const Descriptor missing{"application/x", DigestOf("no"), 2, {}};
   EXPECT_TRUE(absl::IsNotFound(registry_->GetBlob(
       reference_, missing, 0, 0, [](absl::string_view) { return absl::OkStatus(); })));
@@ -136,12 +135,13 @@ TEST_P(RegistryTest, SaysNotFound) {
 
 TEST_P(RegistryTest, RefusesBlobsWithAnotherDigest) {
   const Descriptor lie{"application/x", DigestOf("truth"), 3, {}};
-  EXPECT_FALSE(registry_
-                   ->PutBlob(reference_, lie,
-                             [](std::int64_t offset, std::size_t size) -> absl::StatusOr<std::string> {
-                               return std::string("lie").substr(offset, size);
-                             })
-                   .ok());
+  EXPECT_FALSE(
+      registry_
+          ->PutBlob(reference_, lie,
+                    [](std::int64_t offset, std::size_t size) -> absl::StatusOr<std::string> {
+                      return std::string("lie").substr(offset, size);
+                    })
+          .ok());
   EXPECT_FALSE(registry_->HasBlob(reference_, lie.digest).value());
 }
 
@@ -163,8 +163,8 @@ TEST_P(RegistryTest, FollowsAnIndexToTheArchitecture) {
   };
   const auto entry = [&](const std::string& digest, const std::string& arch) {
     return absl::StrCat(R"({"mediaType":")", kManifestType, R"(","digest":")", digest,
-                        R"(","size":)", size(digest), R"(,"platform":{"os":"linux","architecture":")",
-                        arch, R"("}})");
+                        R"(","size":)", size(digest),
+                        R"(,"platform":{"os":"linux","architecture":")", arch, R"("}})");
   };
   const std::string index =
       absl::StrCat(R"({"schemaVersion":2,"mediaType":")", kIndexType, R"(","manifests":[)",

@@ -16,12 +16,11 @@ absl::StatusOr<ImageFacts> Resolve(Registry& registry, const Reference& referenc
   // Whether an agent could use it is known here and now, not when the first VM waits for it.
   ESPALIER_ASSIGN_OR_RETURN(const ImageLayout layout, ReadLayout(manifest));
   facts.disk_bytes = layout.disk_bytes;
-  ESPALIER_ASSIGN_OR_RETURN(const std::string bytes,
-                            FetchBlob(registry, reference, layout.config));
+  ESPALIER_ASSIGN_OR_RETURN(const std::string bytes, FetchBlob(registry, reference, layout.config));
   ESPALIER_ASSIGN_OR_RETURN(const ImageConfig config, ParseImageConfig(bytes));
   if (config.os.empty() || config.arch.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(reference.ToString(), ": its config names no operating system and architecture"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        reference.ToString(), ": its config names no operating system and architecture"));
   }
   facts.os = config.os;
   facts.arch = config.arch;

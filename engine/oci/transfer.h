@@ -1,5 +1,5 @@
-// Whole VM images, from a disk to a registry and back. Any thread; calls block, and start threads of
-// their own to move several layers at once. The layout is described in image_layout.h.
+// Whole VM images, from a disk to a registry and back. Any thread; calls block, and start threads
+// of their own to move several layers at once. The layout is described in image_layout.h.
 #pragma once
 
 #include <cstdint>
@@ -50,10 +50,10 @@ struct PushOptions {
   const Cancellation* cancellation = nullptr;
 };
 
-// Pushes an image under the reference's tag. Its manifest digest. Layers that the registry has are not
-// sent again. Needs no room on the disk: layers are compressed as they are sent.
-// INVALID_ARGUMENT (the disk is empty, or no raw disk), NOT_FOUND (a file), CANCELLED, and the errors
-// of Registry.
+// Pushes an image under the reference's tag. Its manifest digest. Layers that the registry has are
+// not sent again. Needs no room on the disk: layers are compressed as they are sent.
+// INVALID_ARGUMENT (the disk is empty, or no raw disk), NOT_FOUND (a file), CANCELLED, and the
+// errors of Registry.
 absl::StatusOr<std::string> PushImage(Threads& threads, Io& io, Registry& registry,
                                       const Reference& reference, const PushFiles& files,
                                       const PushOptions& options);
@@ -72,8 +72,8 @@ struct PullOptions {
   std::int64_t bytes_per_second = 0;
   // Refused above this; 0 is no limit. Counts the plain disk, though zeros take no room.
   std::int64_t max_disk_bytes = 0;
-  // Pieces to take from here instead of the network, by the digest of their layer. They are verified
-  // like all others.
+  // Pieces to take from here instead of the network, by the digest of their layer. They are
+  // verified like all others.
   std::map<std::string, LocalPiece> local;
   Progress progress;
   // Borrowed; may be null.
@@ -89,12 +89,12 @@ struct PulledImage {
   std::int64_t fetched_bytes = 0;
 };
 
-// Fetches an image into the existing directory `dir`, as the files that image_layout.h names. When it
-// returns OK every byte was checked against its digest and is on the disk. After any other end, also
-// kill -9, a call with the same directory goes on with what was verified; the directory must not be
-// used for another image in between.
-// FAILED_PRECONDITION (no VM image, or its sizes are lies), DATA_LOSS (bytes do not have their digest,
-// also at the second try), RESOURCE_EXHAUSTED (disk full, too large), CANCELLED, and Registry's errors.
+// Fetches an image into the existing directory `dir`, as the files that image_layout.h names. When
+// it returns OK every byte was checked against its digest and is on the disk. After any other end,
+// also kill -9, a call with the same directory goes on with what was verified; the directory must
+// not be used for another image in between. FAILED_PRECONDITION (no VM image, or its sizes are
+// lies), DATA_LOSS (bytes do not have their digest, also at the second try), RESOURCE_EXHAUSTED
+// (disk full, too large), CANCELLED, and Registry's errors.
 absl::StatusOr<PulledImage> PullImage(Threads& threads, Io& io, Registry& registry,
                                       const Reference& reference, const std::string& dir,
                                       const PullOptions& options);

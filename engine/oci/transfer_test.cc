@@ -14,8 +14,8 @@
 #include "engine/oci/digest.h"
 #include "engine/oci/documents.h"
 #include "engine/oci/fake_registry.h"
-#include "tests/support/fake_io.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_io.h"
 
 namespace espalier::oci {
 namespace {
@@ -70,8 +70,9 @@ class TransferTest : public testing::Test {
                 absl::string_view disk_size) {
     Manifest manifest;
     manifest.media_type = kManifestType;
-    manifest.config = StoreBlob(registry_, reference_, kConfigType,
-                                WriteImageConfig("linux", "amd64", {})).value();
+    manifest.config =
+        StoreBlob(registry_, reference_, kConfigType, WriteImageConfig("linux", "amd64", {}))
+            .value();
     Descriptor piece = StoreBlob(registry_, reference_, kTartDiskType, stream).value();
     piece.annotations = {{kPlainSizeAnnotation, std::string(plain_size)}};
     if (!digest.empty()) piece.annotations[kPlainDigestAnnotation] = std::string(digest);
@@ -110,8 +111,8 @@ TEST_F(TransferTest, BringsBackWhatWasPushed) {
   EXPECT_EQ(Read("/out/initrd"), Read("/in/initrd"));
   EXPECT_EQ(Read("/out/cmdline"), "console=ttyS0 quiet");
   EXPECT_THAT(Read("/out/config.json"), HasSubstr("\"arch\":\"amd64\""));
-  EXPECT_THAT(io_.List("/out").value(),
-              ElementsAre("cmdline", "config.json", "disk.img", "initrd", "manifest.json", "vmlinuz"));
+  EXPECT_THAT(io_.List("/out").value(), ElementsAre("cmdline", "config.json", "disk.img", "initrd",
+                                                    "manifest.json", "vmlinuz"));
 }
 
 TEST_F(TransferTest, LeavesZerosAsHoles) {
@@ -278,13 +279,16 @@ TEST_F(TransferTest, RefusesLies) {
       {"holds less than it says", stream, "100001", digest, "", absl::StatusCode::kDataLoss},
       {"another digest", stream, "100000", DigestOf("x"), "", absl::StatusCode::kDataLoss},
       {"no stream", plain, "100000", digest, "", absl::StatusCode::kDataLoss},
-      {"cut off", stream.substr(0, stream.size() - 2), "100000", digest, "", absl::StatusCode::kDataLoss},
-      {"disk of another size", stream, "100000", digest, "100001", absl::StatusCode::kFailedPrecondition},
+      {"cut off", stream.substr(0, stream.size() - 2), "100000", digest, "",
+       absl::StatusCode::kDataLoss},
+      {"disk of another size", stream, "100000", digest, "100001",
+       absl::StatusCode::kFailedPrecondition},
       {"impossible ratio", stream, "4000000", digest, "", absl::StatusCode::kFailedPrecondition},
       {"no size", stream, "", digest, "", absl::StatusCode::kFailedPrecondition},
       {"negative size", stream, "-5", digest, "", absl::StatusCode::kFailedPrecondition},
       {"huge size", stream, "99999999999999999", digest, "", absl::StatusCode::kFailedPrecondition},
-      {"malformed digest", stream, "100000", "sha256:../../x", "", absl::StatusCode::kFailedPrecondition},
+      {"malformed digest", stream, "100000", "sha256:../../x", "",
+       absl::StatusCode::kFailedPrecondition},
   };
   for (const Case& c : cases) {
     PutImage(c.stream, c.size, c.digest, c.disk);

@@ -78,17 +78,16 @@ absl::StatusOr<HttpResponse> Transport::FollowRedirects(const Target& target, Ma
     }
     const bool may_follow = request.method == "GET" || request.method == "HEAD";
     ESPALIER_ASSIGN_OR_RETURN(HttpResponse response, send(std::move(request)));
-    if (hop > 0 && !next.SameOrigin(home) &&
-        (response.status == 401 || response.status == 403)) {
+    if (hop > 0 && !next.SameOrigin(home) && (response.status == 401 || response.status == 403)) {
       // Signed links expire; the registry gives a new one.
       return absl::UnavailableError(absl::StrCat(next.authority, " answers ", response.status));
     }
     if (!IsRedirect(response.status) || !may_follow) return response;
     ESPALIER_ASSIGN_OR_RETURN(next, ResolveUrl(next, response.Header("Location")));
     if (!MayFollow(home, next)) {
-      return absl::PermissionDeniedError(
-          absl::StrCat("registry ", target.registry, " redirects to ", next.scheme, "://",
-                       next.authority, ", which is refused"));
+      return absl::PermissionDeniedError(absl::StrCat("registry ", target.registry,
+                                                      " redirects to ", next.scheme, "://",
+                                                      next.authority, ", which is refused"));
     }
   }
   return absl::FailedPreconditionError(

@@ -33,12 +33,13 @@ class Transport {
   Transport(Clock& clock, Random& random, Http& http, CredentialSource credentials,
             const Cancellation* stop);
 
-  // One request, with one login if it is asked for. GET and HEAD follow redirects; Authorization goes
-  // to the registry's own origin only. Any other status is an answer. PERMISSION_DENIED: a redirect
-  // leads where it may not.
+  // One request, with one login if it is asked for. GET and HEAD follow redirects; Authorization
+  // goes to the registry's own origin only. Any other status is an answer. PERMISSION_DENIED: a
+  // redirect leads where it may not.
   absl::StatusOr<HttpResponse> Once(const Target& target, Make make, Send send);
 
-  // The same through Http::Fetch, repeated while the registry is busy or away; then its last answer.
+  // The same through Http::Fetch, repeated while the registry is busy or away; then its last
+  // answer.
   absl::StatusOr<HttpResponse> Fetch(const Target& target, Make make);
 
   // Waits before the next of `tries_so_far` tries, as long as `response` (may be null) asks. `tick`

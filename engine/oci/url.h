@@ -35,8 +35,8 @@ bool IsLoopbackHost(absl::string_view host);
 // The base of a registry: https, or http when it is on loopback.
 Url RegistryUrl(absl::string_view registry);
 
-// Whether a registry may send us there: only a registry on loopback leads to plain http, to loopback
-// or to link-local addresses (where clouds keep their secrets).
+// Whether a registry may send us there: only a registry on loopback leads to plain http, to
+// loopback or to link-local addresses (where clouds keep their secrets).
 bool MayFollow(const Url& registry, const Url& to);
 
 // Escaped for a query.

@@ -24,9 +24,12 @@ TEST(UrlTest, ResolvesLocations) {
     const char* result;
   };
   const Case cases[] = {
-      {"https://y.example/z", "https://y.example/z"}, {"//y.example/z", "https://y.example/z"},
-      {"/z?n=2", "https://x.example/z?n=2"},          {"z", "https://x.example/v2/a/z"},
-      {"?n=2", "https://x.example/v2/a/list?n=2"},    {"/z?u=http://y/", "https://x.example/z?u=http://y/"},
+      {"https://y.example/z", "https://y.example/z"},
+      {"//y.example/z", "https://y.example/z"},
+      {"/z?n=2", "https://x.example/z?n=2"},
+      {"z", "https://x.example/v2/a/z"},
+      {"?n=2", "https://x.example/v2/a/list?n=2"},
+      {"/z?u=http://y/", "https://x.example/z?u=http://y/"},
   };
   for (const Case& c : cases) EXPECT_EQ(ResolveUrl(base, c.location).value().ToString(), c.result);
   EXPECT_FALSE(ResolveUrl(base, "").ok());
@@ -53,9 +56,9 @@ TEST(UrlTest, OnlyLoopbackRegistriesLeadToPlainHttpOrInwards) {
     bool from_near;
   };
   const Case cases[] = {
-      {"https://cdn.example/", true, true},        {"http://cdn.example/", false, false},
-      {"http://127.0.0.1:1/", false, true},        {"https://127.0.0.1/", false, true},
-      {"https://169.254.169.254/", false, true},   {"https://[::1]/", false, true},
+      {"https://cdn.example/", true, true},      {"http://cdn.example/", false, false},
+      {"http://127.0.0.1:1/", false, true},      {"https://127.0.0.1/", false, true},
+      {"https://169.254.169.254/", false, true}, {"https://[::1]/", false, true},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(MayFollow(far, ParseUrl(c.to).value()), c.from_far) << c.to;

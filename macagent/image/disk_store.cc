@@ -15,8 +15,8 @@ namespace {
 constexpr absl::Duration kFirstRetry = absl::Seconds(10);
 constexpr absl::Duration kLastRetry = absl::Minutes(5);
 
-// Room that an image is thought to take before it is here: its disk, but disks are mostly empty, and
-// what is not empty seldom compresses to less than a third.
+// Room that an image is thought to take before it is here: its disk, but disks are mostly empty,
+// and what is not empty seldom compresses to less than a third.
 std::int64_t ExpectedBytes(const oci::ImageLayout& layout) {
   return std::min(layout.disk_bytes, 3 * layout.compressed_bytes());
 }
@@ -319,10 +319,10 @@ absl::Status DiskImageStore::MakeRoom(const Job& job, std::int64_t bytes) {
   ESPALIER_ASSIGN_OR_RETURN(const std::int64_t free, io_.FreeBytes(options_.dir));
   std::vector<std::string> victims;
   if (!TakeVictims(job, bytes, free, clock_.Elapsed(), victims)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("no room for ", bytes, " bytes: ", free, " are free on the disk, ",
-                     options_.headroom_bytes, " of them are kept for running VMs, and no image "
-                     "that is needed less can go"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "no room for ", bytes, " bytes: ", free, " are free on the disk, ", options_.headroom_bytes,
+        " of them are kept for running VMs, and no image "
+        "that is needed less can go"));
   }
   RemoveEvicted(victims);
   return absl::OkStatus();
@@ -470,7 +470,8 @@ void DiskImageStore::NoteProgress(const std::string& digest, std::int64_t done,
   entry.now.done_bytes = std::max(entry.now.done_bytes, done);
   entry.now.total_bytes = total;
   if (total > 0) {
-    const double left = static_cast<double>(total - entry.now.done_bytes) / static_cast<double>(total);
+    const double left =
+        static_cast<double>(total - entry.now.done_bytes) / static_cast<double>(total);
     entry.reserved = static_cast<std::int64_t>(static_cast<double>(entry.expected) * left);
   }
   const absl::Duration passed = now - entry.sampled_at;

@@ -1,6 +1,6 @@
 // DiskImageStore: the ImageStore of real hosts (store.h has the contract). Its workers are threads
-// that each pull one image at a time; everything that they and the callers share is behind one mutex,
-// which is never held while disk, network or clock are used.
+// that each pull one image at a time; everything that they and the callers share is behind one
+// mutex, which is never held while disk, network or clock are used.
 //
 //             SetWanted              every digest held
 //   (none) ─────────────▶ CACHING ────────────────────▶ READY ──▶ evicted, when in the way

@@ -55,18 +55,15 @@ class DiskStoreTest : public testing::Test {
     ESPALIER_CHECK(io_.WriteFile("/in/disk", disk, 0600).ok());
     const oci::Reference reference =
         oci::ParseReference(absl::StrCat("registry.test/vm/", name, ":v1")).value();
-    const std::string digest =
-        oci::PushImage(*threads_, io_, registry_, reference, {.disk = "/in/disk"},
-                       {.piece_bytes = kPiece})
-            .value();
+    const std::string digest = oci::PushImage(*threads_, io_, registry_, reference,
+                                              {.disk = "/in/disk"}, {.piece_bytes = kPiece})
+                                   .value();
     return reference.WithDigest(digest).ToString();
   }
   static std::string DigestIn(const std::string& reference) {
     return oci::ParseReference(reference).value().digest;
   }
-  void Want(const std::vector<WantedImage>& images) {
-    ASSERT_TRUE(store_->SetWanted(images).ok());
-  }
+  void Want(const std::vector<WantedImage>& images) { ASSERT_TRUE(store_->SetWanted(images).ok()); }
   HostImage Find(const std::string& reference) {
     for (const HostImage& image : store_->List()) {
       if (image.digest == DigestIn(reference)) return image;
@@ -252,7 +249,8 @@ class BudgetTest : public DiskStoreTest {
     // Room for two images of four pieces.
     options_.budget_bytes = 10 * kPiece;
     Open();
-    for (int i = 0; i < 4; ++i) images_.push_back(Push(absl::StrCat("i", i), Noise(4 * kPiece, i + 1)));
+    for (int i = 0; i < 4; ++i)
+      images_.push_back(Push(absl::StrCat("i", i), Noise(4 * kPiece, i + 1)));
   }
   void Fill(Need first, Need second) {
     Want({{images_[0], first}});

@@ -19,9 +19,10 @@ struct Candidate {
   absl::Time last_used;
 };
 
-// The images to evict so that at least `missing` bytes become free for something of `need`: the least
-// needed first, of those the ones unused for longest. Only what is needed less goes, and nothing that
-// is pinned or that a run needs. Nullopt if that is not enough: then nothing should go.
+// The images to evict so that at least `missing` bytes become free for something of `need`: the
+// least needed first, of those the ones unused for longest. Only what is needed less goes, and
+// nothing that is pinned or that a run needs. Nullopt if that is not enough: then nothing should
+// go.
 std::optional<std::vector<std::string>> ChooseVictims(std::vector<Candidate> candidates, Need need,
                                                       std::int64_t missing);
 

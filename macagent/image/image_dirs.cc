@@ -138,9 +138,9 @@ absl::Status ImageDirs::Discard(const std::string& dir) {
 }
 
 absl::StatusOr<oci::ImageLayout> ImageDirs::ReadLayout(absl::string_view digest) {
-  ESPALIER_ASSIGN_OR_RETURN(const std::string bytes,
-                            io_.ReadFile(absl::StrCat(ImageDir(digest), "/", kManifestFile),
-                                         limits::kManifestBytes));
+  ESPALIER_ASSIGN_OR_RETURN(
+      const std::string bytes,
+      io_.ReadFile(absl::StrCat(ImageDir(digest), "/", kManifestFile), limits::kManifestBytes));
   absl::StatusOr<oci::Document> document = oci::ParseDocument(bytes, oci::kManifestType);
   if (!document.ok()) document = oci::ParseDocument(bytes, oci::kDockerManifestType);
   if (!document.ok()) return document.status();

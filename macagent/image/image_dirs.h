@@ -1,6 +1,6 @@
 // ImageDirs: how images lie on the disk, below the store's directory. Every change is a rename, so
-// that kill -9 leaves either the old or the new. Thread-safe as far as no two threads touch the same
-// image; the store sees to that.
+// that kill -9 leaves either the old or the new. Thread-safe as far as no two threads touch the
+// same image; the store sees to that.
 //
 //   images/<hex digest>/   disk.img, ..., manifest.json, record: complete
 //   pulls/<hex digest>/    under way
@@ -45,8 +45,8 @@ class ImageDirs {
  public:
   ImageDirs(Io& io, std::string root) : io_(io), root_(std::move(root)) {}
 
-  // Makes the directories, empties the trash, and tells what is there. An image of ours whose disk is
-  // missing goes to the trash.
+  // Makes the directories, empties the trash, and tells what is there. An image of ours whose disk
+  // is missing goes to the trash.
   absl::StatusOr<std::vector<StoredImage>> Open();
 
   // Digests that have a directory below pulls/.
@@ -55,8 +55,8 @@ class ImageDirs {
   std::string ImageDir(absl::string_view digest) const;
   std::string PullDir(absl::string_view digest) const;
 
-  // The pull's directory, made if it is not there. What another hand put at the image's place becomes
-  // a pull: its content is fetched anew.
+  // The pull's directory, made if it is not there. What another hand put at the image's place
+  // becomes a pull: its content is fetched anew.
   absl::StatusOr<std::string> PreparePull(absl::string_view digest);
   // Makes a finished pull the image. Its bytes on the disk.
   absl::StatusOr<std::int64_t> Publish(absl::string_view digest, const ImageRecord& record);

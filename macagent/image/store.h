@@ -3,8 +3,8 @@
 //
 // What lies here is content with a digest. The agent says again and again what it needs, whole, and
 // the store makes it so: pulls what is missing, most needed first, and evicts what is in the way.
-// Nothing is counted up and down, so an agent that was killed has nothing to repair: it starts, calls
-// SetWanted with what it sees, and goes on.
+// Nothing is counted up and down, so an agent that was killed has nothing to repair: it starts,
+// calls SetWanted with what it sees, and goes on.
 //
 // Below its directory:
 //   images/<hex digest>/   a complete image; it appears here by a rename, after every digest held
@@ -91,8 +91,8 @@ class ImageStore {
   // Ends pulls at their next byte and joins; what was verified stays for the next start. Once.
   virtual void Stop() = 0;
 
-  // Everything that is needed now, replacing what was said before. Of several entries for one digest
-  // the greatest need counts. Pulls that nobody needs any more end; their parts are removed.
+  // Everything that is needed now, replacing what was said before. Of several entries for one
+  // digest the greatest need counts. Pulls that nobody needs any more end; their parts are removed.
   // INVALID_ARGUMENT naming the reference that has no digest; the others count.
   virtual absl::Status SetWanted(const std::vector<WantedImage>& images) = 0;
 
@@ -102,14 +102,14 @@ class ImageStore {
   // Everything here, by digest.
   virtual std::vector<HostImage> List() const = 0;
 
-  // Puts the image's files into the existing directory `dir`, as reflinks where the file system can:
-  // what oci/image_layout.h names (disk.img and, where the image has them, vmlinuz, initrd, cmdline,
-  // nvram.bin, config.json). NOT_FOUND: not here (yet); FAILED_PRECONDITION: here but not ready;
-  // RESOURCE_EXHAUSTED: the disk is full, what was begun in `dir` is removed.
+  // Puts the image's files into the existing directory `dir`, as reflinks where the file system
+  // can: what oci/image_layout.h names (disk.img and, where the image has them, vmlinuz, initrd,
+  // cmdline, nvram.bin, config.json). NOT_FOUND: not here (yet); FAILED_PRECONDITION: here but not
+  // ready; RESOURCE_EXHAUSTED: the disk is full, what was begun in `dir` is removed.
   virtual absl::Status CloneForRun(const std::string& digest, const std::string& dir) = 0;
 
-  // `wakeup` is raised whenever List would show another state (not for mere progress). Borrowed until
-  // Stop; one at a time.
+  // `wakeup` is raised whenever List would show another state (not for mere progress). Borrowed
+  // until Stop; one at a time.
   virtual void NotifyOn(Wakeup& wakeup) = 0;
 };
 

@@ -20,11 +20,10 @@ Answer Decode(absl::string_view stream, std::size_t step) {
   espalier::oci::AppleLz4Decoder decoder(kMost);
   Answer answer;
   for (std::size_t at = 0; at < stream.size(); at += step) {
-    const absl::Status status =
-        decoder.Feed(stream.substr(at, step), [&](absl::string_view bytes) {
-          answer.plain.append(bytes.data(), bytes.size());
-          return absl::OkStatus();
-        });
+    const absl::Status status = decoder.Feed(stream.substr(at, step), [&](absl::string_view bytes) {
+      answer.plain.append(bytes.data(), bytes.size());
+      return absl::OkStatus();
+    });
     if (!status.ok()) return answer;
   }
   answer.ok = decoder.Finish().ok();

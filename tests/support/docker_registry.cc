@@ -47,17 +47,20 @@ absl::StatusOr<std::unique_ptr<DockerRegistry>> DockerRegistry::Start(Clock& clo
     registry->address_ = absl::StrCat("127.0.0.1:", port);
     registry->log_file_ = absl::StrCat(dir, "/registry.log");
     const std::string config = absl::StrCat(dir, "/registry.yml");
-    ESPALIER_RETURN_IF_ERROR(io.WriteFile(
-        config,
-        absl::StrCat("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
-                     "storage:\n  filesystem: {rootdirectory: ", dir, "/registry}\n"
-                     "  maintenance: {uploadpurging: {enabled: false}}\n"
-                     "http: {addr: \"", registry->address_, "\"}\n"),
-        0600));
-    ESPALIER_ASSIGN_OR_RETURN(
-        registry->pid_, io.Spawn({.argv = {"docker-registry", "serve", config},
-                                  .env = {{"OTEL_TRACES_EXPORTER", "none"}},
-                                  .log_file = registry->log_file_}));
+    ESPALIER_RETURN_IF_ERROR(
+        io.WriteFile(config,
+                     absl::StrCat("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+                                  "storage:\n  filesystem: {rootdirectory: ",
+                                  dir,
+                                  "/registry}\n"
+                                  "  maintenance: {uploadpurging: {enabled: false}}\n"
+                                  "http: {addr: \"",
+                                  registry->address_, "\"}\n"),
+                     0600));
+    ESPALIER_ASSIGN_OR_RETURN(registry->pid_,
+                              io.Spawn({.argv = {"docker-registry", "serve", config},
+                                        .env = {{"OTEL_TRACES_EXPORTER", "none"}},
+                                        .log_file = registry->log_file_}));
     for (int looks = 0; looks < 1000 && io.IsAlive(registry->pid_); ++looks) {
       if (Accepts(port)) return registry;
       clock.Sleep(absl::Milliseconds(10));

@@ -1,5 +1,5 @@
-// DockerRegistry: a real registry (Debian's docker-registry) on a free loopback port, with its content
-// in a directory of the test. Ends with its owner. One thread.
+// DockerRegistry: a real registry (Debian's docker-registry) on a free loopback port, with its
+// content in a directory of the test. Ends with its owner. One thread.
 #pragma once
 
 #include <sys/types.h>

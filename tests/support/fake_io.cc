@@ -145,8 +145,7 @@ void FakeIo::LosePower() {
   processes_.clear();
 }
 
-void FakeIo::SetRunner(
-    std::function<absl::StatusOr<ProcessResult>(const ProcessOptions&)> runner) {
+void FakeIo::SetRunner(std::function<absl::StatusOr<ProcessResult>(const ProcessOptions&)> runner) {
   MutexLock lock(mu_);
   runner_ = std::move(runner);
 }
@@ -181,8 +180,7 @@ absl::Status FakeIo::Enter(absl::string_view operation, const std::string& path)
   return absl::OkStatus();
 }
 
-absl::StatusOr<FakeIo::NodePtr> FakeIo::Find(absl::string_view operation,
-                                             const std::string& path) {
+absl::StatusOr<FakeIo::NodePtr> FakeIo::Find(absl::string_view operation, const std::string& path) {
   ESPALIER_RETURN_IF_ERROR(Enter(operation, path));
   const auto found = nodes_.find(Trimmed(path));
   if (found == nodes_.end()) return absl::NotFoundError(absl::StrCat(path, " is not there"));
