@@ -105,6 +105,17 @@ void Control::Stop() {
   parts_->book.Stop();
 }
 
+absl::Status Control::CheckIndex(const std::vector<Resource>& objects) const {
+  const sched::Scheduler& kept = parts_->vms.scheduler();
+  sched::Scheduler anew;
+  for (const Resource& object : objects) anew.Put(object);
+  if (kept.Fingerprint() != anew.Fingerprint()) {
+    return absl::InternalError(absl::StrCat("the index says\n", kept.Fingerprint(),
+                                            "but the objects say\n", anew.Fingerprint()));
+  }
+  return kept.SelfCheck();
+}
+
 absl::Duration Control::Step() {
   return std::min(parts_->image_loop.Step(), parts_->fleet_loop.Step());
 }

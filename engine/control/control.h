@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "engine/api/resources.h"
 #include "engine/api/sessions.h"
@@ -42,6 +43,11 @@ class Control {
   // For tests with one thread: does what can be done now, without waiting; Elapsed() of when there
   // is more. REQUIRES: not started.
   absl::Duration Step();
+
+  // Whether the scheduler's index says what one worked out anew from `objects` (all Hosts and Vms)
+  // says; INTERNAL naming the difference. REQUIRES: no loop is in a step, and the views have
+  // reached the revision of `objects`.
+  absl::Status CheckIndex(const std::vector<Resource>& objects) const;
 
  private:
   struct Parts;

@@ -98,10 +98,15 @@ class Stepper {
     const bool blocked = std::any_of(after.retiring().begin(), after.retiring().end(),
                                      [&](const auto& run) { return MayLive(vm_, run, host_); });
     if (step.action == Action::kFinalize && blocked) step = {Placement::STOPPING, Action::kKeep};
-    // What was asked to stop is stopping, whatever has become of the reason.
-    if (before_.stop() && step.action == Action::kKeep &&
-        (sight == Sight::kPreparing || sight == Sight::kRunning || sight == Sight::kStopping)) {
-      step.to = Placement::STOPPING;
+    // What was asked to stop is stopping, whatever has become of the reason. Its agent may have
+    // begun, so power that comes back finds it asked to stop, and then starts it again.
+    const bool live =
+        sight == Sight::kPreparing || sight == Sight::kRunning || sight == Sight::kStopping;
+    if (live && step.action == Action::kKeep) {
+      if (before_.stop()) step.to = Placement::STOPPING;
+      if (want == Want::kRun && before_.phase() == Placement::STOPPING) {
+        step = {Placement::STOPPING, Action::kAskStop};
+      }
     }
     decision.finalize = step.action == Action::kFinalize;
     if (decision.finalize) return decision;

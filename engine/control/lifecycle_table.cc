@@ -75,7 +75,9 @@ constexpr std::array<std::array<Step, kSights>, kWants> kTable = {{
         /* kRunning     */ {P::STOPPING, Action::kKeep},
         /* kStopping    */ {P::STOPPING, Action::kKeep},
     }},
-    // Want::kRun. A run that was asked to stop before is stopped first: stop is never taken back.
+    // Want::kRun. A run that its agent was told to stop is stopped first, and started again: a stop
+    // is
+    // never taken back.
     {{
         /* kNowhere     */ {P::PENDING, Action::kKeep},
         /* kOver        */ {kSame, Action::kKeep},
@@ -88,7 +90,7 @@ constexpr std::array<std::array<Step, kSights>, kWants> kTable = {{
         /* kSilent      */ {P::UNKNOWN, Action::kKeep},
         /* kPreparing   */ {P::STARTING, Action::kKeep},
         /* kRunning     */ {P::RUNNING, Action::kKeep},
-        /* kStopping    */ {kSame, Action::kKeep},
+        /* kStopping    */ {P::STOPPING, Action::kAskStop},
     }},
 }};
 

@@ -21,7 +21,9 @@ constexpr std::size_t kBatch = 500;
 // A full fleet changes its counts with every VM that ends; the reasons of all that wait need not
 // follow each time.
 constexpr absl::Duration kReasonPause = absl::Seconds(2);
-// Until an unknown outcome is read back.
+// An image that its registry does not know, or did not say, is asked for again after this long.
+constexpr absl::Duration kImageAgain = absl::Seconds(15);
+// Until an unknown outcome is read back, or a lost race is run again if no event came of it.
 constexpr absl::Duration kReadBackPause = absl::Milliseconds(500);
 
 bool IsPending(const Resource& vm) {
@@ -165,6 +167,9 @@ bool Placer::Plan(const Resource& vm, const Snapshot& now, HostLookup host, Plan
   if (placement.attempt() == 0 || placement.image_digest().empty()) {
     const ImageAnswer image = LookUpImage(vm.vm().spec().image(), now, images_);
     why = image.why;
+    if (image.coming) {
+      look_again_at_ = std::min(look_again_at_, clock_.Elapsed() + kImageAgain);
+    }
     placement.set_image_digest(image.digest);
     placement.set_image_reference(image.reference);
     placement.set_image_os(image.os);
@@ -195,7 +200,7 @@ bool Placer::Plan(const Resource& vm, const Snapshot& now, HostLookup host, Plan
   if (!planned.placed && !before.why().empty() && before.phase() == placement.phase()) {
     const auto last = reason_at_.find(planned.vm);
     if (last != reason_at_.end() && clock_.Elapsed() < last->second + kReasonPause) {
-      reasons_due_ = std::min(reasons_due_, last->second + kReasonPause);
+      look_again_at_ = std::min(look_again_at_, last->second + kReasonPause);
       return false;
     }
   }
@@ -210,8 +215,8 @@ Outcome Placer::Place(Turn& turn) {
   if (!unknown_.empty()) ReadBack(turn);
   const Settings settings = SettingsOf(turn.now);
   scheduler_.SetStrategy(settings.strategy);
-  if (clock_.Elapsed() >= reasons_due_) {
-    reasons_due_ = absl::InfiniteDuration();
+  if (clock_.Elapsed() >= look_again_at_) {
+    look_again_at_ = absl::InfiniteDuration();
     all_ = true;
   }
   const auto host = [&](const std::string& name) {
@@ -227,7 +232,8 @@ Outcome Placer::Place(Turn& turn) {
 }
 
 Outcome Placer::Write(Turn& turn, std::vector<Planned>& planned) {
-  bool again = false;
+  absl::Status refused;
+  bool lost_race = false;
   for (std::size_t begin = 0; begin < planned.size(); begin += limits::kAtomicObjects) {
     const std::size_t end = std::min(planned.size(), begin + limits::kAtomicObjects);
     std::vector<StatusWrite> writes;
@@ -248,29 +254,37 @@ Outcome Placer::Write(Turn& turn, std::vector<Planned>& planned) {
         }
         continue;
       }
-      again = true;
-      const absl::StatusCode code = revision.status().code();
-      if (code == absl::StatusCode::kAborted || code == absl::StatusCode::kNotFound ||
-          code == absl::StatusCode::kFailedPrecondition ||
-          code == absl::StatusCode::kInvalidArgument) {
-        TakeBack(vm, turn.now);
-        fresh_.insert(vm);
-      } else if (planned[i].placed) {
-        // It may have happened: until that is known, its room is taken.
-        unknown_.insert(vm);
-        log_.Warn(
-            "outcome of a placement is unknown",
-            {{telemetry::kRef, ToString(vm)}, {telemetry::kError, revision.status().ToString()}});
-      } else {
-        fresh_.insert(vm);
+      switch (revision.status().code()) {
+        case absl::StatusCode::kAborted:
+        case absl::StatusCode::kNotFound:
+          // Somebody wrote in between: the event that brings it says what to decide on. One VM's
+          // race is no reason for the others to wait longer and longer.
+          TakeBack(vm, turn.now);
+          fresh_.insert(vm);
+          lost_race = true;
+          break;
+        case absl::StatusCode::kFailedPrecondition:
+        case absl::StatusCode::kInvalidArgument:
+        case absl::StatusCode::kPermissionDenied:
+        case absl::StatusCode::kResourceExhausted:
+          refused = revision.status();
+          TakeBack(vm, turn.now);
+          fresh_.insert(vm);
+          break;
+        default:
+          // It may have happened: until that is known, its room is taken.
+          unknown_.insert(vm);
+          log_.Warn(
+              "outcome of a placement is unknown",
+              {{telemetry::kRef, ToString(vm)}, {telemetry::kError, revision.status().ToString()}});
       }
     }
   }
-  if (!unknown_.empty()) return RequeueAfter{kReadBackPause};
-  if (again) return Retry{absl::AbortedError("some placements lost a race")};
+  if (!unknown_.empty() || lost_race) return RequeueAfter{kReadBackPause};
+  if (!refused.ok()) return Retry{refused};
   if (!fresh_.empty()) return RequeueAfter{absl::ZeroDuration()};
-  if (reasons_due_ != absl::InfiniteDuration()) {
-    return RequeueAfter{std::max(absl::ZeroDuration(), reasons_due_ - clock_.Elapsed())};
+  if (look_again_at_ != absl::InfiniteDuration()) {
+    return RequeueAfter{std::max(absl::ZeroDuration(), look_again_at_ - clock_.Elapsed())};
   }
   return Done{};
 }

@@ -81,8 +81,9 @@ class Placer {
   std::set<Ref> unknown_;
   // When the reason of a pending VM was written last (Elapsed()).
   absl::flat_hash_map<Ref, absl::Duration> reason_at_;
-  // When reasons that were held back are due.
-  absl::Duration reasons_due_ = absl::InfiniteDuration();
+  // When all are looked at although nothing has changed: a reason was held back, or a registry did
+  // not know an image yet.
+  absl::Duration look_again_at_ = absl::InfiniteDuration();
 };
 
 }  // namespace espalier::control

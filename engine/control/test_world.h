@@ -2,6 +2,7 @@
 // moves, with agents that the test plays itself. One thread. Test code.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,12 +21,14 @@ namespace espalier::control {
 
 class TestWorld {
  public:
-  TestWorld() {
+  TestWorld() : TestWorld(nullptr) { StartControlOn(*resources); }
+
+  // Without controllers yet, so that something can be put between them and the engine.
+  explicit TestWorld(std::nullptr_t) {
     auto opened = LocalResources::Open(clock, random, *log, *store, {});
     EXPECT_TRUE(opened.ok()) << opened.status();
     resources = *std::move(opened);
     sessions = std::make_unique<SessionRegistry>(clock, [] { return LeaseTerms{}; });
-    StartControl();
     images["registry.example/sonoma:1"] = {.digest = Digest('a'),
                                            .os = "darwin",
                                            .arch = "arm64",
@@ -38,14 +41,14 @@ class TestWorld {
   static std::string Digest(char c) { return absl::StrCat("sha256:", std::string(64, c)); }
 
   // As after a start of the engine: what was in memory only is gone.
-  void StartControl() {
+  void StartControlOn(Resources& engine) {
     control = nullptr;
     control = std::make_unique<Control>(ControlOptions{
         .clock = clock,
         .threads = *threads,
         .random = random,
         .log = *log,
-        .resources = *resources,
+        .resources = engine,
         .sessions = *sessions,
         .images = [this](const std::string& reference) { return Resolve(reference); }});
   }

@@ -35,6 +35,9 @@ class VmController final : public Reconciler {
   // Images may be known now that were not. Thread-safe.
   void ImagesChanged();
 
+  // For audits: REQUIRES that the loop is not in a step.
+  const sched::Scheduler& scheduler() const { return placer_.scheduler(); }
+
  private:
   void Track(const Change& change);
   Outcome ReconcileVm(const Resource& vm, Turn& turn);

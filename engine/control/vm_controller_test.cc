@@ -156,7 +156,7 @@ TEST_F(VmControllerTest, AfterAStartNobodyCountsAsSilentBeforeAWholeLease) {
   clock.Advance(absl::Seconds(15));
   control = nullptr;
   sessions = std::make_unique<SessionRegistry>(clock, [] { return LeaseTerms{}; });
-  StartControl();
+  StartControlOn(*resources);
   Settle();
   Pass(absl::Seconds(29), {});
   EXPECT_EQ(Phase("build"), P::RUNNING);
