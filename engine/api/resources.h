@@ -3,8 +3,8 @@
 //
 // Thread-safe. Every call takes a CallContext (caller, timeout, cancellation, operation id,
 // min_revision for read-your-writes). Calls may block; never call from the executor that serves it.
-// Requests and answers are the messages of schemas/espalier/v1/resources_service.proto, whose comments
-// state each field.
+// Requests and answers are the messages of schemas/espalier/v1/resources_service.proto, whose
+// comments state each field.
 #pragma once
 
 #include <cstdint>
@@ -43,15 +43,15 @@ class Watch {
  public:
   virtual ~Watch() = default;
 
-  // What happened since the last call, in order of revision, none missing; all events of one revision
-  // come in one batch. Waits for the first event until the clock's Elapsed() reaches `deadline`, then
-  // answers an empty batch (whose `resume` may still have moved). OUT_OF_RANGE: the watcher was too
-  // slow or the revision is compacted, start again from nothing. Any other error: start again from the
-  // last `resume`.
+  // What happened since the last call, in order of revision, none missing; all events of one
+  // revision come in one batch. Waits for the first event until the clock's Elapsed() reaches
+  // `deadline`, then answers an empty batch (whose `resume` may still have moved). OUT_OF_RANGE:
+  // the watcher was too slow or the revision is compacted, start again from nothing. Any other
+  // error: start again from the last `resume`.
   virtual absl::StatusOr<WatchBatch> Next(absl::Duration deadline) = 0;
 
-  // From now on raises `wakeup` whenever Next would not block, so that one thread can wait for several
-  // watches and a timer. `wakeup` must outlive the watch.
+  // From now on raises `wakeup` whenever Next would not block, so that one thread can wait for
+  // several watches and a timer. `wakeup` must outlive the watch.
   virtual void NotifyOn(Wakeup& wakeup) = 0;
 };
 
@@ -66,37 +66,38 @@ class Resources {
   // Further pages show later changes; a watch from the first page's `resume` misses none of them.
   virtual absl::StatusOr<ListPage> List(const CallContext& context, const Query& query) = 0;
 
-  // Makes the set so: plans it at one revision and, unless it is a dry run or has errors, stores it.
-  // OK carries {plan, problems, applied}: validation, conflict of owners, digest mismatch and budget
-  // are answers, not errors. Up to limits::kAtomicObjects written objects are one atomic commit; more
-  // are stored in ordered chunks, each atomic, resumed by repeating the same operation id.
-  // Errors: PERMISSION_DENIED, RESOURCE_EXHAUSTED (limits.h), UNAVAILABLE, and ABORTED: somebody wrote
-  // in between or `revision` was stale; read again and decide anew.
+  // Makes the set so: plans it at one revision and, unless it is a dry run or has errors, stores
+  // it. OK carries {plan, problems, applied}: validation, conflict of owners, digest mismatch and
+  // budget are answers, not errors. Up to limits::kAtomicObjects written objects are one atomic
+  // commit; more are stored in ordered chunks, each atomic, resumed by repeating the same operation
+  // id. Errors: PERMISSION_DENIED, RESOURCE_EXHAUSTED (limits.h), UNAVAILABLE, and ABORTED:
+  // somebody wrote in between or `revision` was stale; read again and decide anew.
   virtual absl::StatusOr<ApplyResult> Apply(const CallContext& context,
                                             const ApplyRequest& request) = 0;
 
   // Reports what is; one result per write, in order. Observed parts are guarded by (uid, attempt,
-  // sequence): an older one is FAILED_PRECONDITION and changes nothing. Controllers' parts are guarded
-  // by the object's revision: a stale one is ABORTED. NOT_FOUND if the object (or that uid) is gone.
-  // A write that changes nothing is OK and makes no revision.
+  // sequence): an older one is FAILED_PRECONDITION and changes nothing. Controllers' parts are
+  // guarded by the object's revision: a stale one is ABORTED. NOT_FOUND if the object (or that uid)
+  // is gone. A write that changes nothing is OK and makes no revision.
   virtual std::vector<absl::StatusOr<std::int64_t>> UpdateStatus(
       const CallContext& context, absl::Span<const StatusWrite> writes) = 0;
 
   // Asks for deletion: objects that run somewhere stay, with deleting_since, until their controller
-  // has seen them let go; others go at once. The plan says what happens; conflicts are problems in the
-  // answer. NOT_FOUND; ABORTED if the uid or revision is not the given one.
+  // has seen them let go; others go at once. The plan says what happens; conflicts are problems in
+  // the answer. NOT_FOUND; ABORTED if the uid or revision is not the given one.
   virtual absl::StatusOr<ApplyResult> Delete(const CallContext& context,
                                              const DeleteRequest& request) = 0;
 
-  // Events after `resume` (a token of ListPage or WatchBatch), in order, none missing. With an empty
-  // token all matching objects come first, then what happens. An object that stops matching the query
-  // yields GONE. OUT_OF_RANGE (here or from Next): that revision is compacted or of another epoch.
+  // Events after `resume` (a token of ListPage or WatchBatch), in order, none missing. With an
+  // empty token all matching objects come first, then what happens. An object that stops matching
+  // the query yields GONE. OUT_OF_RANGE (here or from Next): that revision is compacted or of
+  // another epoch.
   virtual absl::StatusOr<std::unique_ptr<Watch>> StartWatch(const CallContext& context,
                                                             const Query& query,
                                                             const std::string& resume) = 0;
 
-  // What differs from what `owner` declared in `scope`; with the declared set, also what was deleted
-  // by another hand.
+  // What differs from what `owner` declared in `scope`; with the declared set, also what was
+  // deleted by another hand.
   virtual absl::StatusOr<DriftReport> Drift(const CallContext& context,
                                             const DriftRequest& request) = 0;
 };

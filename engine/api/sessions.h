@@ -1,6 +1,6 @@
 // Sessions: the lease and progress of agents, which are never stored. Agents renew through Lease;
-// controllers and the server read through Sessions. In the daemon one object is both; the simulation
-// uses the same one; agents reach it over gRPC.
+// controllers and the server read through Sessions. In the daemon one object is both; the
+// simulation uses the same one; agents reach it over gRPC.
 #pragma once
 
 #include <map>

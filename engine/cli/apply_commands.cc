@@ -60,9 +60,8 @@ absl::StatusOr<std::vector<v1::Declared>> Load(Invocation& invocation, const App
 // The request of a GitSource, so that a plan here is the plan that the reconciler would make.
 absl::Status ActForSource(Invocation& invocation, const std::string& name, ApplyRequest& request) {
   ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
-  ESPALIER_ASSIGN_OR_RETURN(
-      const Resource source,
-      resources->Get(invocation.Context(), Ref{Kind::kGitSource, "", name}));
+  ESPALIER_ASSIGN_OR_RETURN(const Resource source,
+                            resources->Get(invocation.Context(), Ref{Kind::kGitSource, "", name}));
   const v1::GitSourceSpec& spec = source.git_source().spec();
   request.mutable_owner()->set_manager(Owner::GIT);
   request.mutable_owner()->set_instance(name);
@@ -120,8 +119,7 @@ absl::StatusOr<int> Apply(Invocation& invocation, const ApplyFlags& flags, bool 
   const int code = PrintPlan(invocation, result);
   if (code != kSuccess) return code;
   const v1::Plan& plan = result.plan();
-  const bool changes =
-      plan.actions_size() > static_cast<int>(plan.noops());
+  const bool changes = plan.actions_size() > static_cast<int>(plan.noops());
   return only_plan && changes ? kChanges : kSuccess;
 }
 
@@ -148,8 +146,8 @@ absl::StatusOr<int> Delete(Invocation& invocation, const ApplyFlags& flags) {
     if (flags.override) ESPALIER_RETURN_IF_ERROR(AddOverride(flags, *request.mutable_override()));
     ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result,
                               resources->Delete(invocation.Context(), request));
-    code = std::max(code, flags.dry_run ? PrintPlan(invocation, result)
-                                        : PrintApplied(invocation, result));
+    code = std::max(
+        code, flags.dry_run ? PrintPlan(invocation, result) : PrintApplied(invocation, result));
   }
   return code;
 }
@@ -164,8 +162,10 @@ void AddOverrideFlags(CLI::App& command, ApplyFlags& flags) {
 
 void AddApplyCommands(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<ApplyFlags>();
-  CLI::App* apply = app.add_subcommand("apply", "Make it so: declares the objects of files and folders");
-  apply->add_option("-f,--filename,path", flags->paths, "YAML or JSON files, or folders")->required();
+  CLI::App* apply =
+      app.add_subcommand("apply", "Make it so: declares the objects of files and folders");
+  apply->add_option("-f,--filename,path", flags->paths, "YAML or JSON files, or folders")
+      ->required();
   apply->add_flag("--dry-run", flags->dry_run, "only say what would be done");
   apply->add_flag("--transfer", flags->transfer, "take over what another owns");
   apply->add_option("--expect-digest", flags->expect_digest, "only if the plan has this digest");
@@ -175,26 +175,27 @@ void AddApplyCommands(CLI::App& app, Command& chosen) {
   });
 
   const auto diff_flags = std::make_shared<ApplyFlags>();
-  CLI::App* diff =
-      app.add_subcommand("diff", "What apply would do; exit code 0: nothing, 2: something, 1: error");
-  diff->add_option("-f,--filename,path", diff_flags->paths, "YAML or JSON files, or folders")->required();
+  CLI::App* diff = app.add_subcommand(
+      "diff", "What apply would do; exit code 0: nothing, 2: something, 1: error");
+  diff->add_option("-f,--filename,path", diff_flags->paths, "YAML or JSON files, or folders")
+      ->required();
   diff->add_flag("--transfer", diff_flags->transfer, "as if taking over what another owns");
   diff->callback([&chosen, diff_flags] {
     chosen = [diff_flags](Invocation& invocation) { return Apply(invocation, *diff_flags, true); };
   });
 
   const auto plan_flags = std::make_shared<ApplyFlags>();
-  CLI::App* plan = app.add_subcommand(
-      "plan", "What the reconciler would do with a folder; exit codes as diff");
+  CLI::App* plan =
+      app.add_subcommand("plan", "What the reconciler would do with a folder; exit codes as diff");
   plan->add_option("path", plan_flags->paths, "a folder")->required();
-  plan->add_option("--source", plan_flags->source, "plan as this GitSource, with its scope and prune");
+  plan->add_option("--source", plan_flags->source,
+                   "plan as this GitSource, with its scope and prune");
   plan->callback([&chosen, plan_flags] {
     chosen = [plan_flags](Invocation& invocation) { return Apply(invocation, *plan_flags, true); };
   });
 
   const auto validate_flags = std::make_shared<ApplyFlags>();
-  CLI::App* validate =
-      app.add_subcommand("validate", "Checks files and folders without an engine");
+  CLI::App* validate = app.add_subcommand("validate", "Checks files and folders without an engine");
   validate->add_option("path", validate_flags->paths, "files or folders")->required();
   validate->callback([&chosen, validate_flags] {
     chosen = [validate_flags](Invocation& invocation) {

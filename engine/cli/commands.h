@@ -1,6 +1,6 @@
 // The commands, a file per group. Each function adds its subcommands to the application; the parsed
-// one leaves itself in `chosen`. To add a command: a function here, its file, a line in main.cc, a row
-// in docs/cli.md.
+// one leaves itself in `chosen`. To add a command: a function here, its file, a line in main.cc, a
+// row in docs/cli.md.
 #pragma once
 
 #include "engine/cli/invocation.h"

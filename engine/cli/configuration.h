@@ -9,9 +9,9 @@
 
 namespace espalier::cli {
 
-// Settings of a YAML file (engine, token_file, ca_file, cert_file, key_file, namespace) under the names
-// of the variables that they stand in for: "ESPALIER_ENGINE", ... Empty if there is no such file;
-// INVALID_ARGUMENT names what is wrong in it.
+// Settings of a YAML file (engine, token_file, ca_file, cert_file, key_file, namespace) under the
+// names of the variables that they stand in for: "ESPALIER_ENGINE", ... Empty if there is no such
+// file; INVALID_ARGUMENT names what is wrong in it.
 absl::StatusOr<std::map<std::string, std::string>> ReadConfiguration(Io& io,
                                                                      const std::string& path);
 

@@ -47,9 +47,8 @@ class Client {
     }
     auto client = std::make_unique<Client>();
     client->http_ = MakeHttp();
-    client->registry_ =
-        oci::MakeRegistry(invocation.clock, invocation.random, *client->http_,
-                          [credential](const std::string&) { return credential; });
+    client->registry_ = oci::MakeRegistry(invocation.clock, invocation.random, *client->http_,
+                                          [credential](const std::string&) { return credential; });
     return client;
   }
   oci::Registry& registry() { return *registry_; }
@@ -72,10 +71,9 @@ absl::StatusOr<int> Push(Invocation& invocation, const PushFlags& flags) {
   files.kernel = flags.kernel;
   files.initrd = flags.initrd;
   files.nvram = flags.nvram;
-  ESPALIER_ASSIGN_OR_RETURN(
-      const std::string digest,
-      oci::PushImage(invocation.threads, invocation.io, client->registry(), reference, files,
-                     options));
+  ESPALIER_ASSIGN_OR_RETURN(const std::string digest,
+                            oci::PushImage(invocation.threads, invocation.io, client->registry(),
+                                           reference, files, options));
   invocation.out << reference.ToString() << "@" << digest << "\n";
   return kSuccess;
 }
@@ -96,10 +94,11 @@ absl::StatusOr<int> List(Invocation& invocation) {
       if (resolved->second.state() == v1::Condition::FALSE) state = "Failed";
     }
     const std::size_t colon = status.digest().find(':');
-    table.AddRow({image.metadata().name(), image.image().spec().reference(),
-                  colon == std::string::npos ? "" : status.digest().substr(colon + 1, 12),
-                  status.disk_bytes() == 0 ? "" : SizeText(static_cast<double>(status.disk_bytes())),
-                  status.os().empty() ? "" : absl::StrCat(status.os(), "/", status.arch()), state});
+    table.AddRow(
+        {image.metadata().name(), image.image().spec().reference(),
+         colon == std::string::npos ? "" : status.digest().substr(colon + 1, 12),
+         status.disk_bytes() == 0 ? "" : SizeText(static_cast<double>(status.disk_bytes())),
+         status.os().empty() ? "" : absl::StrCat(status.os(), "/", status.arch()), state});
   }
   invocation.out << table.ToText();
   return kSuccess;

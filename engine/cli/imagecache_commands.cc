@@ -54,7 +54,8 @@ std::vector<std::string> SplitAll(const std::vector<std::string>& words) {
 }
 
 absl::Status AddSelector(const AddFlags& flags, v1::ImageCacheSpec& spec) {
-  const int given = (flags.nodes.empty() ? 0 : 1) + (flags.tags.empty() ? 0 : 1) + (flags.all ? 1 : 0);
+  const int given =
+      (flags.nodes.empty() ? 0 : 1) + (flags.tags.empty() ? 0 : 1) + (flags.all ? 1 : 0);
   if (given != 1) return absl::InvalidArgumentError("give one of --nodes, --tags and --all");
   if (flags.all) {
     spec.clear_hosts();
@@ -140,7 +141,8 @@ absl::StatusOr<std::map<std::string, CachedImage>> ReadCached(Invocation& invoca
     }
     for (const auto& [digest, assigned] : status.assigned()) {
       const auto held = status.observed().images().find(digest);
-      if (held != status.observed().images().end() && held->second.state() == v1::HeldImage::READY) {
+      if (held != status.observed().images().end() &&
+          held->second.state() == v1::HeldImage::READY) {
         continue;
       }
       CachedImage& image = images[digest];
@@ -207,8 +209,9 @@ absl::StatusOr<int> Info(Invocation& invocation, const std::string& wanted) {
   Table table({"NODE-NAME", "IMAGE-ID", "SPACE-USED", "STATE"});
   for (const auto& [digest, image] : images) {
     const auto [name, tag] = NameAndTag(image.reference);
-    const bool is_wanted = digest == digest_of_image || image.reference == wanted || name == wanted ||
-                           absl::StrCat(name, ":", tag) == wanted || ShortDigest(digest) == wanted;
+    const bool is_wanted = digest == digest_of_image || image.reference == wanted ||
+                           name == wanted || absl::StrCat(name, ":", tag) == wanted ||
+                           ShortDigest(digest) == wanted;
     if (!is_wanted) continue;
     for (const Copy& copy : image.copies) {
       table.AddRow({copy.host, ShortDigest(copy.digest),

@@ -103,7 +103,8 @@ absl::StatusOr<std::map<std::string, std::string>> PairsFromWords(
     for (absl::string_view word : absl::StrSplit(list, ',', absl::SkipEmpty())) {
       const std::size_t equals = word.find('=');
       if (equals == absl::string_view::npos || equals == 0) {
-        return absl::InvalidArgumentError(absl::StrCat("\"", word, "\" is not of the form key=value"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("\"", word, "\" is not of the form key=value"));
       }
       pairs[std::string(word.substr(0, equals))] = std::string(word.substr(equals + 1));
     }
@@ -177,8 +178,7 @@ int PrintProblems(Invocation& invocation, const std::vector<v1::Problem>& proble
 }
 
 int PrintApplied(Invocation& invocation, const ApplyResult& result) {
-  const int code =
-      PrintProblems(invocation, {result.problems().begin(), result.problems().end()});
+  const int code = PrintProblems(invocation, {result.problems().begin(), result.problems().end()});
   if (code != kSuccess) return code;
   if (invocation.globals.output == Output::kJson) {
     invocation.out << MessageToJson(result.plan(), Indent::kTwo) << "\n";

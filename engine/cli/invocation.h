@@ -1,5 +1,5 @@
-// Invocation: what one run of the command line works with: where the engine is, how to print, whom to
-// ask. Built by main, lent to the chosen command. One thread.
+// Invocation: what one run of the command line works with: where the engine is, how to print, whom
+// to ask. Built by main, lent to the chosen command. One thread.
 #pragma once
 
 #include <functional>
@@ -71,8 +71,8 @@ class Invocation {
 // What the chosen command does; its exit code, or an error that main prints.
 using Command = std::function<absl::StatusOr<int>(Invocation&)>;
 
-// "vm/ci/build", or a kind and names as separate words: "vm build", "vms". Names without a namespace
-// are in `ns`.
+// "vm/ci/build", or a kind and names as separate words: "vm build", "vms". Names without a
+// namespace are in `ns`.
 absl::StatusOr<std::vector<Ref>> RefsFromWords(const std::vector<std::string>& words,
                                                const std::string& ns);
 

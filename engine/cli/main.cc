@@ -30,7 +30,8 @@ void AddGlobals(CLI::App& app, Globals& globals) {
                                                          {"markdown", Output::kMarkdown}};
   app.add_option("--engine", globals.remote.engine, "host:port of the engine");
   app.add_option("--token-file", globals.remote.token_file, "file with the token");
-  app.add_option("--ca-file", globals.remote.ca_file, "authority that signed the engine's certificate");
+  app.add_option("--ca-file", globals.remote.ca_file,
+                 "authority that signed the engine's certificate");
   app.add_option("--cert-file", globals.remote.cert_file, "own certificate");
   app.add_option("--key-file", globals.remote.key_file, "own key");
   app.add_option("-n,--namespace", globals.ns, "namespace to work in");

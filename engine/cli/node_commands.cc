@@ -57,9 +57,8 @@ std::map<std::string, Used> UsedByHost(const std::vector<Resource>& vms) {
 }
 
 std::string StatusWord(const Resource& host) {
-  std::string word = host.host().status().liveness().state() == v1::HostLiveness::READY
-                         ? "READY"
-                         : "NOT READY";
+  std::string word =
+      host.host().status().liveness().state() == v1::HostLiveness::READY ? "READY" : "NOT READY";
   for (const char* hold : {"cordon", "drain"}) {
     if (host.metadata().holds().contains(hold)) absl::StrAppend(&word, " (", hold, ")");
   }
@@ -79,24 +78,25 @@ absl::StatusOr<int> List(Invocation& invocation, const std::vector<std::string>&
   }
   const bool wide = invocation.globals.output == Output::kWide;
   std::vector<std::string> headers = {"NAME", "AVAILABLE-CPU", "AVAILABLE-MEMORY", "STATUS"};
-  if (wide) headers.insert(headers.end(), {"ADDRESS", "CPU", "MEMORY", "OS", "ARCH", "VMS", "MACOS-VMS"});
+  if (wide)
+    headers.insert(headers.end(), {"ADDRESS", "CPU", "MEMORY", "OS", "ARCH", "VMS", "MACOS-VMS"});
   Table table(headers);
   const std::map<std::string, Used> used = UsedByHost(fleet.vms);
   for (const Resource& host : fleet.hosts) {
     const v1::HostObserved& observed = host.host().status().observed();
     const auto found = used.find(host.metadata().name());
     const Used taken = found == used.end() ? Used() : found->second;
-    const double free_mib =
-        std::max<double>(0, static_cast<double>(observed.memory_mib()) - static_cast<double>(taken.memory_mib));
-    std::vector<std::string> row = {
-        host.metadata().name(),
-        absl::StrCat(std::max<std::int64_t>(0, static_cast<std::int64_t>(observed.cpu()) - taken.cpu)),
-        SizeText(free_mib * 1024 * 1024), StatusWord(host)};
+    const double free_mib = std::max<double>(
+        0, static_cast<double>(observed.memory_mib()) - static_cast<double>(taken.memory_mib));
+    std::vector<std::string> row = {host.metadata().name(),
+                                    absl::StrCat(std::max<std::int64_t>(
+                                        0, static_cast<std::int64_t>(observed.cpu()) - taken.cpu)),
+                                    SizeText(free_mib * 1024 * 1024), StatusWord(host)};
     if (wide) {
-      row.insert(row.end(), {observed.address(), absl::StrCat(observed.cpu()),
-                             SizeText(static_cast<double>(observed.memory_mib()) * 1024 * 1024),
-                             observed.os(), observed.arch(), absl::StrCat(taken.vms),
-                             absl::StrCat(taken.macos)});
+      row.insert(row.end(),
+                 {observed.address(), absl::StrCat(observed.cpu()),
+                  SizeText(static_cast<double>(observed.memory_mib()) * 1024 * 1024), observed.os(),
+                  observed.arch(), absl::StrCat(taken.vms), absl::StrCat(taken.macos)});
     }
     table.AddRow(std::move(row));
   }

@@ -107,7 +107,8 @@ absl::StatusOr<int> Drift(Invocation& invocation, const std::string& source, boo
 
 void AddQuestionCommands(CLI::App& app, Command& chosen) {
   CLI::App* status = app.add_subcommand("status", "The fleet in one line");
-  status->callback([&chosen] { chosen = [](Invocation& invocation) { return Status(invocation); }; });
+  status->callback(
+      [&chosen] { chosen = [](Invocation& invocation) { return Status(invocation); }; });
 
   const auto why_words = std::make_shared<std::vector<std::string>>();
   CLI::App* why = app.add_subcommand("why", "Why an object is as it is: why vm/ci/build");

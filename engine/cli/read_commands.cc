@@ -63,7 +63,8 @@ absl::StatusOr<int> List(Invocation& invocation, const ReadFlags& flags) {
                               RefsFromWords({word}, invocation.Namespace()));
     ESPALIER_ASSIGN_OR_RETURN(Query query,
                               QueryOf(invocation, &InfoOf(refs.front().kind), flags.labels));
-    ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> some, invocation.ListAll(std::move(query)));
+    ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> some,
+                              invocation.ListAll(std::move(query)));
     found.insert(found.end(), some.begin(), some.end());
   }
   PrintObjects(invocation, found, /*single=*/false);
@@ -114,7 +115,8 @@ void AddReadCommands(CLI::App& app, Command& chosen) {
   const auto list_flags = std::make_shared<ReadFlags>();
   CLI::App* list = app.add_subcommand("list", "List objects of some kinds, or of all");
   list->add_option("kind", list_flags->words, "kinds: vms, hosts, images, ...");
-  list->add_option("-l,--selector", list_flags->labels, "only with these labels: team=ci,tier=gold");
+  list->add_option("-l,--selector", list_flags->labels,
+                   "only with these labels: team=ci,tier=gold");
   list->callback([&chosen, list_flags] {
     chosen = [list_flags](Invocation& invocation) { return List(invocation, *list_flags); };
   });
@@ -132,7 +134,8 @@ void AddReadCommands(CLI::App& app, Command& chosen) {
   });
 
   const auto path = std::make_shared<std::string>();
-  CLI::App* explain = app.add_subcommand("explain", "What a kind or field means: explain vm.memory_mib");
+  CLI::App* explain =
+      app.add_subcommand("explain", "What a kind or field means: explain vm.memory_mib");
   explain->add_option("path", *path, "kind or kind.field.field")->required();
   explain->callback([&chosen, path] {
     chosen = [path](Invocation& invocation) -> absl::StatusOr<int> {

@@ -77,7 +77,8 @@ void AddTokenCommands(CLI::App& app, Command& chosen) {
 
   const auto flags = std::make_shared<CreateFlags>();
   CLI::App* create = token->add_subcommand("create", "Make a token; it is told once");
-  create->add_option("--role", flags->role, "admin, editor, viewer, agent or reconciler")->required();
+  create->add_option("--role", flags->role, "admin, editor, viewer, agent or reconciler")
+      ->required();
   create->add_option("--host", flags->host, "for an agent: its host");
   create->add_option("--source", flags->source, "for a reconciler: its GitSource; none is any");
   create->add_option("--subject", flags->subject, "who holds it, in reports of who changed what");

@@ -73,10 +73,12 @@ void PrintVms(Invocation& invocation, const std::vector<Resource>& vms) {
       std::sort(ports.begin(), ports.end());
       std::string list;
       for (const std::string& port : ports) absl::StrAppend(&list, list.empty() ? "" : ",", port);
-      row.insert(row.end(),
-                 {vm.vm().spec().image(), absl::StrCat(vm.vm().spec().cpu()),
-                  absl::StrCat(SizeText(static_cast<double>(vm.vm().spec().memory_mib()) * 1024 * 1024), "i"),
-                  status.placement().host(), list, status.placement().why()});
+      row.insert(
+          row.end(),
+          {vm.vm().spec().image(), absl::StrCat(vm.vm().spec().cpu()),
+           absl::StrCat(SizeText(static_cast<double>(vm.vm().spec().memory_mib()) * 1024 * 1024),
+                        "i"),
+           status.placement().host(), list, status.placement().why()});
     }
     table.AddRow(std::move(row));
   }
@@ -131,12 +133,14 @@ absl::StatusOr<int> Deploy(Invocation& invocation, const DeployFlags& flags) {
   spec.set_image(flags.image);
   if (!flags.node.empty()) spec.set_host(flags.node);
   if (flags.cpu > 0) spec.set_cpu(flags.cpu);
-  if (flags.memory_gib > 0) spec.set_memory_mib(static_cast<std::uint32_t>(flags.memory_gib * 1024));
+  if (flags.memory_gib > 0)
+    spec.set_memory_mib(static_cast<std::uint32_t>(flags.memory_gib * 1024));
   for (const std::string& port : flags.ports) {
     const std::vector<std::string> parts = absl::StrSplit(port, ':');
     std::uint32_t guest = 0;
     if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &guest)) {
-      return absl::InvalidArgumentError(absl::StrCat("\"", port, "\" is not of the form name:port"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", port, "\" is not of the form name:port"));
     }
     (*spec.mutable_ports())[parts[0]].set_guest(guest);
   }
@@ -154,8 +158,7 @@ absl::StatusOr<int> Deploy(Invocation& invocation, const DeployFlags& flags) {
   CallContext context = invocation.Context();
   context.operation_id = invocation.random.Uid();
   ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result, resources->Apply(context, request));
-  const int code =
-      PrintProblems(invocation, {result.problems().begin(), result.problems().end()});
+  const int code = PrintProblems(invocation, {result.problems().begin(), result.problems().end()});
   if (code != kSuccess) return code;
   if (!flags.wait) {
     ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> vms, ReadVms(invocation, {name}));
@@ -189,7 +192,8 @@ void AddVmCommands(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<DeployFlags>();
   CLI::App* deploy = vm->add_subcommand("deploy", "Make a VM and run it");
   deploy->add_option("name", flags->name, "its name; vm-xxxxx if not given");
-  deploy->add_option("-i,--image", flags->image, "name of an Image, or an OCI reference")->required();
+  deploy->add_option("-i,--image", flags->image, "name of an Image, or an OCI reference")
+      ->required();
   deploy->add_option("--node", flags->node, "run on this node and no other");
   deploy->add_option("-c,--cpu", flags->cpu, "virtual CPUs");
   deploy->add_option("-m,--memory", flags->memory_gib, "memory in GiB");

@@ -14,7 +14,8 @@ bool IsTerminal(v1::VmObserved::Phase phase) {
 
 // Whether the last report is about the run that is placed now.
 bool ReportsCurrentRun(const std::string& uid, const v1::VmStatus& status) {
-  return status.observed().uid() == uid && status.observed().attempt() == status.placement().attempt();
+  return status.observed().uid() == uid &&
+         status.observed().attempt() == status.placement().attempt();
 }
 
 }  // namespace

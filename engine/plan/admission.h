@@ -8,8 +8,8 @@
 
 namespace espalier {
 
-// Why the object must not be deleted now; empty if it may. A Host is kept while VMs run on it, unless
-// it drains on destroy.
+// Why the object must not be deleted now; empty if it may. A Host is kept while VMs run on it,
+// unless it drains on destroy.
 std::string WhyNotDeletable(const Objects& objects, const Resource& resource);
 
 // The status with which a new incarnation starts: empty, but for a Vm that may still run somewhere:

@@ -1,4 +1,5 @@
-// The destruction guard: how much one owner may take away in an hour by no longer declaring it. Pure.
+// The destruction guard: how much one owner may take away in an hour by no longer declaring it.
+// Pure.
 #pragma once
 
 #include <cstdint>

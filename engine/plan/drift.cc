@@ -85,12 +85,12 @@ class Finder {
     VisitRuntime(resource);
   }
 
-  // What is always there, and what says who may declare what: somebody's hand is where such things come
-  // from, so there is nothing to take note of.
+  // What is always there, and what says who may declare what: somebody's hand is where such things
+  // come from, so there is nothing to take note of.
   static bool IsGivenByHand(const Ref& ref) {
     const KindInfo& info = InfoOf(ref.kind);
-    return info.not_from_git || std::find(info.builtin.begin(), info.builtin.end(), ref.name) !=
-                                    info.builtin.end();
+    return info.not_from_git ||
+           std::find(info.builtin.begin(), info.builtin.end(), ref.name) != info.builtin.end();
   }
 
   DriftRow& AddRow(DriftRow::Class row_class, const Resource& resource) {
@@ -204,8 +204,8 @@ class Finder {
     if (maker != resource.metadata().annotations().end()) row.set_actor(maker->second);
     row.set_interface(std::string(ManagerText(resource.metadata().owner().manager())));
     *row.mutable_since() = resource.metadata().created_at();
-    row.set_next(absl::StrCat("declare it with a transfer, or espalier delete ",
-                              ToString(RefOf(resource))));
+    row.set_next(
+        absl::StrCat("declare it with a transfer, or espalier delete ", ToString(RefOf(resource))));
   }
 
   void AddConflict(const Resource& resource, const std::string& source) {
@@ -217,7 +217,8 @@ class Finder {
 
   void VisitFoundThings(const Resource& host) {
     const v1::HostObserved& observed = host.host().status().observed();
-    std::map<std::string, v1::FoundVm> vms(observed.found_vms().begin(), observed.found_vms().end());
+    std::map<std::string, v1::FoundVm> vms(observed.found_vms().begin(),
+                                           observed.found_vms().end());
     for (const auto& [name, vm] : vms) {
       DriftRow& row = AddFound(host, "vm", name);
       row.set_detail(absl::StrCat("a VM that nobody declared runs on ", host.metadata().name()));
@@ -228,7 +229,8 @@ class Finder {
                                                  observed.found_images().end());
     for (const auto& [name, image] : images) {
       DriftRow& row = AddFound(host, "image", image.reference().empty() ? name : image.reference());
-      row.set_detail(absl::StrCat("an image that nobody declared lies on ", host.metadata().name()));
+      row.set_detail(
+          absl::StrCat("an image that nobody declared lies on ", host.metadata().name()));
       *row.mutable_since() = image.since();
       row.set_next("declare an image_cache for it, or remove it on the host");
     }

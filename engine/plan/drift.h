@@ -1,5 +1,5 @@
-// Drift: what is not as its owner declared, as one document. Five classes: changed, missing, unmanaged
-// (found or hand-made), unknown, conflict. Pure.
+// Drift: what is not as its owner declared, as one document. Five classes: changed, missing,
+// unmanaged (found or hand-made), unknown, conflict. Pure.
 #pragma once
 
 #include <map>

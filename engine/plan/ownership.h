@@ -1,5 +1,5 @@
-// Ownership: who may change an object's spec. Per object, never per field: "who owns this VM?" has one
-// short answer. Pure.
+// Ownership: who may change an object's spec. Per object, never per field: "who owns this VM?" has
+// one short answer. Pure.
 #pragma once
 
 #include <string>
@@ -12,12 +12,12 @@ namespace espalier {
 
 // What a claim on an existing object comes to.
 enum class Claim {
-  kOwn,          // The claimant owns it already.
-  kAdopt,        // Nobody owns it: it becomes the claimant's.
-  kTransfer,     // Another owns it, and the claimant asked to take it over.
-  kOverride,     // Another owns it, and the claimant gave a reason to change it all the same.
-  kConflict,     // Another owns it.
-  kMemberOnly,   // A controller owns it: it is changed through what the controller works for.
+  kOwn,         // The claimant owns it already.
+  kAdopt,       // Nobody owns it: it becomes the claimant's.
+  kTransfer,    // Another owns it, and the claimant asked to take it over.
+  kOverride,    // Another owns it, and the claimant gave a reason to change it all the same.
+  kConflict,    // Another owns it.
+  kMemberOnly,  // A controller owns it: it is changed through what the controller works for.
 };
 
 // Same manager and instance.

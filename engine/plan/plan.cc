@@ -36,9 +36,9 @@ class Planner {
       const Ref ref = RefOf(declared.resource());
       const auto [at, is_new] = declared_.emplace(ref, &declared);
       if (!is_new) {
-        AddError(declared, "declared_twice", "",
-                 absl::StrCat("is declared twice: ", at->second->source(), " and ",
-                              declared.source()));
+        AddError(
+            declared, "declared_twice", "",
+            absl::StrCat("is declared twice: ", at->second->source(), " and ", declared.source()));
         continue;
       }
       for (const Reference& reference : ReferencesOf(declared.resource())) {
@@ -65,7 +65,8 @@ class Planner {
   absl::StatusOr<PlanOutput> RunDelete(const v1::DeleteRequest& request) {
     ESPALIER_ASSIGN_OR_RETURN(const Ref ref, FromProto(request.ref()));
     const Resource* current = objects_.Find(ref);
-    if (current == nullptr) return absl::NotFoundError(absl::StrCat(ToHuman(ref), " does not exist"));
+    if (current == nullptr)
+      return absl::NotFoundError(absl::StrCat(ToHuman(ref), " does not exist"));
     if (!request.uid().empty() && request.uid() != current->metadata().uid()) {
       return absl::AbortedError(absl::StrCat(ToHuman(ref), " is another incarnation by now"));
     }
@@ -77,10 +78,10 @@ class Planner {
     if (claim == Claim::kConflict || claim == Claim::kMemberOnly) {
       out_.problems.Append(ConflictProblem(claim, *current, request.owner(), "delete"));
     } else {
-      const std::string reason = claim == Claim::kOverride
-                                     ? absl::StrCat("override by ", input_.actor, ": ",
-                                                    request.override().reason())
-                                     : "asked for by name";
+      const std::string reason =
+          claim == Claim::kOverride
+              ? absl::StrCat("override by ", input_.actor, ": ", request.override().reason())
+              : "asked for by name";
       PlanDelete(*current, reason, {ref}, claim == Claim::kOverride);
     }
     Finish();
@@ -106,15 +107,13 @@ class Planner {
     const auto contains = [](const auto& list, const auto& matches) {
       return list.empty() || std::any_of(list.begin(), list.end(), matches);
     };
-    if (!contains(scope.kinds(), [&](const std::string& kind) {
-          return FindKind(kind) == &info;
-        })) {
+    if (!contains(scope.kinds(),
+                  [&](const std::string& kind) { return FindKind(kind) == &info; })) {
       why = absl::StrCat("this source may not write kind ", info.name);
       return false;
     }
-    if (info.namespaced && !contains(scope.namespaces(), [&](const std::string& name) {
-          return name == ref.ns;
-        })) {
+    if (info.namespaced &&
+        !contains(scope.namespaces(), [&](const std::string& name) { return name == ref.ns; })) {
       why = absl::StrCat("this source may not write namespace ", ref.ns);
       return false;
     }
@@ -133,10 +132,10 @@ class Planner {
       return absl::OkStatus();
     }
     if (current->metadata().has_deleting_since()) {
-      AddError(declared, "deleting", "",
-               absl::StrCat("is being deleted since ",
-                            TimeText(current->metadata().deleting_since()),
-                            "; it can be declared again once it is gone"));
+      AddError(
+          declared, "deleting", "",
+          absl::StrCat("is being deleted since ", TimeText(current->metadata().deleting_since()),
+                       "; it can be declared again once it is gone"));
       return absl::OkStatus();
     }
     const Claim claim = ClaimOf(request_.owner(), current->metadata(), request_.transfer(),
@@ -148,10 +147,10 @@ class Planner {
       return absl::OkStatus();
     }
     if (claim == Claim::kOwn && declared.create_only()) {
-      AddError(declared, "already_exists", "",
-               absl::StrCat("exists and belongs to this instance already (",
-                            OwnerText(current->metadata().owner()), "); import it as ",
-                            ImportId(ref)));
+      AddError(
+          declared, "already_exists", "",
+          absl::StrCat("exists and belongs to this instance already (",
+                       OwnerText(current->metadata().owner()), "); import it as ", ImportId(ref)));
       return absl::OkStatus();
     }
     PlanExisting(ref, declared, *current, claim);
@@ -211,9 +210,9 @@ class Planner {
     MutableSpec(after)->CopyFrom(SpecOf(declared.resource()));
 
     std::vector<FieldChange> changes = Diff(current, after, Unknown(declared));
-    const bool replaces = std::any_of(changes.begin(), changes.end(), [](const FieldChange& change) {
-      return change.forces_replace();
-    });
+    const bool replaces =
+        std::any_of(changes.begin(), changes.end(),
+                    [](const FieldChange& change) { return change.forces_replace(); });
     const bool held = claim == Claim::kOwn && before.has_edited() && IsHeld(before.edited());
     if (held && !changes.empty()) {
       PlanHeld(ref, declared, current);
@@ -267,13 +266,12 @@ class Planner {
     write.after = std::move(after);
   }
 
-  // An override stands and its hold has not ended: the owner's declaration waits. Terraform cannot be
-  // told "later" (its state would lie), so for it this is an error.
+  // An override stands and its hold has not ended: the owner's declaration waits. Terraform cannot
+  // be told "later" (its state would lie), so for it this is an error.
   void PlanHeld(const Ref& ref, const v1::Declared& declared, const Resource& current) {
     const v1::Edited& edited = current.metadata().edited();
-    const std::string text =
-        absl::StrCat("held until ", TimeText(edited.hold_until()), " by ", edited.actor(), ": ",
-                     edited.reason());
+    const std::string text = absl::StrCat("held until ", TimeText(edited.hold_until()), " by ",
+                                          edited.actor(), ": ", edited.reason());
     if (request_.owner().manager() == v1::Owner::TERRAFORM) {
       AddError(declared, "held", "", text);
       return;
@@ -324,10 +322,10 @@ class Planner {
   void PlanHold(const Ref& ref, const Resource& current, const v1::HoldChange& change) {
     static constexpr absl::string_view kHolds[] = {"cordon", "drain", "power", "suspend"};
     if (std::find(std::begin(kHolds), std::end(kHolds), change.hold()) == std::end(kHolds)) {
-      Problem& problem = out_.problems.Error(
-          "invalid_value", "metadata.holds",
-          absl::StrCat("there is no hold \"", change.hold(),
-                       "\"; there are cordon, drain, power and suspend"));
+      Problem& problem =
+          out_.problems.Error("invalid_value", "metadata.holds",
+                              absl::StrCat("there is no hold \"", change.hold(),
+                                           "\"; there are cordon, drain, power and suspend"));
       *problem.mutable_ref() = ToProto(ref);
       return;
     }
@@ -354,8 +352,9 @@ class Planner {
       }
       difference.set_after(HoldText(hold));
     }
-    Action& action = AddAction(Action::UPDATE, ref,
-                               absl::StrCat(change.clear() ? "hold ends: " : "hold: ", change.hold()));
+    Action& action =
+        AddAction(Action::UPDATE, ref,
+                  absl::StrCat(change.clear() ? "hold ends: " : "hold: ", change.hold()));
     Describe(current, "", action);
     *action.add_changes() = difference;
     if (change.hold() == "drain" && !change.clear()) action.set_risk(Action::DISRUPTIVE);
@@ -410,8 +409,8 @@ class Planner {
   void CheckBudget(std::int64_t owned, std::int64_t destroys) {
     static const v1::ClusterSpec kNoSpec;
     const Resource* cluster = objects_.Find(Ref{Kind::kCluster, "", "default"});
-    const Budget budget = BudgetOf(cluster == nullptr ? kNoSpec : cluster->cluster().spec(),
-                                   request_.prune());
+    const Budget budget =
+        BudgetOf(cluster == nullptr ? kNoSpec : cluster->cluster().spec(), request_.prune());
     const std::string why = WhyOverBudget(budget, owned, input_.destroyed_lately, destroys);
     if (!why.empty()) out_.problems.Error("budget_exceeded", "", why);
   }
@@ -469,9 +468,9 @@ class Planner {
         if (declared_.contains(reference.target) || objects_.Find(reference.target) != nullptr) {
           continue;
         }
-        Problem& note = out_.problems.Note(
-            "missing_reference", reference.path,
-            absl::StrCat(ToHuman(reference.target), " does not exist yet"));
+        Problem& note =
+            out_.problems.Note("missing_reference", reference.path,
+                               absl::StrCat(ToHuman(reference.target), " does not exist yet"));
         *note.mutable_ref() = ToProto(ref);
         SetPosition(declared->source(), note);
       }

@@ -16,8 +16,8 @@ absl::Time TimeOf(const google::protobuf::Timestamp& time) {
 void SetTime(absl::Time time, google::protobuf::Timestamp& out) {
   const absl::Duration since_epoch = time - absl::UnixEpoch();
   out.set_seconds(absl::ToInt64Seconds(absl::Floor(since_epoch, absl::Seconds(1))));
-  out.set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(
-      since_epoch - absl::Floor(since_epoch, absl::Seconds(1)))));
+  out.set_nanos(static_cast<std::int32_t>(
+      absl::ToInt64Nanoseconds(since_epoch - absl::Floor(since_epoch, absl::Seconds(1)))));
 }
 
 std::string TimeText(const google::protobuf::Timestamp& time) {
@@ -80,7 +80,8 @@ Problem ConflictProblem(Claim claim, const Resource& current, const v1::Owner& c
   *problem.mutable_ref() = ToProto(RefOf(current));
   if (claim == Claim::kMemberOnly) {
     problem.set_code("not_allowed");
-    problem.set_message(absl::StrCat("is a member of ", owner.instance(), " and changes through it only"));
+    problem.set_message(
+        absl::StrCat("is a member of ", owner.instance(), " and changes through it only"));
     return problem;
   }
   problem.set_code("owner_conflict");

@@ -42,14 +42,13 @@ absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
   Problems problems;
   const ApplyRequest normalised = Normalise(request, problems);
   const ObjectMap objects = hub_.Snapshot();
-  ESPALIER_ASSIGN_OR_RETURN(
-      PlanOutput output,
-      MakePlan(PlanInput{.objects = objects,
-                         .request = normalised,
-                         .actor = context.caller.subject,
-                         .now = clock_.Now(),
-                         .destroyed_lately =
-                             records_.DestroyedLately(request.owner(), clock_.Now())}));
+  ESPALIER_ASSIGN_OR_RETURN(PlanOutput output,
+                            MakePlan(PlanInput{.objects = objects,
+                                               .request = normalised,
+                                               .actor = context.caller.subject,
+                                               .now = clock_.Now(),
+                                               .destroyed_lately = records_.DestroyedLately(
+                                                   request.owner(), clock_.Now())}));
   // What is wrong with one object alone stands before what is wrong among them.
   problems.Append(output.problems);
   output.problems = std::move(problems);
@@ -62,9 +61,8 @@ absl::StatusOr<ApplyResult> LocalResources::Delete(const CallContext& context,
     return absl::InvalidArgumentError("an override needs a reason");
   }
   const ObjectMap objects = hub_.Snapshot();
-  ESPALIER_ASSIGN_OR_RETURN(
-      PlanOutput output,
-      MakeDeletePlan(objects, request, context.caller.subject, clock_.Now()));
+  ESPALIER_ASSIGN_OR_RETURN(PlanOutput output,
+                            MakeDeletePlan(objects, request, context.caller.subject, clock_.Now()));
   // Deleting by name is the user's own word: it is not counted against a budget.
   output.destroys = 0;
   ApplyRequest shell;
@@ -74,8 +72,8 @@ absl::StatusOr<ApplyResult> LocalResources::Delete(const CallContext& context,
   return Answer(context, shell, objects, output);
 }
 
-// Defaults and rules of each object alone. An object with errors stays in the set: its other problems
-// are wanted too, and the errors keep anything from being stored.
+// Defaults and rules of each object alone. An object with errors stays in the set: its other
+// problems are wanted too, and the errors keep anything from being stored.
 ApplyRequest LocalResources::Normalise(const ApplyRequest& request, Problems& problems) const {
   ApplyRequest normalised = request;
   google::protobuf::RepeatedPtrField<Declared> objects;
@@ -105,14 +103,15 @@ absl::StatusOr<ApplyResult> LocalResources::Answer(const CallContext& context,
                                                    const ApplyRequest& request,
                                                    const ObjectMap& objects, PlanOutput& output) {
   ApplyResult result;
-  const bool repeated = !context.operation_id.empty() &&
-                        records_.Operation(context.operation_id).has_value();
+  const bool repeated =
+      !context.operation_id.empty() && records_.Operation(context.operation_id).has_value();
   if (!repeated && !request.expected_digest().empty() &&
       request.expected_digest() != output.plan.digest()) {
-    output.problems.Error("digest_mismatch", "",
-                          absl::StrCat("the plan is not the one that was agreed to: expected digest ",
-                                       request.expected_digest().substr(0, 12), ", now ",
-                                       output.plan.digest().substr(0, 12)));
+    output.problems.Error(
+        "digest_mismatch", "",
+        absl::StrCat("the plan is not the one that was agreed to: expected digest ",
+                     request.expected_digest().substr(0, 12), ", now ",
+                     output.plan.digest().substr(0, 12)));
   }
   if (options_.capacity && !output.writes.empty()) {
     *output.plan.mutable_capacity() = options_.capacity(objects, output);
@@ -127,7 +126,8 @@ absl::StatusOr<ApplyResult> LocalResources::Answer(const CallContext& context,
             context.caller.subject;
       }
     }
-    ESPALIER_ASSIGN_OR_RETURN(const std::int64_t revision, Commit(context, request.owner(), output));
+    ESPALIER_ASSIGN_OR_RETURN(const std::int64_t revision,
+                              Commit(context, request.owner(), output));
     result.set_revision(revision);
     result.set_applied(true);
   }
@@ -160,8 +160,9 @@ void LocalResources::Stamp(PlannedWrite& write) {
   }
 }
 
-// Stores the planned writes: one transaction, or for large sets several in the order of the plan, each
-// recorded with the operation's id, so that repeating the call goes on instead of starting over.
+// Stores the planned writes: one transaction, or for large sets several in the order of the plan,
+// each recorded with the operation's id, so that repeating the call goes on instead of starting
+// over.
 absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context, const Owner& owner,
                                                     PlanOutput& output) {
   std::int64_t revision = hub_.Snapshot().revision();
@@ -176,7 +177,8 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context, 
     for (; next < output.writes.size(); ++next) {
       PlannedWrite& write = output.writes[next];
       if (transaction.ops.size() + kOpsPerWrite > limits::kTransactionOps - kOpsPerWrite ||
-          transaction.compares.size() >= limits::kAtomicObjects) break;
+          transaction.compares.size() >= limits::kAtomicObjects)
+        break;
       Stamp(write);
       const std::string key = KeyOf(write.ref);
       StoreOp op{.type = StoreOp::Type::kDelete, .key = key, .value = ""};
@@ -184,8 +186,9 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context, 
         op.type = StoreOp::Type::kPut;
         op.value = StoredBytes(*write.after);
         if (op.value.size() > limits::kObjectBytes) {
-          return absl::ResourceExhaustedError(absl::StrCat(
-              ToHuman(write.ref), " has ", op.value.size(), " bytes; at most ", limits::kObjectBytes));
+          return absl::ResourceExhaustedError(absl::StrCat(ToHuman(write.ref), " has ",
+                                                           op.value.size(), " bytes; at most ",
+                                                           limits::kObjectBytes));
         }
       }
       if (bytes + op.value.size() > limits::kTransactionBytes && !transaction.ops.empty()) break;
@@ -221,8 +224,9 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context, 
     }
     const absl::StatusOr<std::int64_t> committed = store_.Commit(transaction);
     if (!committed.ok()) {
-      return Annotate(committed.status(), done > 1 ? absl::StrCat("storing part ", done, " of the set")
-                                                   : "storing the set");
+      return Annotate(committed.status(), done > 1
+                                              ? absl::StrCat("storing part ", done, " of the set")
+                                              : "storing the set");
     }
     revision = *committed;
   }

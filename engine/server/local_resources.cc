@@ -41,7 +41,8 @@ absl::StatusOr<std::unique_ptr<LocalResources>> LocalResources::Open(Clock& cloc
   return resources;
 }
 
-LocalResources::LocalResources(Clock& clock, Random& random, Log& log, Store& store, Options options)
+LocalResources::LocalResources(Clock& clock, Random& random, Log& log, Store& store,
+                               Options options)
     : clock_(clock),
       random_(random),
       log_(log),
@@ -103,7 +104,8 @@ void LocalResources::OnCommit(absl::Span<const StoreEvent> events) {
     } else {
       latest_.Erase(event.key);
       if (change.before == nullptr) continue;
-      // The last state carries the revision of its end, so that no reader takes it for an older one.
+      // The last state carries the revision of its end, so that no reader takes it for an older
+      // one.
       auto last = std::make_shared<Resource>(*change.before);
       last->mutable_metadata()->set_revision(event.revision);
       change.before = std::move(last);

@@ -1,6 +1,6 @@
 // LocalResources: the one local implementation of Resources, over a Store. It admits, plans and
-// commits; it makes no decision of its own: what a plan says is in engine/plan, what a field means in
-// engine/model. Callers' permissions are checked in front of it (authorize.h).
+// commits; it makes no decision of its own: what a plan says is in engine/plan, what a field means
+// in engine/model. Callers' permissions are checked in front of it (authorize.h).
 //
 // Thread-safe. Reads and plans work on snapshots; a write is committed only if every object that it
 // touches still is at the revision that the plan saw.
@@ -33,10 +33,11 @@ class LocalResources final : public Resources {
     CapacityVerdict capacity;
   };
 
-  // Reads all objects from the store and makes the builtin ones that are missing. Everything borrowed
-  // must outlive it. DATA_LOSS if an object cannot be read.
-  static absl::StatusOr<std::unique_ptr<LocalResources>> Open(Clock& clock, Random& random, Log& log,
-                                                              Store& store, Options options);
+  // Reads all objects from the store and makes the builtin ones that are missing. Everything
+  // borrowed must outlive it. DATA_LOSS if an object cannot be read.
+  static absl::StatusOr<std::unique_ptr<LocalResources>> Open(Clock& clock, Random& random,
+                                                              Log& log, Store& store,
+                                                              Options options);
   // REQUIRES: all watches are destroyed and nobody writes to the store any more.
   ~LocalResources() override;
 

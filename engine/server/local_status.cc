@@ -21,8 +21,8 @@ using google::protobuf::Message;
 
 constexpr char kObserved[] = "observed";
 
-// A report may have to be tried anew because somebody else wrote to the object in between: its guard
-// is the run, not the revision. Each try that fails means that another writer got further.
+// A report may have to be tried anew because somebody else wrote to the object in between: its
+// guard is the run, not the revision. Each try that fails means that another writer got further.
 constexpr int kObservedTries = 64;
 
 bool IsTerminal(v1::VmObserved::Phase phase) {
@@ -39,9 +39,10 @@ absl::Status TakeEnded(const v1::VmObserved& report, Resource& object) {
   });
   if (!awaited) return absl::FailedPreconditionError("the report is about an earlier run");
   if (!IsTerminal(report.phase())) return absl::OkStatus();
-  const bool known = std::any_of(status.ended().begin(), status.ended().end(), [&](const auto& run) {
-    return run.uid() == report.uid() && run.attempt() == report.attempt();
-  });
+  const bool known =
+      std::any_of(status.ended().begin(), status.ended().end(), [&](const auto& run) {
+        return run.uid() == report.uid() && run.attempt() == report.attempt();
+      });
   if (known) return absl::OkStatus();
   v1::EndedRun& run = *status.add_ended();
   run.set_uid(report.uid());
@@ -61,7 +62,8 @@ absl::Status TakeVmReport(const Resource& written, Resource& object) {
       return absl::FailedPreconditionError("a newer report of this run is known");
     }
     if (IsTerminal(known.phase()) && !IsTerminal(report.phase())) {
-      return absl::FailedPreconditionError("this run has ended; what runs again is another attempt");
+      return absl::FailedPreconditionError(
+          "this run has ended; what runs again is another attempt");
     }
   }
   *status.mutable_observed() = report;
@@ -101,8 +103,8 @@ std::vector<absl::StatusOr<std::int64_t>> LocalResources::UpdateStatus(
     const CallContext& context, absl::Span<const StatusWrite> writes) {
   std::vector<absl::StatusOr<std::int64_t>> results(writes.size(),
                                                     absl::UnknownError("not written"));
-  // Writes to different objects go into common transactions; one that loses its race is tried alone,
-  // so that it does not take the others with it.
+  // Writes to different objects go into common transactions; one that loses its race is tried
+  // alone, so that it does not take the others with it.
   std::size_t next = 0;
   while (next < writes.size()) {
     const ObjectMap objects = hub_.Snapshot();
@@ -204,7 +206,8 @@ absl::StatusOr<ObjectPtr> LocalResources::AfterStatusWrite(const StatusWrite& wr
       break;
     case StatusWrite::CONTROLLER:
     case StatusWrite::FINALIZE:
-      if (other_uid) return absl::NotFoundError(absl::StrCat(ToHuman(ref), ": that incarnation is gone"));
+      if (other_uid)
+        return absl::NotFoundError(absl::StrCat(ToHuman(ref), ": that incarnation is gone"));
       if (written.metadata().revision() != current->metadata().revision()) {
         return absl::AbortedError(absl::StrCat(ToHuman(ref), " has changed since it was read"));
       }

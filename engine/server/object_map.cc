@@ -8,8 +8,8 @@
 namespace espalier {
 namespace {
 
-// Larger chunks make a write copy more, smaller ones make the list of chunks longer: with 64 both stay
-// below some hundred pointers up to 20,000 objects.
+// Larger chunks make a write copy more, smaller ones make the list of chunks longer: with 64 both
+// stay below some hundred pointers up to 20,000 objects.
 constexpr std::size_t kChunkEntries = 64;
 
 }  // namespace
@@ -59,9 +59,9 @@ void ObjectMap::Put(const std::string& key, ObjectPtr object) {
   }
   const std::size_t at = ChunkFor(key);
   Chunk chunk = *chunks_[at];
-  const auto place =
-      std::lower_bound(chunk.begin(), chunk.end(), key,
-                       [](const Entry& entry, const std::string& wanted) { return entry.key < wanted; });
+  const auto place = std::lower_bound(
+      chunk.begin(), chunk.end(), key,
+      [](const Entry& entry, const std::string& wanted) { return entry.key < wanted; });
   if (place != chunk.end() && place->key == key) {
     place->object = std::move(object);
   } else {

@@ -1,6 +1,6 @@
-// ObjectMap: all objects, in order of their keys, as a value that is cheap to copy and never changes.
-// Readers keep a copy as their snapshot; the writer makes the next one from it. A change copies one
-// chunk of entries and the list of chunks, never an object.
+// ObjectMap: all objects, in order of their keys, as a value that is cheap to copy and never
+// changes. Readers keep a copy as their snapshot; the writer makes the next one from it. A change
+// copies one chunk of entries and the list of chunks, never an object.
 #pragma once
 
 #include <cstdint>

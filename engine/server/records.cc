@@ -23,7 +23,8 @@ std::string DestructionKey(const v1::Owner& owner) {
 }
 
 StoreOp Put(std::string key, const google::protobuf::Message& message) {
-  return StoreOp{.type = StoreOp::Type::kPut, .key = std::move(key), .value = message.SerializeAsString()};
+  return StoreOp{
+      .type = StoreOp::Type::kPut, .key = std::move(key), .value = message.SerializeAsString()};
 }
 
 v1::DestructionRecord ReadDestruction(const Store& store, const v1::Owner& owner, absl::Time now) {
@@ -61,7 +62,8 @@ StoreOp Records::PutTombstone(const Ref& ref, const v1::TombstoneRecord& record)
 }
 
 StoreOp Records::DeleteTombstone(const Ref& ref) {
-  return StoreOp{.type = StoreOp::Type::kDelete, .key = absl::StrCat(kTombstones, ToString(ref)), .value = ""};
+  return StoreOp{
+      .type = StoreOp::Type::kDelete, .key = absl::StrCat(kTombstones, ToString(ref)), .value = ""};
 }
 
 std::int64_t Records::DestroyedLately(const v1::Owner& owner, absl::Time now) const {

@@ -1,5 +1,5 @@
-// The bytes of an object as they are stored: without its revision (which is the store's) and with map
-// entries in order, so that equal objects have equal bytes. Pure.
+// The bytes of an object as they are stored: without its revision (which is the store's) and with
+// map entries in order, so that equal objects have equal bytes. Pure.
 #pragma once
 
 #include <string>

@@ -147,9 +147,10 @@ class WatchHub::HubWatch final : public Watch {
         return false;
       }
       if (Matches(query_, *object)) {
-        AddEvent(Meaning::kPut,
-                 Change{.revision = object->metadata().revision(), .before = nullptr, .after = object},
-                 batch);
+        AddEvent(
+            Meaning::kPut,
+            Change{.revision = object->metadata().revision(), .before = nullptr, .after = object},
+            batch);
       }
       return true;
     });

@@ -1,6 +1,6 @@
 // WatchHub: hands every committed change to the watches whose query it concerns, and keeps the last
-// changes so that a watch can go on where an earlier one ended. Thread-safe; owned by LocalResources,
-// which feeds it in order of revision.
+// changes so that a watch can go on where an earlier one ended. Thread-safe; owned by
+// LocalResources, which feeds it in order of revision.
 #pragma once
 
 #include <deque>

@@ -201,16 +201,14 @@ Everything still runs. To go on:
   espalier vm deploy --image $registry/linux/tiny:1 --cpu 1 --memory 0.25 --wait
   espalier explain vm
 To end it:
-  kill ${started_pids[*]}; rm -rf $work
+  kill ${started_pids[*]}; espalier-agent stop-vms --driver qemu --state-dir $work/linux-01; rm -rf $work
 TEXT
     return
   fi
   for ((i = ${#started_pids[@]} - 1; i >= 0; --i)); do kill "${started_pids[$i]}" 2>/dev/null; done
   for i in "${started_pids[@]}"; do wait "$i" 2>/dev/null; done
   # VMs outlive their agents on purpose; those of the tour end with it.
-  if [ -f "$work/linux-01.ready" ]; then
-    pgrep -f "espalier-agent run-vm.*$work" | while read -r pid; do kill "$pid"; done
-  fi
+  if [ -d "$work/linux-01" ]; then espalier-agent stop-vms --driver qemu --state-dir "$work/linux-01" >/dev/null 2>&1; fi
   rm -rf "$work"
   exit "$code"
 }

@@ -1,5 +1,5 @@
-// Image references and object names: the two readers of references agree, and what is read is written
-// as it was.
+// Image references and object names: the two readers of references agree, and what is read is
+// written as it was.
 #include <cstddef>
 #include <cstdint>
 

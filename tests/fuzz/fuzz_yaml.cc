@@ -1,5 +1,5 @@
-// YAML of a repository: whatever it contains, the answer is objects or problems, and an object that was
-// read without errors is written and read again as the same one.
+// YAML of a repository: whatever it contains, the answer is objects or problems, and an object that
+// was read without errors is written and read again as the same one.
 #include <cstddef>
 #include <cstdint>
 

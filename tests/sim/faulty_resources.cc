@@ -18,7 +18,8 @@ Fate FateOf(World& world, Weather& weather) {
   if (world.random().Chance(weather.delay)) {
     world.Sleep(weather.max_delay * (static_cast<double>(world.random().Below(1000)) / 1000.0));
   }
-  if (weather.cut || weather.dead || world.random().Chance(weather.drop)) return Fate::kNeverArrives;
+  if (weather.cut || weather.dead || world.random().Chance(weather.drop))
+    return Fate::kNeverArrives;
   if (world.random().Chance(weather.lose_answer)) return Fate::kAnswerLost;
   if (world.random().Chance(weather.duplicate)) return Fate::kArrivesTwice;
   return Fate::kArrives;
@@ -45,7 +46,8 @@ class FaultyWatch final : public Watch {
       : world_(world), weather_(weather), inner_(std::move(inner)) {}
 
   absl::StatusOr<WatchBatch> Next(absl::Duration deadline) override {
-    if (weather_.cut || weather_.dead || world_.random().Chance(weather_.break_watch)) return Lost();
+    if (weather_.cut || weather_.dead || world_.random().Chance(weather_.break_watch))
+      return Lost();
     absl::StatusOr<WatchBatch> batch = inner_->Next(deadline);
     if (weather_.cut || weather_.dead) return Lost();
     return batch;
@@ -82,10 +84,9 @@ absl::StatusOr<DriftReport> FaultyResources::Drift(const CallContext& context,
 std::vector<absl::StatusOr<std::int64_t>> FaultyResources::UpdateStatus(
     const CallContext& context, absl::Span<const StatusWrite> writes) {
   using Results = std::vector<absl::StatusOr<std::int64_t>>;
-  absl::StatusOr<Results> results =
-      Through(world_, weather_, [&]() -> absl::StatusOr<Results> {
-        return inner_.UpdateStatus(context, writes);
-      });
+  absl::StatusOr<Results> results = Through(world_, weather_, [&]() -> absl::StatusOr<Results> {
+    return inner_.UpdateStatus(context, writes);
+  });
   if (results.ok()) return *std::move(results);
   return Results(writes.size(), results.status());
 }

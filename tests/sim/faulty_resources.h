@@ -1,5 +1,5 @@
-// FaultyResources: a connection to the engine that may be slow, lose a call or its answer, deliver a
-// call twice, or be cut. It stands between an actor and the real Resources; the seed decides.
+// FaultyResources: a connection to the engine that may be slow, lose a call or its answer, deliver
+// a call twice, or be cut. It stands between an actor and the real Resources; the seed decides.
 #pragma once
 
 #include <memory>
@@ -14,14 +14,14 @@ namespace espalier::sim {
 
 // What a connection does to its calls. Changed while the simulation runs.
 struct Weather {
-  double delay = 0;          // a call takes up to max_delay longer
+  double delay = 0;  // a call takes up to max_delay longer
   absl::Duration max_delay = absl::Milliseconds(500);
-  double drop = 0;           // the call never arrives
-  double lose_answer = 0;    // the call arrives, its answer does not
-  double duplicate = 0;      // the call arrives twice
-  double break_watch = 0;    // a watch ends with an error
-  bool cut = false;          // nothing arrives
-  bool dead = false;         // the caller was killed: nothing that it does has an effect any more
+  double drop = 0;         // the call never arrives
+  double lose_answer = 0;  // the call arrives, its answer does not
+  double duplicate = 0;    // the call arrives twice
+  double break_watch = 0;  // a watch ends with an error
+  bool cut = false;        // nothing arrives
+  bool dead = false;       // the caller was killed: nothing that it does has an effect any more
 };
 
 class FaultyResources final : public Resources {

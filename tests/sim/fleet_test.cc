@@ -1,5 +1,5 @@
-// The whole engine with its agents on virtual time: users declare, change and delete while agents are
-// killed, lines are cut, machines lose power and controllers restart. Checked after every step:
+// The whole engine with its agents on virtual time: users declare, change and delete while agents
+// are killed, lines are cut, machines lose power and controllers restart. Checked after every step:
 //   I1  no two live runs of one VM        I2  two macOS VMs and no over-commitment on any host
 // and once the storm is over and a minute has passed:
 //   I3  what was acknowledged is there    I4  everything runs or says why
@@ -30,8 +30,8 @@ namespace {
 
 constexpr absl::Duration kStorm = absl::Seconds(150);
 constexpr absl::Duration kCalm = absl::Seconds(60);
-// A fenced run on a host that was cut at the very end of the storm has to lapse before its VM may be
-// placed again, and a stopping guest has its grace: both lie before the liveness bound begins.
+// A fenced run on a host that was cut at the very end of the storm has to lapse before its VM may
+// be placed again, and a stopping guest has its grace: both lie before the liveness bound begins.
 constexpr absl::Duration kLapse = absl::Seconds(75);
 
 // Fails the test on every error line: nobody would look at it here.
@@ -110,7 +110,8 @@ class Fleet {
   void StopEngine() {
     lease_.now = nullptr;
     control_->Stop();
-    // No beat may be under way when its registry goes: each beats through `lease_`, which is null now.
+    // No beat may be under way when its registry goes: each beats through `lease_`, which is null
+    // now.
     world_.RunFor(absl::Seconds(2));
     control_.reset();
     sessions_.reset();
@@ -168,7 +169,8 @@ class Fleet {
     for (const char* name : {"macos", "linux"}) {
       Resource image;
       image.mutable_metadata()->set_name(name);
-      image.mutable_image()->mutable_spec()->set_reference(absl::StrCat("registry.example/", name, ":1"));
+      image.mutable_image()->mutable_spec()->set_reference(
+          absl::StrCat("registry.example/", name, ":1"));
       Apply(image);
     }
     Resource cache;
@@ -269,14 +271,18 @@ class Fleet {
           break;
         }
         case 2:
-          machine.SetWeather(Weather{.delay = 0.3, .drop = 0.1, .lose_answer = 0.1, .duplicate = 0.1,
+          machine.SetWeather(Weather{.delay = 0.3,
+                                     .drop = 0.1,
+                                     .lose_answer = 0.1,
+                                     .duplicate = 0.1,
                                      .break_watch = 0.05});
           world_.Sleep(absl::Seconds(20));
           machine.SetWeather(Weather{});
           break;
         case 3: {
           const std::vector<agent::LiveVm> live = machine.hypervisor().Live();
-          if (!live.empty()) (void)machine.hypervisor().KillVm(live[random.Below(live.size())].name);
+          if (!live.empty())
+            (void)machine.hypervisor().KillVm(live[random.Below(live.size())].name);
           break;
         }
         case 4:
@@ -339,7 +345,8 @@ class Fleet {
 
   void CheckSettled() {
     for (const Ref& ref : acknowledged_) {
-      EXPECT_TRUE(engine_->Get(Admin(), ref).ok()) << "I3: " << ToString(ref) << " was acknowledged";
+      EXPECT_TRUE(engine_->Get(Admin(), ref).ok())
+          << "I3: " << ToString(ref) << " was acknowledged";
     }
     for (const Resource& host : ListKind("host")) {
       EXPECT_EQ(host.host().status().liveness().state(), v1::HostLiveness::READY)
@@ -352,7 +359,8 @@ class Fleet {
       EXPECT_FALSE(vm.metadata().has_deleting_since()) << "I5: " << name << " is still there";
       const bool runs = placement.phase() == v1::VmPlacement::RUNNING;
       if (runs) wanted.insert(vm.metadata().uid());
-      EXPECT_TRUE(runs || !placement.why().empty()) << "I4: " << name << " does not run and says nothing";
+      EXPECT_TRUE(runs || !placement.why().empty())
+          << "I4: " << name << " does not run and says nothing";
       EXPECT_NE(placement.phase(), v1::VmPlacement::UNKNOWN) << "I4: " << name;
       EXPECT_NE(placement.phase(), v1::VmPlacement::STOPPING) << "I4: " << name;
       EXPECT_EQ(placement.observed_generation(), vm.metadata().generation()) << "I4: " << name;

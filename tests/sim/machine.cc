@@ -46,8 +46,8 @@ struct Machine::Life {
         resources(machine.world_, machine.engine_, weather),
         lease(machine.world_, machine.lease_, weather),
         driver(machine.world_, machine.hypervisor_, weather),
-        agent(machine.world_, machine.world_, machine.random_, machine.log_, resources, lease, driver,
-              machine.images_, ports,
+        agent(machine.world_, machine.world_, machine.random_, machine.log_, resources, lease,
+              driver, machine.images_, ports,
               agent::HostOptions{.host = machine.name_, .labels = {}, .agent_version = "sim"}) {}
 
   Weather weather;

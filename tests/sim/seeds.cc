@@ -9,7 +9,8 @@ namespace espalier::sim {
 std::vector<std::uint64_t> SeedsToRun(std::uint64_t count,
                                       const std::vector<std::uint64_t>& regressions) {
   std::uint64_t one = 0;
-  if (const char* seed = std::getenv("ESPALIER_SEED"); seed != nullptr && absl::SimpleAtoi(seed, &one)) {
+  if (const char* seed = std::getenv("ESPALIER_SEED");
+      seed != nullptr && absl::SimpleAtoi(seed, &one)) {
     return {one};
   }
   std::uint64_t wanted = 0;

@@ -1,5 +1,5 @@
-// Which seeds a simulation runs: ESPALIER_SEED=n runs that one with its trace printed, otherwise 1 to
-// `count` (ESPALIER_SEEDS overrides) and the seeds that once failed.
+// Which seeds a simulation runs: ESPALIER_SEED=n runs that one with its trace printed, otherwise 1
+// to `count` (ESPALIER_SEEDS overrides) and the seeds that once failed.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 
 namespace espalier::sim {
 
-std::vector<std::uint64_t> SeedsToRun(std::uint64_t count, const std::vector<std::uint64_t>& regressions);
+std::vector<std::uint64_t> SeedsToRun(std::uint64_t count,
+                                      const std::vector<std::uint64_t>& regressions);
 
 }  // namespace espalier::sim

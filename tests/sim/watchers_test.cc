@@ -1,5 +1,5 @@
-// Two clients that watch a Host and write its status over lines that delay, drop, duplicate and break,
-// while a third checks what it is told:
+// Two clients that watch a Host and write its status over lines that delay, drop, duplicate and
+// break, while a third checks what it is told:
 //   I3  an acknowledged write is in every later read, and no client sees the revision go back;
 //   I8  replaying the events of a watch, from wherever it was resumed, gives the listed state.
 #include <gtest/gtest.h>
@@ -55,7 +55,8 @@ class Scenario {
   }
 
   std::string Run() {
-    Weather bad{.delay = 0.2, .drop = 0.1, .lose_answer = 0.1, .duplicate = 0.1, .break_watch = 0.1};
+    Weather bad{
+        .delay = 0.2, .drop = 0.1, .lose_answer = 0.1, .duplicate = 0.1, .break_watch = 0.1};
     agent_line_ = controller_line_ = watcher_line_ = bad;
     auto agent = world_.Start("agent", [this] { RunAgent(); });
     auto controller = world_.Start("controller", [this] { RunController(); });

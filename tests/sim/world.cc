@@ -134,8 +134,9 @@ void World::HandOver(std::unique_lock<std::mutex>& lock, Actor& self) {
   Actor* next = Choose();
   if (next == nullptr) {
     for (const auto& actor : actors_) {
-      std::fprintf(stderr, "  %s waits %s\n", actor->name.c_str(),
-                   actor->state == Actor::State::kJoining ? actor->target->name.c_str() : "for ever");
+      std::fprintf(
+          stderr, "  %s waits %s\n", actor->name.c_str(),
+          actor->state == Actor::State::kJoining ? actor->target->name.c_str() : "for ever");
     }
     CheckFailed(__FILE__, __LINE__, "somebody can run");
   }
@@ -182,7 +183,8 @@ World::Actor* World::Choose() {
     return Choose();
   }
   Actor* chosen = able[random_.Below(able.size())];
-  trace_ = Sha256Hex(absl::StrCat(trace_, "|", chosen->name, "|", absl::ToInt64Nanoseconds(elapsed_)));
+  trace_ =
+      Sha256Hex(absl::StrCat(trace_, "|", chosen->name, "|", absl::ToInt64Nanoseconds(elapsed_)));
   return chosen;
 }
 

@@ -1,10 +1,10 @@
 // World: threads and time of the simulation. Every actor has a real thread, but only the one that
-// holds the baton runs; at every wait (and at Yield) the baton goes to another runnable actor, chosen
-// by the seed. When nobody can run, virtual time jumps to the next deadline. Same seed, same order of
-// everything: Trace() proves it.
+// holds the baton runs; at every wait (and at Yield) the baton goes to another runnable actor,
+// chosen by the seed. When nobody can run, virtual time jumps to the next deadline. Same seed, same
+// order of everything: Trace() proves it.
 //
-// The thread that made the World is its first actor. Code under test meets the World as its Clock and
-// its Threads and never knows the difference.
+// The thread that made the World is its first actor. Code under test meets the World as its Clock
+// and its Threads and never knows the difference.
 #pragma once
 
 #include <condition_variable>
@@ -46,8 +46,8 @@ class World final : public Clock, public Threads {
   // SHA-256 of everything noted and every hand-over so far.
   std::string Trace();
 
-  // Called after every hand-over, with no lock held and only the baton's holder running: the place of
-  // invariants that must hold at all times.
+  // Called after every hand-over, with no lock held and only the baton's holder running: the place
+  // of invariants that must hold at all times.
   void set_check(absl::AnyInvocable<void()> check) { check_ = std::move(check); }
 
   Random& random() { return random_; }

@@ -49,5 +49,6 @@ resource "espalier_vm" "web" {
 }
 
 output "web" {
-  value = espalier_vm.web
+  description = "where the guest's web server is reached"
+  value       = "http://${espalier_vm.web.status.ip}:${espalier_vm.web.status.ports.http}/"
 }
