@@ -89,7 +89,8 @@ class Images {
     http_ = MakeHttp(&stop_);
     registry_ = oci::MakeRegistry(*base.clock, *base.random, *http_,
                                   MakeCredentials(*base.clock, *base.log, *base.io, resources,
-                                                  flags.host, flags.secrets_dir, FromEnvironment));
+                                                  flags.host, flags.secrets_dir, FromEnvironment),
+                                  &stop_);
     store_ =
         MakeImageStore(*base.clock, *base.threads, *base.io, *base.random, *base.log, *registry_,
                        {.dir = absl::StrCat(flags.state_dir, "/images"),
