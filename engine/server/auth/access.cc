@@ -159,6 +159,19 @@ absl::Status AgentMayReport(const Caller& caller, const StatusWrite& write,
   return Denied(caller, "report about this kind", "agents report about their Host and its Vms");
 }
 
+// A source that was deleted leaves objects behind, which its reconciler gives up or takes away, as
+// the source had said. It could have done so the moment before; it can do nothing else in that
+// name.
+bool IsFarewell(const Caller& caller, const ApplyRequest& request,
+                const v1::GitSourceSpec* source) {
+  const Owner& owner = request.owner();
+  return caller.role == Role::kReconciler && source == nullptr && owner.manager() == Owner::GIT &&
+         !owner.instance().empty() &&
+         (caller.source.empty() || caller.source == owner.instance()) &&
+         request.objects().empty() && request.holds().empty() && !request.has_override() &&
+         !request.transfer();
+}
+
 }  // namespace
 
 absl::Status MayQuery(const Caller& caller, const Query& query) {
@@ -179,6 +192,7 @@ absl::Status MayDrift(const Caller& caller) {
 
 absl::Status MayApply(const Caller& caller, const ApplyRequest& request,
                       const v1::GitSourceSpec* source) {
+  if (IsFarewell(caller, request, source)) return absl::OkStatus();
   if (IsReadOfReader(caller, request.dry_run(), request.owner())) return absl::OkStatus();
   ESPALIER_RETURN_IF_ERROR(MayClaim(caller, request.owner(), source));
   ESPALIER_RETURN_IF_ERROR(NoOverride(caller, request.has_override(), request.transfer()));

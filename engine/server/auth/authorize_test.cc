@@ -291,6 +291,29 @@ TEST_F(AuthorizeTest, OneRefusedReportDoesNotStopTheOthers) {
   EXPECT_TRUE(absl::IsInvalidArgument(results[2].status())) << "no kind";
 }
 
+TEST_F(AuthorizeTest, AReconcilerSettlesWhatADeletedSourceLeftAndNothingMore) {
+  PermissiveResources inner;  // has no git_source
+  AuthorizedResources resources(inner);
+  ApplyRequest farewell;
+  farewell.mutable_owner()->set_manager(Owner::GIT);
+  farewell.mutable_owner()->set_instance("fleet");
+  *farewell.add_release() = ToProto({Kind::kVm, "default", "a"});
+  const auto apply = [&](const ApplyRequest& request, Role role = Role::kReconciler) {
+    return resources.Apply(As(role), request).status();
+  };
+  EXPECT_TRUE(apply(farewell).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(apply(farewell, Role::kEditor)));
+  ApplyRequest other = farewell;
+  other.mutable_owner()->set_instance("other");
+  EXPECT_TRUE(absl::IsPermissionDenied(apply(other)));
+  ApplyRequest objects = farewell;
+  *objects.add_objects()->mutable_resource() = Named(Kind::kVm, "b");
+  EXPECT_TRUE(absl::IsPermissionDenied(apply(objects)));
+  ApplyRequest holds = farewell;
+  *holds.add_holds()->mutable_ref() = ToProto({Kind::kVm, "default", "a"});
+  EXPECT_TRUE(absl::IsPermissionDenied(apply(holds)));
+}
+
 TEST_F(AuthorizeTest, ARefusalSaysWhatIsMissing) {
   PermissiveResources inner;
   AuthorizedResources resources(inner);
