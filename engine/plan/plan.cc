@@ -206,7 +206,7 @@ class Planner {
     v1::Metadata& metadata = *after.mutable_metadata();
     const v1::Metadata wanted = DeclaredMetadata(declared.resource());
     *metadata.mutable_labels() = wanted.labels();
-    *metadata.mutable_annotations() = wanted.annotations();
+    *metadata.mutable_annotations() = WithOwnNotes(wanted.annotations(), before.annotations());
     MutableSpec(after)->CopyFrom(SpecOf(declared.resource()));
 
     std::vector<FieldChange> changes = Diff(current, after, Unknown(declared));

@@ -43,6 +43,16 @@ v1::Metadata DeclaredMetadata(const Resource& declared) {
   return metadata;
 }
 
+google::protobuf::Map<std::string, std::string> WithOwnNotes(
+    const google::protobuf::Map<std::string, std::string>& declared,
+    const google::protobuf::Map<std::string, std::string>& standing) {
+  google::protobuf::Map<std::string, std::string> notes = declared;
+  for (const auto& [key, value] : standing) {
+    if (absl::StartsWith(key, "espalier/")) notes.insert({key, value});
+  }
+  return notes;
+}
+
 std::string DeclaredJson(const Resource& resource) {
   Resource declared = resource;
   *declared.mutable_metadata() = DeclaredMetadata(resource);

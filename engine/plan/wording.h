@@ -25,6 +25,11 @@ void SetPosition(absl::string_view source, Problem& problem);
 
 // Name, labels and annotations: all that a declaration says beside the spec.
 v1::Metadata DeclaredMetadata(const Resource& declared);
+// Declared annotations with the engine's own ones (below "espalier/"), which nobody has to declare
+// and which no declaration takes away.
+google::protobuf::Map<std::string, std::string> WithOwnNotes(
+    const google::protobuf::Map<std::string, std::string>& declared,
+    const google::protobuf::Map<std::string, std::string>& standing);
 // Labels, annotations and spec as JSON, as `Edited.declared_json` keeps them.
 std::string DeclaredJson(const Resource& resource);
 

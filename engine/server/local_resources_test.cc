@@ -80,6 +80,12 @@ TEST_F(LocalResourcesTest, AppliedObjectIsReadBackWithUidAndRevision) {
   EXPECT_EQ(result.objects(0).metadata().uid(), image->metadata().uid());
 }
 
+TEST_F(LocalResourcesTest, ApplyingTheSameAgainChangesNothing) {
+  Apply(RequestOf({Image("sonoma")}));
+  EXPECT_EQ(Apply(RequestOf({Image("sonoma")})).plan().noops(), 1u)
+      << "what the engine notes by itself is no difference";
+}
+
 TEST_F(LocalResourcesTest, DryRunStoresNothing) {
   ApplyRequest request = RequestOf({Image("sonoma")});
   request.set_dry_run(true);
