@@ -109,14 +109,7 @@ WaitResult Engine::Wait(const Ref& ref, absl::Duration timeout, Judge judge) {
   Wakeup wakeup;
   const StopSignal::Listener listener(stop_, wakeup);
   std::unique_ptr<Watch> watch;
-  // Judges what is known now; true when the wait is over.
-  const auto judged = [&] {
-    Verdict verdict = judge(result.last ? &*result.last : nullptr);
-    result.why = std::move(verdict.why);
-    result.end = verdict.progress == Verdict::Progress::kFailed ? WaitResult::End::kFailed
-                                                                : WaitResult::End::kDone;
-    return verdict.progress != Verdict::Progress::kWaiting;
-  };
+  Seen seen;
   while (true) {
     if (stop_.stopped()) {
       result.end = WaitResult::End::kStopped;
@@ -126,35 +119,28 @@ WaitResult Engine::Wait(const Ref& ref, absl::Duration timeout, Judge judge) {
       result.end = WaitResult::End::kTimedOut;
       return result;
     }
-    absl::Duration wake_at = deadline;
     absl::Status trouble;
     if (watch == nullptr) {
-      CallContext context;
-      context.timeout = deadline - clock_.Elapsed();
       // From nothing: whatever was missed meanwhile, the object as it is now comes first.
-      absl::StatusOr<std::unique_ptr<Watch>> started =
-          resources_.StartWatch(context, QueryFor(ref), "");
-      if (started.ok()) {
-        watch = *std::move(started);
-        watch->NotifyOn(wakeup);
-      } else {
-        trouble = started.status();
-      }
+      seen = Seen();
+      trouble = Start(ref, deadline - clock_.Elapsed(), wakeup, watch);
     }
     if (watch != nullptr) {
-      const absl::StatusOr<WatchBatch> batch = watch->Next(clock_.Elapsed());
-      if (batch.ok()) {
-        for (const Event& event : batch->events()) {
-          if (event.type() == Event::PUT) result.last = event.resource();
-          if (event.type() == Event::GONE) result.last.reset();
-        }
-        // Before the first state is complete, absence means nothing.
-        if ((batch->synced() || result.last) && judged()) return result;
-      } else {
-        trouble = batch.status();
-        watch.reset();
+      trouble = Drain(*watch, seen);
+      if (!trouble.ok()) watch.reset();
+    }
+    // Before the first state is complete, absence means nothing.
+    if (trouble.ok() && (seen.synced || seen.object)) {
+      result.last = seen.object;
+      Verdict verdict = judge(result.last ? &*result.last : nullptr);
+      result.why = std::move(verdict.why);
+      if (verdict.progress != Verdict::Progress::kWaiting) {
+        const bool failed = verdict.progress == Verdict::Progress::kFailed;
+        result.end = failed ? WaitResult::End::kFailed : WaitResult::End::kDone;
+        return result;
       }
     }
+    absl::Duration wake_at = deadline;
     if (!trouble.ok()) {
       result.why = std::string(trouble.message());
       if (absl::IsPermissionDenied(trouble) || absl::IsUnauthenticated(trouble)) {
@@ -164,6 +150,36 @@ WaitResult Engine::Wait(const Ref& ref, absl::Duration timeout, Judge judge) {
       wake_at = std::min(deadline, clock_.Elapsed() + random_.Jitter(kLongestPause, 0.3));
     }
     clock_.WaitUntil(wakeup, wake_at);
+  }
+}
+
+absl::Status Engine::Start(const Ref& ref, absl::Duration timeout, Wakeup& wakeup,
+                           std::unique_ptr<Watch>& watch) {
+  CallContext context;
+  context.timeout = timeout;
+  absl::StatusOr<std::unique_ptr<Watch>> started =
+      resources_.StartWatch(context, QueryFor(ref), "");
+  if (!started.ok()) return started.status();
+  watch = *std::move(started);
+  watch->NotifyOn(wakeup);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Drain(Watch& watch, Seen& seen) {
+  // The wake-up is raised once for however many batches: what is left here would not raise it
+  // again.
+  while (true) {
+    const absl::StatusOr<WatchBatch> batch = watch.Next(clock_.Elapsed());
+    if (!batch.ok()) return batch.status();
+    for (const Event& event : batch->events()) {
+      if (event.type() == Event::PUT) seen.object = event.resource();
+      if (event.type() == Event::GONE) seen.object.reset();
+    }
+    const bool news = batch->events_size() > 0 || batch->synced() != seen.synced ||
+                      batch->resume() != seen.resume;
+    seen.synced = batch->synced();
+    seen.resume = batch->resume();
+    if (!news) return absl::OkStatus();
   }
 }
 

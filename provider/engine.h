@@ -2,6 +2,7 @@
 // with an engine that restarts, awake to the stop signal. Thread-safe.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -57,6 +58,16 @@ class Engine {
   // because a write that was broken off has an unknown outcome.
   CallContext WriteContext();
   absl::StatusOr<ApplyResult> Write(const ApplyRequest& request);
+  // What a watch has told.
+  struct Seen {
+    std::optional<Resource> object;
+    bool synced = false;
+    std::string resume;
+  };
+  absl::Status Start(const Ref& ref, absl::Duration timeout, Wakeup& wakeup,
+                     std::unique_ptr<Watch>& watch);
+  // Takes everything that the watch holds ready.
+  absl::Status Drain(Watch& watch, Seen& seen);
   // Calls until the answer is not that the engine is away, for a while.
   template <typename Answer>
   absl::StatusOr<Answer> Patiently(absl::FunctionRef<absl::StatusOr<Answer>()> call);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "provider/conform.h"
 #include "provider/msgpack.h"
 #include "provider/testing/fake_engine.h"
@@ -236,6 +237,18 @@ TEST_F(ProviderTest, WaitsThroughBrokenWatches) {
   EXPECT_THAT(created.errors, IsEmpty());
   EXPECT_EQ(created.state.At("status").At("host"), Text("mac-01"));
   EXPECT_EQ(watches, 3);
+}
+
+// The wake-up of a watch is raised once for however many batches lie there.
+TEST_F(ProviderTest, SeesEveryBatchThatAWatchHolds) {
+  engine_.on_watch = [this] { engine_.Place(v1::VmPlacement::PENDING, ""); };
+  engine_.on_watching = [this] {
+    for (int i = 0; i < 5; ++i) engine_.Place(v1::VmPlacement::STARTING, absl::StrCat(i));
+    engine_.Place(v1::VmPlacement::RUNNING, "");
+  };
+  const Result created = Apply(Value(), Plan(Value(), Config()).state);
+  EXPECT_THAT(created.errors, IsEmpty());
+  EXPECT_EQ(clock_.Elapsed(), absl::ZeroDuration());
 }
 
 TEST_F(ProviderTest, RepeatsAWriteUnderTheSameNameWhenTheEngineRestarts) {

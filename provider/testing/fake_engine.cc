@@ -99,7 +99,9 @@ absl::StatusOr<std::unique_ptr<Watch>> FakeEngine::StartWatch(const CallContext&
                                                               const Query& query,
                                                               const std::string& resume) {
   if (on_watch) on_watch();
-  return objects_.StartWatch(context, query, resume);
+  absl::StatusOr<std::unique_ptr<Watch>> watch = objects_.StartWatch(context, query, resume);
+  if (watch.ok() && on_watching) on_watching();
+  return watch;
 }
 
 absl::StatusOr<DriftReport> FakeEngine::Drift(const CallContext& context,

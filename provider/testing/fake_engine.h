@@ -24,6 +24,8 @@ class FakeEngine final : public Resources {
   v1::Capacity capacity;
   // Runs whenever somebody starts to wait for objects.
   std::function<void()> on_watch;
+  // Runs once the watch is there.
+  std::function<void()> on_watching;
   // Deleted objects stay until a test removes them.
   bool slow_delete = false;
 
