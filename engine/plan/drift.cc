@@ -191,6 +191,8 @@ class Finder {
     if (running) {
       row.set_next(absl::StrCat("healed: attempt ", placement.attempt(), " runs"));
       *row.mutable_healed_at() = placement.since();
+    } else if (placement.host().empty()) {
+      row.set_next(absl::StrCat("attempt ", placement.attempt() + 1, " waits for a host"));
     } else {
       row.set_next(absl::StrCat("attempt ", placement.attempt(), " starts"));
     }

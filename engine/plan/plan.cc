@@ -447,6 +447,16 @@ class Planner {
     ++out_.destroys;
   }
 
+  // A member goes with what its controller works for.
+  bool GoesWithItsOwner(const Resource& member, const std::set<Ref>& going) const {
+    if (member.metadata().owner().manager() != v1::Owner::CONTROLLER) return false;
+    const absl::StatusOr<Ref> whole = ParseRef(member.metadata().owner().instance());
+    if (!whole.ok()) return false;
+    const Resource* standing = objects_.Find(*whole);
+    return going.contains(*whole) || standing == nullptr ||
+           standing->metadata().has_deleting_since();
+  }
+
   // A namespace is kept while objects live in it that do not go with it.
   std::string WhyNotEmpty(const Resource& current, const std::set<Ref>& going) const {
     if (!current.has_namespace_()) return "";
@@ -455,6 +465,7 @@ class Planner {
     objects_.ForEach([&](const Resource& other) {
       if (other.metadata().namespace_() != current.metadata().name()) return;
       if (going.contains(RefOf(other)) || other.metadata().has_deleting_since()) return;
+      if (GoesWithItsOwner(other, going)) return;
       if (count++ == 0) first = ToHuman(RefOf(other));
     });
     if (count == 0) return "";

@@ -259,8 +259,8 @@ TEST(PlanTest, StaleRevisionAndOtherIncarnationAreAborted) {
     } else {
       declared.set_uid("another");
     }
-    const auto output = MakePlan(
-        PlanInput{.objects = objects, .request = request, .actor = "ana", .now = kNow});
+    const auto output =
+        MakePlan(PlanInput{.objects = objects, .request = request, .actor = "ana", .now = kNow});
     EXPECT_TRUE(absl::IsAborted(output.status())) << output.status();
   }
 }
@@ -291,6 +291,25 @@ TEST(PruneTest, TakesAwayWithinTheBudgetOnly) {
 TEST(PruneTest, NeedsTheWholeScope) {
   v1::Prune prune;
   EXPECT_THAT(Codes(PlanPruneOf(1, prune)), ElementsAre("not_allowed"));
+}
+
+TEST(PruneTest, NamespaceGoesWithAPoolAndItsMembers) {
+  ObjectsInMap objects;
+  Resource space;
+  SetKind(space, Kind::kNamespace);
+  space.mutable_metadata()->set_name("ci");
+  objects.Put(Stored(space, kGit));
+  Resource pool;
+  SetKind(pool, Kind::kVmPool);
+  pool.mutable_metadata()->set_name("pool");
+  pool.mutable_metadata()->set_namespace_("ci");
+  objects.Put(Stored(pool, kGit));
+  objects.Put(Stored(Vm("pool-x"), OwnerOf(Owner::CONTROLLER, "vm_pool/ci/pool")));
+  ApplyRequest request = RequestOf(kGit);
+  request.mutable_prune()->set_whole_scope_loaded(true);
+  EXPECT_EQ(Plan(objects, request).plan.deletes(), 2u);
+  objects.Put(Stored(Vm("by-hand"), kCli));
+  EXPECT_THAT(Codes(Plan(objects, request)), ElementsAre("not_allowed"));
 }
 
 TEST(PruneTest, ReleasesWhatAlwaysExists) {
