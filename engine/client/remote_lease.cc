@@ -7,19 +7,22 @@
 
 namespace espalier {
 
-// One stream: a beat is written and its answer read. Shared with gRPC until OnDone.
+// One stream: a beat is written and its answer read. Like a watch's reader it is destroyed only
+// after gRPC is done with it, and never on a thread of gRPC.
 class BeatStream final : public grpc::ClientBidiReactor<v1::Beat, v1::BeatAck> {
  public:
-  static std::shared_ptr<BeatStream> Begin(const Connection& connection, const CallContext& context,
-                                           v1::AgentService::Stub& stub) {
-    auto stream = std::make_shared<BeatStream>();
-    stream->self_ = stream;
-    connection.Prepare(context, stream->call_);
-    stub.async()->Session(&stream->call_, stream.get());
+  BeatStream(const Connection& connection, const CallContext& context, v1::AgentService::Stub& stub)
+      : clock_(connection.clock()) {
+    connection.Prepare(context, call_);
+    stub.async()->Session(&call_, this);
     // Between beats nothing is under way; the hold keeps the call open.
-    stream->AddHold();
-    stream->StartCall();
-    return stream;
+    AddHold();
+    StartCall();
+  }
+  ~BeatStream() override {
+    call_.TryCancel();
+    LetGo();
+    clock_.WaitUntil(done_, absl::InfiniteDuration());
   }
 
   // The answer; or the status with which the stream ended; or nothing within the deadline.
@@ -28,15 +31,15 @@ class BeatStream final : public grpc::ClientBidiReactor<v1::Beat, v1::BeatAck> {
     std::optional<grpc::Status> end;
   };
 
-  Result Exchange(Clock& clock, const Cancellation* cancellation, const v1::Beat& beat,
-                  absl::Duration deadline) {
+  Result Exchange(const Cancellation* cancellation, const v1::Beat& beat, absl::Duration deadline) {
     {
       MutexLock lock(mu_);
       answered_ = false;
     }
     outgoing_ = beat;
-    StartRead(&incoming_);
     StartWrite(&outgoing_);
+    // Last: when it fails the hold goes, and with it the call.
+    StartRead(&incoming_);
     while (true) {
       {
         MutexLock lock(mu_);
@@ -44,15 +47,9 @@ class BeatStream final : public grpc::ClientBidiReactor<v1::Beat, v1::BeatAck> {
         if (end_.has_value()) return {.end = end_};
       }
       const bool cancelled = cancellation != nullptr && cancellation->cancelled();
-      if (cancelled || clock.Elapsed() >= deadline) return {};
-      clock.WaitUntil(wakeup_, NextLook(clock, cancellation, deadline));
+      if (cancelled || clock_.Elapsed() >= deadline) return {};
+      clock_.WaitUntil(wakeup_, NextLook(clock_, cancellation, deadline));
     }
-  }
-
-  // No more beats over this one.
-  void Close() {
-    call_.TryCancel();
-    LetGo();
   }
 
   void OnReadDone(bool ok) override {
@@ -66,13 +63,13 @@ class BeatStream final : public grpc::ClientBidiReactor<v1::Beat, v1::BeatAck> {
   }
 
   void OnDone(const grpc::Status& status) override {
-    std::shared_ptr<BeatStream> last;
     {
       MutexLock lock(mu_);
       end_ = status;
-      last = std::move(self_);
       wakeup_.Notify();
     }
+    // Last: once it is seen, this object goes.
+    done_.Notify();
   }
 
  private:
@@ -84,13 +81,14 @@ class BeatStream final : public grpc::ClientBidiReactor<v1::Beat, v1::BeatAck> {
     RemoveHold();
   }
 
+  Clock& clock_;
   grpc::ClientContext call_;
   v1::Beat outgoing_;
   v1::BeatAck incoming_;
   Wakeup wakeup_;
+  Wakeup done_;
 
   Mutex mu_;
-  std::shared_ptr<BeatStream> self_ ABSL_GUARDED_BY(mu_);
   bool answered_ ABSL_GUARDED_BY(mu_) = false;
   bool holding_ ABSL_GUARDED_BY(mu_) = true;
   std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mu_);
@@ -99,15 +97,10 @@ class BeatStream final : public grpc::ClientBidiReactor<v1::Beat, v1::BeatAck> {
 RemoteLease::RemoteLease(const Connection& connection)
     : connection_(connection), stub_(v1::AgentService::NewStub(connection.channel())) {}
 
-RemoteLease::~RemoteLease() {
-  MutexLock lock(mu_);
-  for (auto& [host, stream] : streams_) {
-    if (stream != nullptr) stream->Close();
-  }
-}
+RemoteLease::~RemoteLease() = default;
 
 absl::StatusOr<v1::BeatAck> RemoteLease::Beat(const CallContext& context, const v1::Beat& beat) {
-  std::shared_ptr<BeatStream> stream;
+  std::unique_ptr<BeatStream> stream;
   {
     MutexLock lock(mu_);
     bool& busy = busy_[beat.host()];
@@ -127,7 +120,7 @@ absl::StatusOr<v1::BeatAck> RemoteLease::Beat(const CallContext& context, const 
   return ack;
 }
 
-absl::StatusOr<v1::BeatAck> RemoteLease::BeatOver(std::shared_ptr<BeatStream>& stream,
+absl::StatusOr<v1::BeatAck> RemoteLease::BeatOver(std::unique_ptr<BeatStream>& stream,
                                                   const CallContext& context,
                                                   const v1::Beat& beat) {
   Clock& clock = connection_.clock();
@@ -135,12 +128,13 @@ absl::StatusOr<v1::BeatAck> RemoteLease::BeatOver(std::shared_ptr<BeatStream>& s
   // A stream that was made earlier may have broken since without anybody looking.
   bool may_be_stale = stream != nullptr;
   while (true) {
-    if (stream == nullptr) stream = BeatStream::Begin(connection_, context, *stub_);
-    BeatStream::Result result = stream->Exchange(clock, context.cancellation, beat, deadline);
+    if (stream == nullptr) {
+      stream = std::make_unique<BeatStream>(connection_, context, *stub_);
+    }
+    BeatStream::Result result = stream->Exchange(context.cancellation, beat, deadline);
     if (result.ack.has_value() && result.ack->number() == beat.number()) {
       return *std::move(result.ack);
     }
-    stream->Close();
     stream.reset();
     if (!result.end.has_value()) {
       if (context.cancelled()) return absl::CancelledError("the beat was cancelled");

@@ -27,15 +27,15 @@ class RemoteLease final : public Lease {
   absl::StatusOr<v1::BeatAck> Beat(const CallContext& context, const v1::Beat& beat) override;
 
  private:
-  absl::StatusOr<v1::BeatAck> BeatOver(std::shared_ptr<BeatStream>& stream,
+  absl::StatusOr<v1::BeatAck> BeatOver(std::unique_ptr<BeatStream>& stream,
                                        const CallContext& context, const v1::Beat& beat);
 
   const Connection& connection_;
   const std::unique_ptr<v1::AgentService::Stub> stub_;
 
   Mutex mu_;
-  // A beat takes its host's stream out and puts it back. Streams are shared with gRPC.
-  std::map<std::string, std::shared_ptr<BeatStream>> streams_ ABSL_GUARDED_BY(mu_);
+  // A beat takes its host's stream out and puts it back.
+  std::map<std::string, std::unique_ptr<BeatStream>> streams_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, bool> busy_ ABSL_GUARDED_BY(mu_);
 };
 

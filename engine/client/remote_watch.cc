@@ -16,18 +16,15 @@ namespace {
 // is gone: it lets go of itself in OnDone.
 class Reader final : public grpc::ClientReadReactor<WatchBatch> {
  public:
-  static std::shared_ptr<Reader> Begin(const Connection& connection, const CallContext& context,
-                                       v1::ResourcesService::Stub& stub, v1::WatchRequest request) {
-    auto reader = std::make_shared<Reader>();
-    reader->self_ = reader;
-    reader->request_ = std::move(request);
-    connection.Prepare(context, reader->call_);
-    stub.async()->Watch(&reader->call_, &reader->request_, reader.get());
+  Reader(const Connection& connection, const CallContext& context, v1::ResourcesService::Stub& stub,
+         v1::WatchRequest request)
+      : request_(std::move(request)) {
+    connection.Prepare(context, call_);
+    stub.async()->Watch(&call_, &request_, this);
     // Reads are also started by the watcher's thread: the hold keeps the call from ending under it.
-    reader->AddHold();
-    reader->StartRead(&reader->incoming_);
-    reader->StartCall();
-    return reader;
+    AddHold();
+    StartRead(&incoming_);
+    StartCall();
   }
 
   struct Result {
@@ -60,8 +57,8 @@ class Reader final : public grpc::ClientReadReactor<WatchBatch> {
     if (!batches_.empty() || end_.has_value()) outer.Notify();
   }
 
-  // The watch is going away.
-  void Close() {
+  // The watch is going away: ends the call and waits until gRPC is done with it.
+  void Close(Clock& clock) {
     bool let_go = false;
     {
       MutexLock lock(mu_);
@@ -72,6 +69,7 @@ class Reader final : public grpc::ClientReadReactor<WatchBatch> {
     }
     call_.TryCancel();
     if (let_go) RemoveHold();
+    clock.WaitUntil(done_, absl::InfiniteDuration());
   }
 
   Wakeup& wakeup() { return wakeup_; }
@@ -98,13 +96,13 @@ class Reader final : public grpc::ClientReadReactor<WatchBatch> {
   }
 
   void OnDone(const grpc::Status& status) override {
-    std::shared_ptr<Reader> last;
     {
       MutexLock lock(mu_);
       end_ = status;
-      last = std::move(self_);
       WakeLocked();
     }
+    // Last: once it is seen, this object goes.
+    done_.Notify();
   }
 
  private:
@@ -119,9 +117,9 @@ class Reader final : public grpc::ClientReadReactor<WatchBatch> {
   // gRPC's while a read is under way.
   WatchBatch incoming_;
   Wakeup wakeup_;
+  Wakeup done_;
 
   Mutex mu_;
-  std::shared_ptr<Reader> self_ ABSL_GUARDED_BY(mu_);
   std::deque<WatchBatch> batches_ ABSL_GUARDED_BY(mu_);
   std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mu_);
   Wakeup* outer_ ABSL_GUARDED_BY(mu_) = nullptr;
@@ -134,11 +132,11 @@ class Reader final : public grpc::ClientReadReactor<WatchBatch> {
 class RemoteWatch final : public Watch {
  public:
   RemoteWatch(const Connection& connection, const Cancellation* cancellation,
-              std::shared_ptr<Reader> reader, std::string resume)
+              std::unique_ptr<Reader> reader, std::string resume)
       : connection_(connection), cancellation_(cancellation), reader_(std::move(reader)) {
     reached_.set_resume(std::move(resume));
   }
-  ~RemoteWatch() override { reader_->Close(); }
+  ~RemoteWatch() override { reader_->Close(connection_.clock()); }
 
   absl::StatusOr<WatchBatch> Next(absl::Duration deadline) override {
     Clock& clock = connection_.clock();
@@ -167,7 +165,7 @@ class RemoteWatch final : public Watch {
  private:
   const Connection& connection_;
   const Cancellation* const cancellation_;
-  const std::shared_ptr<Reader> reader_;  // see Reader
+  const std::unique_ptr<Reader> reader_;
   // An empty batch that says how far this watch has come.
   WatchBatch reached_;
 };
@@ -178,9 +176,9 @@ std::unique_ptr<Watch> StartRemoteWatch(const Connection& connection, const Call
                                         v1::ResourcesService::Stub& stub,
                                         v1::WatchRequest request) {
   std::string resume = request.resume();
-  return std::make_unique<RemoteWatch>(connection, context.cancellation,
-                                       Reader::Begin(connection, context, stub, std::move(request)),
-                                       std::move(resume));
+  return std::make_unique<RemoteWatch>(
+      connection, context.cancellation,
+      std::make_unique<Reader>(connection, context, stub, std::move(request)), std::move(resume));
 }
 
 }  // namespace espalier
