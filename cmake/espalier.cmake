@@ -42,6 +42,11 @@ find_program(MOLD_PROGRAM mold)
 if(MOLD_PROGRAM)
   add_link_options(-fuse-ld=mold)
 endif()
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  # Shared libraries (curl, httplib) bring an OpenSSL of their own. Exported, the symbols of our static
+  # one would be bound by theirs, function by function, and objects of two copies mixed.
+  add_link_options(-Wl,--exclude-libs,ALL)
+endif()
 
 include(dependencies)
 

@@ -10,12 +10,16 @@
 
 namespace espalier {
 
-// PEM texts. All empty: no TLS.
+// PEM files: their texts, and where they lie. All empty: no TLS.
 struct TlsFiles {
   std::string certificate;
   std::string key;
   // Given: clients must show a certificate that this authority signed.
   std::string client_ca;
+
+  std::string certificate_path;
+  std::string key_path;
+  std::string client_ca_path;
 
   bool enabled() const { return !certificate.empty(); }
 };

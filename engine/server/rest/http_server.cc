@@ -1,7 +1,6 @@
 #include "engine/server/rest/http_server.h"
 
 #include <httplib.h>
-#include <openssl/pem.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -51,42 +50,6 @@ HttpCall ReadCall(const httplib::Request& request) {
   return call;
 }
 
-template <typename T, void (*Free)(T*)>
-struct Freer {
-  void operator()(T* object) const { Free(object); }
-};
-using Certificate = std::unique_ptr<X509, Freer<X509, X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
-using Bio = std::unique_ptr<BIO, Freer<BIO, BIO_free_all>>;
-
-Bio Open(const std::string& text) {
-  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-// Puts certificate chain, key and client CA into httplib's context. False if they do not fit.
-bool SetUpTls(const TlsFiles& tls, SSL_CTX& context) {
-  SSL_CTX_set_min_proto_version(&context, TLS1_2_VERSION);
-  const Bio chain = Open(tls.certificate);
-  const Certificate leaf(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
-  if (leaf == nullptr || SSL_CTX_use_certificate(&context, leaf.get()) != 1) return false;
-  while (X509* next = PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)) {
-    if (SSL_CTX_add_extra_chain_cert(&context, next) != 1) return false;
-  }
-  const Bio key_text = Open(tls.key);
-  const Key key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr));
-  if (key == nullptr || SSL_CTX_use_PrivateKey(&context, key.get()) != 1) return false;
-  if (SSL_CTX_check_private_key(&context) != 1) return false;
-  if (tls.client_ca.empty()) return true;
-  const Bio ca_text = Open(tls.client_ca);
-  bool any = false;
-  while (X509* authority = PEM_read_bio_X509(ca_text.get(), nullptr, nullptr, nullptr)) {
-    const Certificate owned(authority);
-    any = X509_STORE_add_cert(SSL_CTX_get_cert_store(&context), authority) == 1 || any;
-  }
-  SSL_CTX_set_verify(&context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-  return any;
-}
-
 class Server final : public HttpServer {
  public:
   Server(Clock& clock, Threads& threads, Handlers handlers)
@@ -98,8 +61,11 @@ class Server final : public HttpServer {
 
   absl::Status Listen(const Address& address, const TlsFiles& tls) {
     if (tls.enabled()) {
+      // By their paths: httplib comes with an OpenSSL of its own, whose objects must not be mixed
+      // with those of ours.
       server_ = std::make_unique<httplib::SSLServer>(
-          [&](SSL_CTX& context) { return SetUpTls(tls, context); });
+          tls.certificate_path.c_str(), tls.key_path.c_str(),
+          tls.client_ca_path.empty() ? nullptr : tls.client_ca_path.c_str());
     } else {
       server_ = std::make_unique<httplib::Server>();
     }

@@ -153,7 +153,10 @@ TEST_F(HttpServerTest, TwoServersDoNotShareAPort) {
 }
 
 TEST_F(HttpServerTest, CertificatesThatAreNoneAreRefused) {
-  const TlsFiles tls{.certificate = "no pem", .key = "no pem"};
+  const TlsFiles tls{.certificate = "no pem",
+                     .key = "no pem",
+                     .certificate_path = "/dev/null",
+                     .key_path = "/dev/null"};
   const auto started = HttpServer::Start(*clock_, *threads_, {}, "127.0.0.1:0", tls);
   EXPECT_TRUE(absl::IsInvalidArgument(started.status())) << started.status();
 }
