@@ -1,7 +1,6 @@
 #include "engine/net/curl_request.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -199,7 +198,7 @@ std::size_t CurlRequest::OnRead(char* data, std::size_t size, std::size_t count,
   if (request.request_.body_source == nullptr) {
     const absl::string_view rest =
         absl::string_view(request.request_.body).substr(request.body_sent_, wanted);
-    std::memcpy(data, rest.data(), rest.size());
+    std::copy(rest.begin(), rest.end(), data);
     request.body_sent_ += rest.size();
     return rest.size();
   }
@@ -211,7 +210,7 @@ std::size_t CurlRequest::OnRead(char* data, std::size_t size, std::size_t count,
     request.failure_ = bytes.status();
     return CURL_READFUNC_ABORT;
   }
-  std::memcpy(data, bytes->data(), bytes->size());
+  std::copy(bytes->begin(), bytes->end(), data);
   request.body_sent_ += bytes->size();
   return bytes->size();
 }

@@ -123,7 +123,7 @@ absl::StatusOr<std::vector<Challenge>> ParseChallenges(absl::string_view header)
         continue;
       }
       reader = behind;
-      const absl::Status status = ReadValue(reader, word, challenges.back());
+      absl::Status status = ReadValue(reader, word, challenges.back());
       if (!status.ok()) return status;
       after_scheme = false;
       continue;

@@ -70,8 +70,7 @@ absl::Status FakeRegistry::Enter(absl::string_view method) {
 }
 
 absl::StatusOr<FakeRegistry::StoredManifest> FakeRegistry::Find(const Reference& reference) {
-  const absl::Status missing =
-      absl::NotFoundError(absl::StrCat(reference.ToString(), " is unknown"));
+  absl::Status missing = absl::NotFoundError(absl::StrCat(reference.ToString(), " is unknown"));
   const auto repository = repositories_.find(reference.repository);
   if (repository == repositories_.end()) return missing;
   std::string digest = reference.digest;

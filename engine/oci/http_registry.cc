@@ -111,7 +111,7 @@ class HttpRegistry final : public Registry {
 
   absl::StatusOr<std::string> PutManifest(const Reference& reference, absl::string_view media_type,
                                           absl::string_view bytes) override {
-    const std::string digest = DigestOf(bytes);
+    std::string digest = DigestOf(bytes);
     if (!reference.digest.empty() && reference.digest != digest) {
       return absl::InvalidArgumentError(
           absl::StrCat("manifest has digest ", digest, ", not ", reference.digest));

@@ -166,7 +166,7 @@ class Pull {
     ESPALIER_RETURN_IF_ERROR(FetchVerified(
         piece.blob, [&](absl::string_view bytes) { return decoder.Feed(bytes, take_plain); }));
     ESPALIER_RETURN_IF_ERROR(decoder.Finish());
-    const std::string digest = absl::StrCat("sha256:", plain_hash.FinishHex());
+    std::string digest = absl::StrCat("sha256:", plain_hash.FinishHex());
     if (plain_size != piece.plain_size ||
         (!piece.plain_digest.empty() && digest != piece.plain_digest)) {
       return absl::DataLossError(

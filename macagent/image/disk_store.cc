@@ -7,6 +7,7 @@
 #include "engine/base/check.h"
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
+#include "macagent/image/local_pieces.h"
 
 namespace espalier::agent {
 namespace {
@@ -162,6 +163,7 @@ void DiskImageStore::SetLimits(std::int64_t budget_bytes, std::int64_t bytes_per
 std::vector<HostImage> DiskImageStore::List() const {
   std::vector<HostImage> images;
   MutexLock lock(mu_);
+  images.reserve(entries_.size());
   for (const auto& [digest, entry] : entries_) images.push_back(entry.now);
   return images;
 }
@@ -307,7 +309,7 @@ absl::StatusOr<oci::PulledImage> DiskImageStore::Pull(const Job& job) {
   oci::PullOptions options;
   options.parallel_layers = options_.parallel_layers;
   options.bytes_per_second = job.bytes_per_second;
-  options.local = FindLocalPieces(layout, dir);
+  options.local = FindLocalPieces(io_, dirs_, ReadyDigests(), layout, dir);
   options.cancellation = job.cancellation.get();
   options.progress = [this, &job](std::int64_t done, std::int64_t total) {
     NoteProgress(job.digest, done, total);
@@ -420,45 +422,6 @@ std::set<std::string> DiskImageStore::ReadyDigests() const {
     if (entry.now.state == HostImage::State::kReady && !entry.now.found) ready.insert(digest);
   }
   return ready;
-}
-
-std::map<std::string, oci::LocalPiece> DiskImageStore::FindLocalPieces(
-    const oci::ImageLayout& layout, const std::string& dir) {
-  const std::string disk = absl::StrCat(dir, "/", oci::kDiskFile);
-  std::map<std::string, std::int64_t> places;
-  for (const oci::DiskPiece& piece : layout.pieces) places[piece.blob.digest] = piece.offset;
-  std::map<std::string, oci::LocalPiece> local;
-  std::map<std::string, oci::LocalPiece> best;
-  std::string best_disk;
-  std::int64_t best_bytes = 0;
-  for (const std::string& digest : ReadyDigests()) {
-    const absl::StatusOr<oci::ImageLayout> other = dirs_.ReadLayout(digest);
-    // Pieces are a gift: without them everything is fetched.
-    if (!other.ok()) continue;
-    const std::string other_disk = absl::StrCat(dirs_.ImageDir(digest), "/", oci::kDiskFile);
-    std::map<std::string, oci::LocalPiece> in_place;
-    std::int64_t bytes = 0;
-    for (const oci::DiskPiece& piece : other->pieces) {
-      const auto place = places.find(piece.blob.digest);
-      if (place == places.end()) continue;
-      local[piece.blob.digest] = {other_disk, piece.offset};
-      if (place->second != piece.offset) continue;
-      in_place[piece.blob.digest] = {disk, piece.offset};
-      bytes += piece.plain_size;
-    }
-    if (bytes > best_bytes) {
-      best_bytes = bytes;
-      best = std::move(in_place);
-      best_disk = other_disk;
-    }
-  }
-  // Where the file system shares blocks, a clone also saves room. Where it does not, it is a copy,
-  // which pays only if most of it stays.
-  const bool clone = best_bytes * 2 > layout.disk_bytes && !io_.Stat(disk).ok();
-  if (clone && io_.CloneFile(best_disk, disk).ok()) {
-    for (auto& [digest, piece] : best) local[digest] = std::move(piece);
-  }
-  return local;
 }
 
 void DiskImageStore::NoteProgress(const std::string& digest, std::int64_t done,

@@ -80,9 +80,6 @@ class DiskImageStore final : public ImageStore {
   std::vector<Candidate> ListCandidates(std::int64_t& used) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RemoveEvicted(const std::vector<std::string>& victims);
-  // Pieces of complete images, and the disk cloned from the one that has most in common.
-  std::map<std::string, oci::LocalPiece> FindLocalPieces(const oci::ImageLayout& layout,
-                                                         const std::string& dir);
   void NoteProgress(const std::string& digest, std::int64_t done, std::int64_t total);
   void FinishJob(const Job& job, const absl::Status& status);
   // Removes the parts of pulls that nobody wants, and what a smaller budget has no room for.
