@@ -299,16 +299,19 @@ class Stepper {
           FromTimestamp(after.first_started_at()) + absl::Seconds(spec_.ttl_seconds()) - now_;
       again = std::min(again, std::max(left, absl::Milliseconds(1)));
     }
-    if (sight == Sight::kSilent && !IsKept(vm_)) {
-      again = std::min(again, host_(before_.host()).until_surely_ended);
-    }
+    if (sight == Sight::kSilent) again = std::min(again, UntilSurelyEnded(before_.host()));
     for (const v1::RetiringRun& run : after.retiring()) {
-      const HostFacts facts = host_(run.host());
-      if (MayLive(vm_, run, host_) && facts.silent) {
-        again = std::min(again, facts.until_surely_ended);
-      }
+      if (MayLive(vm_, run, host_)) again = std::min(again, UntilSurelyEnded(run.host()));
     }
     return again;
+  }
+
+  // Infinite where time alone changes nothing: on a host that is heard, and for a VM that is kept on
+  // a host that may come back.
+  absl::Duration UntilSurelyEnded(const std::string& name) const {
+    const HostFacts facts = host_(name);
+    if (!facts.silent || (IsKept(vm_) && facts.known)) return absl::InfiniteDuration();
+    return facts.until_surely_ended;
   }
 
   const Resource& vm_;

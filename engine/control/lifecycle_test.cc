@@ -292,6 +292,11 @@ TEST(LifecycleTest, NoDecisionLeavesARunThatMayLive) {
     if (random.Chance(0.2)) {
       made.vm.mutable_metadata()->mutable_deleting_since()->set_seconds(1);
     }
+    if (random.Chance(0.2)) {
+      v1::RetiringRun& run = *made.placement().add_retiring();
+      run.set_uid(random.Chance(0.5) ? "an-older-uid" : made.vm.metadata().uid());
+      run.set_host("mac-02");
+    }
 
     const v1::VmStatus& status = made.vm.vm().status();
     const P& was = status.placement();
@@ -316,10 +321,14 @@ TEST(LifecycleTest, NoDecisionLeavesARunThatMayLive) {
       ASSERT_TRUE(is.phase() != P::PENDING && is.phase() != P::FAILED && is.phase() != P::EXPIRED);
     }
     if (decision.finalize) continue;
+    // Asked for at once, again and again, it would spin.
+    ASSERT_GT(decision.again, absl::ZeroDuration());
     ASSERT_GE(is.attempt(), was.attempt());
     // What was left because of silence alone keeps its room.
     if (!was.host().empty() && is.host().empty() && !ended && !over_for_good) {
-      ASSERT_EQ(is.retiring_size(), was.retiring_size() + 1);
+      ASSERT_GT(is.retiring_size(), 0);
+      ASSERT_EQ(is.retiring().rbegin()->host(), was.host());
+      ASSERT_EQ(is.retiring().rbegin()->attempt(), was.attempt());
     }
     // It comes to rest by itself.
     Case next = made;

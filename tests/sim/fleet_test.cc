@@ -394,7 +394,7 @@ class Fleet {
 };
 
 TEST(FleetSimTest, InvariantsHoldInTheStormAndEverythingSettlesAfterIt) {
-  for (const std::uint64_t seed : SeedsToRun(20, {})) {
+  for (const std::uint64_t seed : SeedsToRun(500, {})) {
     SCOPED_TRACE(absl::StrCat("ESPALIER_SEED=", seed));
     Fleet(seed).Run();
     if (HasFailure()) return;
