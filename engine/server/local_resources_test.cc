@@ -247,6 +247,28 @@ TEST_F(LocalResourcesTest, EndOfARetiringRunIsKeptBesideTheCurrentOne) {
   EXPECT_EQ(now.vm().status().ended(0).attempt(), 1);
 }
 
+// The host was lost, and the next attempt is not placed yet: the number is still the lost run's.
+TEST_F(LocalResourcesTest, EndOfARetiringRunIsKeptBeforeTheNextAttemptIsPlaced) {
+  const Resource vm = PlacedVm(*engine_);
+  StatusWrite left;
+  left.set_writer(StatusWrite::CONTROLLER);
+  *left.mutable_resource() = vm;
+  v1::VmPlacement& placement =
+      *left.mutable_resource()->mutable_vm()->mutable_status()->mutable_placement();
+  placement.clear_host();
+  placement.mutable_retiring(0)->set_attempt(2);
+  ASSERT_TRUE(engine_->UpdateStatus(As("vm"), {&left, 1})[0].ok());
+  const StatusWrite ended = ReportOf(vm, 2, 9, v1::VmObserved::FENCED);
+  const auto first = engine_->UpdateStatus(As("host"), {&ended, 1})[0];
+  ASSERT_TRUE(first.ok());
+  const Resource now = *engine_->Get(As("ana"), RefOf(vm));
+  ASSERT_EQ(now.vm().status().ended_size(), 1);
+  EXPECT_EQ(now.vm().status().ended(0).attempt(), 2);
+  // Said again, it changes nothing: nobody is woken by it.
+  const StatusWrite again = ReportOf(vm, 2, 10, v1::VmObserved::FENCED);
+  EXPECT_EQ(*engine_->UpdateStatus(As("host"), {&again, 1})[0], now.metadata().revision());
+}
+
 TEST_F(LocalResourcesTest, FinalizedVmStaysUntilItsControllersLastWord) {
   const Resource vm = PlacedVm(*engine_);
   v1::DeleteRequest request;

@@ -30,20 +30,19 @@ bool IsTerminal(v1::VmObserved::Phase phase) {
          phase == v1::VmObserved::FENCED;
 }
 
-// A terminal report about an earlier run: it is kept beside the status of the present one.
-absl::Status TakeEnded(const v1::VmObserved& report, Resource& object) {
-  v1::VmStatus& status = *object.mutable_vm()->mutable_status();
-  const auto& retiring = status.placement().retiring();
-  const bool awaited = std::any_of(retiring.begin(), retiring.end(), [&](const auto& run) {
+// Whether the report is about a run of this list (of retiring runs, or ended ones).
+template <typename Runs>
+bool IsAboutOneOf(const Runs& runs, const v1::VmObserved& report) {
+  return std::any_of(runs.begin(), runs.end(), [&](const auto& run) {
     return run.uid() == report.uid() && run.attempt() == report.attempt();
   });
-  if (!awaited) return absl::FailedPreconditionError("the report is about an earlier run");
+}
+
+// A terminal report about a run that was left: it is kept beside the status of the present one.
+absl::Status TakeEnded(const v1::VmObserved& report, Resource& object) {
+  v1::VmStatus& status = *object.mutable_vm()->mutable_status();
   if (!IsTerminal(report.phase())) return absl::OkStatus();
-  const bool known =
-      std::any_of(status.ended().begin(), status.ended().end(), [&](const auto& run) {
-        return run.uid() == report.uid() && run.attempt() == report.attempt();
-      });
-  if (known) return absl::OkStatus();
+  if (IsAboutOneOf(status.ended(), report)) return absl::OkStatus();
   v1::EndedRun& run = *status.add_ended();
   run.set_uid(report.uid());
   run.set_attempt(report.attempt());
@@ -53,8 +52,11 @@ absl::Status TakeEnded(const v1::VmObserved& report, Resource& object) {
 absl::Status TakeVmReport(const Resource& written, Resource& object) {
   const v1::VmObserved& report = written.vm().status().observed();
   v1::VmStatus& status = *object.mutable_vm()->mutable_status();
+  // Asked first: the attempt keeps its number until the next one is placed, so that a run which was
+  // left may look like the present one.
+  if (IsAboutOneOf(status.placement().retiring(), report)) return TakeEnded(report, object);
   if (report.uid() != object.metadata().uid() || report.attempt() != status.placement().attempt()) {
-    return TakeEnded(report, object);
+    return absl::FailedPreconditionError("the report is about an earlier run");
   }
   const v1::VmObserved& known = status.observed();
   if (known.uid() == report.uid() && known.attempt() == report.attempt()) {
