@@ -29,14 +29,15 @@ class Finder {
     }
     input_.objects.ForEach([this](const Resource& resource) { Visit(resource); });
     FindMissing();
-    std::stable_sort(report_.mutable_rows()->begin(), report_.mutable_rows()->end(),
-                     [](const DriftRow& a, const DriftRow& b) {
-                       const auto key = [](const DriftRow& row) {
-                         return std::make_tuple(static_cast<int>(row.class_()), row.ref().kind(),
-                                                row.ref().namespace_(), row.ref().name());
-                       };
-                       return key(a) < key(b);
-                     });
+    std::sort(report_.mutable_rows()->begin(), report_.mutable_rows()->end(),
+              [](const DriftRow& a, const DriftRow& b) {
+                const auto key = [](const DriftRow& row) {
+                  return std::make_tuple(static_cast<int>(row.class_()), row.ref().kind(),
+                                         row.ref().namespace_(), row.ref().name(), row.subclass(),
+                                         row.detail());
+                };
+                return key(a) < key(b);
+              });
     report_.set_revision(input_.objects.revision());
     return std::move(report_);
   }
