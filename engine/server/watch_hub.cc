@@ -140,9 +140,10 @@ class WatchHub::HubWatch final : public Watch {
 
   void TakeInitial(WatchBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     bool more = false;
+    std::string next;
     initial_.ForEachFrom(initial_next_, [&](const std::string& key, const ObjectPtr& object) {
       if (batch.events_size() >= static_cast<int>(limits::kWatchBatch)) {
-        initial_next_ = key;
+        next = key;
         more = true;
         return false;
       }
@@ -155,6 +156,7 @@ class WatchHub::HubWatch final : public Watch {
       return true;
     });
     initial_left_ = more;
+    initial_next_ = std::move(next);
     if (!more) {
       // Only a complete state may be resumed from.
       batch.set_synced(true);

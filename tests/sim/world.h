@@ -72,7 +72,6 @@ class World final : public Clock, public Threads {
   absl::Duration elapsed_ = absl::ZeroDuration();
   std::vector<std::unique_ptr<Actor>> actors_;
   Actor* holder_ = nullptr;
-  std::uint64_t noted_ = 0;
   std::string trace_;
 };
 
