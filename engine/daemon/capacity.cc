@@ -1,10 +1,9 @@
 #include "engine/daemon/capacity.h"
 
-#include <set>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/model/access.h"
-#include "engine/sched/sched.h"
 
 namespace espalier {
 namespace {
@@ -33,32 +32,49 @@ void AddWishes(const Objects& before, const PlannedWrite& write, std::vector<sch
   Resource member;
   *member.mutable_metadata() = write.after->metadata();
   *member.mutable_vm()->mutable_spec() = write.after->vm_pool().spec().template_();
-  const sched::Wish wish = sched::WishOf(member, ImageOf(before, member));
+  sched::Wish wish = sched::WishOf(member, ImageOf(before, member));
   const std::uint32_t standing = MembersOf(before.Find(write.ref));
-  for (std::uint32_t i = standing; i < MembersOf(&*write.after); ++i) wishes.push_back(wish);
+  for (std::uint32_t i = standing; i < MembersOf(&*write.after); ++i) {
+    // Each is a VM of its own, which has no name yet; no VM can be called so.
+    wish.vm.name = absl::StrCat(write.ref.name, "#", i);
+    wishes.push_back(wish);
+  }
+}
+
+// Brings what the scheduler knows from one snapshot to another.
+void CatchUp(const ObjectMap& known, const ObjectMap& objects, sched::Scheduler& scheduler) {
+  ObjectMap::ForEachDifference(known, objects, [&](const Resource* before, const Resource* after) {
+    if (after != nullptr) {
+      scheduler.Put(*after);
+    } else {
+      scheduler.Remove(RefOf(*before));
+    }
+  });
+  const Resource* cluster = objects.Find(Ref{Kind::kCluster, "", "default"});
+  const bool says = cluster != nullptr && cluster->cluster().spec().has_scheduling();
+  scheduler.SetStrategy(says ? cluster->cluster().spec().scheduling() : v1::ClusterSpec::SPREAD);
 }
 
 }  // namespace
 
-v1::Capacity CapacityVerdictOf(const Objects& before, const PlanOutput& plan) {
-  std::set<Ref> replaced;
+v1::Capacity CapacityBook::VerdictOf(const ObjectMap& before, const PlanOutput& plan) {
+  std::vector<const Resource*> leaving;
   std::vector<sched::Wish> wishes;
   for (const PlannedWrite& write : plan.writes) {
-    if (!write.after.has_value() || write.new_incarnation) replaced.insert(write.ref);
+    if (!write.after.has_value() || write.new_incarnation) {
+      const Resource* standing = before.Find(write.ref);
+      if (standing != nullptr && standing->has_vm()) leaving.push_back(standing);
+    }
     if (write.after.has_value()) AddWishes(before, write, wishes);
   }
   if (wishes.empty()) return {};
-  std::vector<const Resource*> hosts;
-  std::vector<const Resource*> vms;
-  sched::Strategy strategy = v1::ClusterSpec::SPREAD;
-  before.ForEach([&](const Resource& object) {
-    if (object.has_host()) hosts.push_back(&object);
-    if (object.has_vm() && replaced.count(RefOf(object)) == 0) vms.push_back(&object);
-    if (object.has_cluster() && object.cluster().spec().has_scheduling()) {
-      strategy = object.cluster().spec().scheduling();
-    }
-  });
-  return sched::CapacityOf(hosts, vms, wishes, strategy);
+  MutexLock lock(mu_);
+  CatchUp(known_, before, scheduler_);
+  known_ = before;
+  for (const Resource* vm : leaving) scheduler_.Remove(RefOf(*vm));
+  v1::Capacity capacity = sched::CapacityOf(scheduler_, wishes);
+  for (const Resource* vm : leaving) scheduler_.Put(*vm);
+  return capacity;
 }
 
 }  // namespace espalier

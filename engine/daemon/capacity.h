@@ -1,11 +1,25 @@
-// The scheduler's verdict about a plan, for LocalResources: whether all that it makes run finds
-// room beside what stays. Pure.
+// CapacityBook: the scheduler's verdict about a plan, for LocalResources: whether all that it makes
+// run finds room beside what stays. What is known of the fleet is kept from one verdict to the next
+// and brought up to each plan's snapshot by what differs: a plan of one VM costs the same however
+// large the fleet is. Owned by the daemon. Thread-safe; verdicts are made one at a time.
 #pragma once
 
+#include "absl/base/thread_annotations.h"
+#include "engine/base/mutex.h"
+#include "engine/sched/sched.h"
 #include "engine/server/local_resources.h"
 
 namespace espalier {
 
-v1::Capacity CapacityVerdictOf(const Objects& before, const PlanOutput& plan);
+class CapacityBook {
+ public:
+  v1::Capacity VerdictOf(const ObjectMap& before, const PlanOutput& plan);
+
+ private:
+  Mutex mu_;
+  // What the scheduler was told.
+  ObjectMap known_ ABSL_GUARDED_BY(mu_);
+  sched::Scheduler scheduler_ ABSL_GUARDED_BY(mu_);
+};
 
 }  // namespace espalier

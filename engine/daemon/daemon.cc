@@ -112,7 +112,10 @@ class RealDaemon final : public Daemon {
     ESPALIER_ASSIGN_OR_RETURN(store_,
                               OpenSqliteStore(machine_.clock, machine_.threads,
                                               absl::StrCat(options_.data_dir, "/espalier.db")));
-    LocalResources::Options options{.capacity = CapacityVerdictOf};
+    LocalResources::Options options{
+        .capacity = [this](const ObjectMap& before, const PlanOutput& plan) {
+          return capacity_.VerdictOf(before, plan);
+        }};
     ESPALIER_ASSIGN_OR_RETURN(
         resources_, LocalResources::Open(machine_.clock, machine_.random, machine_.log, *store_,
                                          std::move(options)));
@@ -168,6 +171,7 @@ class RealDaemon final : public Daemon {
   const DaemonOptions options_;
   Cancellation http_stop_;
   Metrics metrics_;
+  CapacityBook capacity_;
   // In the order in which they are made; each borrows from those above it.
   std::unique_ptr<Store> store_;
   std::unique_ptr<LocalResources> resources_;

@@ -26,15 +26,8 @@ struct Group {
 
 }  // namespace
 
-v1::Capacity CapacityOf(absl::Span<const Resource* const> hosts,
-                        absl::Span<const Resource* const> vms, absl::Span<const Wish> wanted,
-                        Strategy strategy) {
+v1::Capacity CapacityOf(Scheduler& scheduler, absl::Span<const Wish> wanted) {
   v1::Capacity capacity;
-  if (wanted.empty()) return capacity;
-  Scheduler scheduler(strategy);
-  for (const Resource* host : hosts) scheduler.Put(*host);
-  for (const Resource* vm : vms) scheduler.Put(*vm);
-
   Group all;
   // Per image the hosts that have to pull it.
   std::map<std::string, std::pair<std::int64_t, std::set<std::string>>> pulls;
@@ -52,6 +45,7 @@ v1::Capacity CapacityOf(absl::Span<const Resource* const> hosts,
       on.insert(decision.host);
     }
   }
+  for (const Wish& wish : wanted) scheduler.Remove(wish.vm);
   if (all.placed < all.wanted) {
     capacity.set_short_(true);
     capacity.add_verdicts(

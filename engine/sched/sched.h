@@ -126,10 +126,9 @@ class Scheduler {
   std::unique_ptr<Index> index_;
 };
 
-// Whether what is wanted fits beside what is there: "10 wanted, 6 slots: 4 wait" per reason, and
-// what has to be pulled. `vms` are those that stay; leave out what the plan replaces or deletes.
-v1::Capacity CapacityOf(absl::Span<const Resource* const> hosts,
-                        absl::Span<const Resource* const> vms, absl::Span<const Wish> wanted,
-                        Strategy strategy = v1::ClusterSpec::SPREAD);
+// Whether what is wanted fits beside what `scheduler` knows: "10 wanted, 6 slots: 4 wait" per
+// reason, and what has to be pulled. Nothing stays booked. REQUIRES: the scheduler knows no VM that
+// is wanted, and no VM is wanted twice.
+v1::Capacity CapacityOf(Scheduler& scheduler, absl::Span<const Wish> wanted);
 
 }  // namespace espalier::sched

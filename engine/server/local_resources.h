@@ -24,7 +24,9 @@
 namespace espalier {
 
 // What scheduling says about a plan: whether all that it wants to run finds room.
-using CapacityVerdict = std::function<v1::Capacity(const Objects& before, const PlanOutput& plan)>;
+// Called on many threads at once.
+using CapacityVerdict =
+    std::function<v1::Capacity(const ObjectMap& before, const PlanOutput& plan)>;
 
 class LocalResources final : public Resources {
  public:

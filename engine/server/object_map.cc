@@ -51,6 +51,38 @@ void ObjectMap::ForEachFrom(
   }
 }
 
+void ObjectMap::ForEachDifference(
+    const ObjectMap& before, const ObjectMap& after,
+    absl::FunctionRef<void(const Resource* before, const Resource* after)> visit) {
+  Cursor old{before};
+  Cursor now{after};
+  while (!old.at_end() || !now.at_end()) {
+    if (old.at_end()) {
+      visit(nullptr, now.get().object.get());
+      now.Next();
+    } else if (now.at_end()) {
+      visit(old.get().object.get(), nullptr);
+      old.Next();
+    } else if (old.entry == 0 && now.entry == 0 &&
+               before.chunks_[old.chunk] == after.chunks_[now.chunk]) {
+      old.SkipChunk();
+      now.SkipChunk();
+    } else if (const int order = old.get().key.compare(now.get().key); order < 0) {
+      visit(old.get().object.get(), nullptr);
+      old.Next();
+    } else if (order > 0) {
+      visit(nullptr, now.get().object.get());
+      now.Next();
+    } else {
+      if (old.get().object != now.get().object) {
+        visit(old.get().object.get(), now.get().object.get());
+      }
+      old.Next();
+      now.Next();
+    }
+  }
+}
+
 void ObjectMap::Put(const std::string& key, ObjectPtr object) {
   if (chunks_.empty()) {
     chunks_.push_back(std::make_shared<Chunk>(Chunk{{key, std::move(object)}}));

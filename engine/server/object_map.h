@@ -32,6 +32,11 @@ class ObjectMap final : public Objects {
   // Visits from the first key >= `begin` on, as long as `visit` returns true.
   void ForEachFrom(absl::string_view begin,
                    absl::FunctionRef<bool(const std::string& key, const ObjectPtr&)> visit) const;
+  // Visits, in order of keys, what is not the same object in both maps; null where it is missing.
+  // Costs what differs, not what is there, if one was made from the other.
+  static void ForEachDifference(
+      const ObjectMap& before, const ObjectMap& after,
+      absl::FunctionRef<void(const Resource* before, const Resource* after)> visit);
   std::size_t size() const { return size_; }
 
   // These change this value, not its copies.
@@ -45,6 +50,23 @@ class ObjectMap final : public Objects {
     ObjectPtr object;
   };
   using Chunk = std::vector<Entry>;
+
+  // An entry of a map, or its end.
+  struct Cursor {
+    const ObjectMap& map;
+    std::size_t chunk = 0;
+    std::size_t entry = 0;
+
+    bool at_end() const { return chunk == map.chunks_.size(); }
+    const Entry& get() const { return (*map.chunks_[chunk])[entry]; }
+    void SkipChunk() {
+      ++chunk;
+      entry = 0;
+    }
+    void Next() {
+      if (++entry == map.chunks_[chunk]->size()) SkipChunk();
+    }
+  };
 
   // Index of the chunk that holds `key` if it is there.
   std::size_t ChunkFor(absl::string_view key) const;

@@ -1,0 +1,125 @@
+#include "engine/daemon/capacity.h"
+
+#include "absl/strings/str_cat.h"
+#include "engine/model/access.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace espalier {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// A Mac with two slots, and room for more.
+ObjectPtr Mac(const std::string& name) {
+  auto host = std::make_shared<Resource>();
+  host->mutable_metadata()->set_name(name);
+  host->mutable_host()->mutable_spec()->set_macos_slots(2);
+  v1::HostStatus& status = *host->mutable_host()->mutable_status();
+  status.mutable_liveness()->set_state(v1::HostLiveness::READY);
+  status.mutable_observed()->set_os("darwin");
+  status.mutable_observed()->set_arch("arm64");
+  status.mutable_observed()->set_cpu(16);
+  status.mutable_observed()->set_memory_mib(65536);
+  return host;
+}
+
+ObjectPtr MacosImage() {
+  auto image = std::make_shared<Resource>();
+  image->mutable_metadata()->set_name("sonoma");
+  v1::ImageStatus& status = *image->mutable_image()->mutable_status();
+  status.set_digest("sha256:1");
+  status.set_os("darwin");
+  status.set_arch("arm64");
+  return image;
+}
+
+v1::VmSpec Spec() {
+  v1::VmSpec spec;
+  spec.set_image("sonoma");
+  spec.set_cpu(2);
+  spec.set_memory_mib(4096);
+  return spec;
+}
+
+Resource Vm(const std::string& name, const std::string& host = "") {
+  Resource vm;
+  vm.mutable_metadata()->set_name(name);
+  vm.mutable_metadata()->set_namespace_("default");
+  *vm.mutable_vm()->mutable_spec() = Spec();
+  if (host.empty()) return vm;
+  v1::VmPlacement& placement = *vm.mutable_vm()->mutable_status()->mutable_placement();
+  placement.set_host(host);
+  placement.set_phase(v1::VmPlacement::RUNNING);
+  placement.set_image_os("darwin");
+  return vm;
+}
+
+Resource Pool(const std::string& name, std::uint32_t replicas) {
+  Resource pool;
+  pool.mutable_metadata()->set_name(name);
+  pool.mutable_metadata()->set_namespace_("default");
+  pool.mutable_vm_pool()->mutable_spec()->set_replicas(replicas);
+  *pool.mutable_vm_pool()->mutable_spec()->mutable_template_() = Spec();
+  return pool;
+}
+
+// A plan that makes `objects` anew.
+PlanOutput Making(const std::vector<Resource>& objects) {
+  PlanOutput plan;
+  for (const Resource& object : objects) {
+    plan.writes.push_back({.after = object, .ref = RefOf(object), .new_incarnation = true});
+  }
+  return plan;
+}
+
+class CapacityBookTest : public testing::Test {
+ protected:
+  CapacityBookTest() {
+    Put(Mac("mac-1"));
+    Put(MacosImage());
+  }
+  void Put(const ObjectPtr& object) { objects_.Put(KeyOf(RefOf(*object)), object); }
+  void Put(const Resource& object) { Put(std::make_shared<Resource>(object)); }
+
+  ObjectMap objects_;
+  CapacityBook book_;
+};
+
+TEST_F(CapacityBookTest, EachMemberOfAPoolTakesRoomOfItsOwn) {
+  EXPECT_THAT(book_.VerdictOf(objects_, Making({Pool("runners", 2)})).verdicts(), IsEmpty());
+  const v1::Capacity capacity = book_.VerdictOf(objects_, Making({Pool("runners", 5)}));
+  EXPECT_TRUE(capacity.short_());
+  EXPECT_THAT(capacity.verdicts(),
+              ElementsAre("5 wanted, 2 slots: 3 wait", "3 wait: 1 host: 1 no free slot"));
+}
+
+TEST_F(CapacityBookTest, APlanThatWasOnlyMadeTakesNoRoom) {
+  for (int i = 0; i < 5; ++i) {
+    const Resource vm = Vm(absl::StrCat("vm-", i));
+    EXPECT_FALSE(book_.VerdictOf(objects_, Making({vm})).short_()) << i;
+  }
+}
+
+TEST_F(CapacityBookTest, FollowsTheFleetFromOneSnapshotToTheNext) {
+  const ObjectMap empty = objects_;
+  Put(Vm("a", "mac-1"));
+  Put(Vm("b", "mac-1"));
+  EXPECT_TRUE(book_.VerdictOf(objects_, Making({Vm("c")})).short_());
+  EXPECT_FALSE(book_.VerdictOf(empty, Making({Vm("c")})).short_()) << "plans may be older";
+  Put(Mac("mac-2"));
+  EXPECT_FALSE(book_.VerdictOf(objects_, Making({Vm("c")})).short_());
+  objects_.Erase(KeyOf({Kind::kHost, "", "mac-2"}));
+  EXPECT_TRUE(book_.VerdictOf(objects_, Making({Vm("c")})).short_());
+}
+
+TEST_F(CapacityBookTest, WhatIsReplacedLeavesItsRoomToWhatReplacesIt) {
+  Put(Vm("a", "mac-1"));
+  Put(Vm("b", "mac-1"));
+  EXPECT_FALSE(book_.VerdictOf(objects_, Making({Vm("a")})).short_());
+  EXPECT_TRUE(book_.VerdictOf(objects_, Making({Vm("c")})).short_()) << "a has its room again";
+}
+
+}  // namespace
+}  // namespace espalier
