@@ -68,9 +68,9 @@ bool Placer::IsAhead(const Ref& vm, std::int64_t seen_revision) const {
 void Placer::Forget(const Ref& vm) {
   if (const auto since = pending_since_.find(vm); since != pending_since_.end()) {
     pending_.erase({since->second, vm});
+    fresh_.erase({since->second, vm});
     pending_since_.erase(since);
   }
-  fresh_.erase(vm);
 }
 
 bool Placer::Learn(const Reconciler::Change& change) {
@@ -110,40 +110,28 @@ bool Placer::Learn(const Reconciler::Change& change) {
         absl::ToUnixNanos(FromTimestamp(change.after->metadata().created_at()));
     pending_.insert({since, ref});
     pending_since_[ref] = since;
-    fresh_.insert(ref);
-  } else {
-    reason_at_.erase(ref);
+    fresh_.insert({since, ref});
+    return true;
   }
-  return all_ ? !pending_.empty() : fresh_.contains(ref);
+  reason_at_.erase(ref);
+  return all_ && !pending_.empty();
 }
 
 void Placer::Consider(const Ref& vm) {
-  if (pending_since_.contains(vm)) fresh_.insert(vm);
+  const auto since = pending_since_.find(vm);
+  if (since != pending_since_.end()) fresh_.insert({since->second, vm});
 }
 
 std::vector<const Resource*> Placer::Candidates(const Snapshot& now) {
+  if (all_) fresh_ = pending_;
+  all_ = false;
   std::vector<const Resource*> candidates;
-  std::vector<Ref> looked_at;
-  for (const auto& [since, ref] : pending_) {
-    if (!all_ && !fresh_.contains(ref)) continue;
+  // What is left is for the next pass.
+  while (!fresh_.empty() && candidates.size() < kBatch) {
+    const Ref ref = fresh_.extract(fresh_.begin()).value().second;
     const Resource* vm = now.Find(ref);
     if (vm != nullptr && !unknown_.contains(ref)) candidates.push_back(vm);
   }
-  all_ = false;
-  if (candidates.size() <= kBatch) {
-    fresh_.clear();
-    return candidates;
-  }
-  // The rest is for the next pass, in the same order.
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const Ref ref = RefOf(*candidates[i]);
-    if (i < kBatch) {
-      fresh_.erase(ref);
-    } else {
-      fresh_.insert(ref);
-    }
-  }
-  candidates.resize(kBatch);
   return candidates;
 }
 
@@ -260,7 +248,7 @@ Outcome Placer::Write(Turn& turn, std::vector<Planned>& planned) {
           // Somebody wrote in between: the event that brings it says what to decide on. One VM's
           // race is no reason for the others to wait longer and longer.
           TakeBack(vm, turn.now);
-          fresh_.insert(vm);
+          Consider(vm);
           lost_race = true;
           break;
         case absl::StatusCode::kFailedPrecondition:
@@ -269,7 +257,7 @@ Outcome Placer::Write(Turn& turn, std::vector<Planned>& planned) {
         case absl::StatusCode::kResourceExhausted:
           refused = revision.status();
           TakeBack(vm, turn.now);
-          fresh_.insert(vm);
+          Consider(vm);
           break;
         default:
           // It may have happened: until that is known, its room is taken.

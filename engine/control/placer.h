@@ -71,8 +71,8 @@ class Placer {
   // Pending by the view, by creation and name.
   std::set<std::pair<std::int64_t, Ref>> pending_;
   absl::flat_hash_map<Ref, std::int64_t> pending_since_;
-  // Of them, those to look at; all of them if all_.
-  std::set<Ref> fresh_;
+  // Of them, those to look at, in the same order; all of them if all_.
+  std::set<std::pair<std::int64_t, Ref>> fresh_;
   bool all_ = false;
   // Own writes that the view does not show yet, with their revision.
   absl::flat_hash_map<Ref, std::int64_t> assumed_;
