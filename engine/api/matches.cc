@@ -7,15 +7,6 @@
 namespace espalier {
 namespace {
 
-bool MatchesHost(const std::string& host, const Resource& resource) {
-  if (resource.has_host()) return resource.metadata().name() == host;
-  if (!resource.has_vm()) return false;
-  const v1::VmPlacement& placement = resource.vm().status().placement();
-  if (placement.host() == host) return true;
-  return std::any_of(placement.retiring().begin(), placement.retiring().end(),
-                     [&](const v1::RetiringRun& run) { return run.host() == host; });
-}
-
 bool MatchesOwner(const Owner& wanted, const Owner& owner) {
   return wanted.manager() == owner.manager() && wanted.instance() == owner.instance();
 }
@@ -26,6 +17,16 @@ bool Contains(const Strings& strings, const std::string& wanted) {
 }
 
 }  // namespace
+
+absl::InlinedVector<absl::string_view, 4> HostsOf(const Resource& resource) {
+  absl::InlinedVector<absl::string_view, 4> hosts;
+  if (resource.has_host()) hosts.push_back(resource.metadata().name());
+  if (!resource.has_vm()) return hosts;
+  const v1::VmPlacement& placement = resource.vm().status().placement();
+  if (!placement.host().empty()) hosts.push_back(placement.host());
+  for (const v1::RetiringRun& run : placement.retiring()) hosts.push_back(run.host());
+  return hosts;
+}
 
 bool Matches(const Query& query, const Resource& resource) {
   const v1::Metadata& metadata = resource.metadata();
@@ -38,7 +39,7 @@ bool Matches(const Query& query, const Resource& resource) {
     const auto found = metadata.labels().find(key);
     if (found == metadata.labels().end() || found->second != value) return false;
   }
-  if (!query.host().empty() && !MatchesHost(query.host(), resource)) return false;
+  if (!query.host().empty() && !Contains(HostsOf(resource), query.host())) return false;
   return !query.has_owner() || MatchesOwner(query.owner(), metadata.owner());
 }
 

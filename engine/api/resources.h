@@ -12,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/base/call_context.h"
 #include "engine/base/clock.h"
@@ -104,5 +106,9 @@ class Resources {
 
 // Whether the object matches all conditions of the query (paging aside). Pure.
 bool Matches(const Query& query, const Resource& resource);
+
+// The hosts that a query may name to see the object: a Host's own, where a Vm is placed, where runs
+// of it are still ending. A name may come twice. Views of `resource`.
+absl::InlinedVector<absl::string_view, 4> HostsOf(const Resource& resource);
 
 }  // namespace espalier

@@ -15,8 +15,12 @@ namespace espalier {
 // same as once: it says "look again", never what happened.
 class Wakeup {
  public:
-  // Raises the flag and wakes the waiter, if there is one.
-  void Notify();
+  Wakeup() = default;
+  virtual ~Wakeup() = default;
+  // Raises the flag and wakes the waiter, if there is one. Whoever waits for many may bring a kind
+  // of its own that notes which one was raised; it is called with others' locks held and calls
+  // nobody.
+  virtual void Notify();
   // Lowers the flag; true if it was raised.
   bool Consume();
   bool raised() const;

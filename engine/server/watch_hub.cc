@@ -70,29 +70,24 @@ class WatchHub::HubWatch final : public Watch {
     MutexLock lock(mu_);
     initial_ = state;
     initial_left_ = true;
-    seen_ = state.revision();
-  }
-  // Begins after `revision`.
-  void BeginAfter(std::int64_t revision) {
-    MutexLock lock(mu_);
-    seen_ = revision;
   }
 
-  // `upto`: everything up to this revision has been offered with this call.
-  void Offer(const std::vector<Change>& changes, std::int64_t upto) {
+  const std::string& host() const { return query_.host(); }
+
+  // Takes what of it concerns this watch.
+  void Offer(const std::vector<const Change*>& changes) {
     bool notify = false;
     {
       MutexLock lock(mu_);
-      for (const Change& change : changes) {
-        if (MeaningFor(query_, change) == Meaning::kNothing) continue;
+      for (const Change* change : changes) {
+        if (MeaningFor(query_, *change) == Meaning::kNothing) continue;
         if (queue_.size() >= limits::kWatcherQueue) {
           too_slow_ = true;
           queue_.clear();
         }
-        if (!too_slow_) queue_.push_back(change);
+        if (!too_slow_) queue_.push_back(*change);
         notify = true;
       }
-      seen_ = upto;
     }
     if (notify) Raise();
   }
@@ -118,6 +113,8 @@ class WatchHub::HubWatch final : public Watch {
       TakeInitial(batch);
       return batch;
     }
+    // Read before the queue: what it counts is in there or was taken from there.
+    const std::int64_t offered = hub_.offered_.load(std::memory_order_acquire);
     // The events of one revision stay together.
     std::int64_t revision = 0;
     while (!queue_.empty()) {
@@ -130,7 +127,7 @@ class WatchHub::HubWatch final : public Watch {
       AddEvent(MeaningFor(query_, change), change, batch);
       queue_.pop_front();
     }
-    const std::int64_t upto = queue_.empty() ? seen_ : revision;
+    const std::int64_t upto = queue_.empty() ? std::max(offered, revision) : revision;
     batch.set_synced(true);
     batch.set_revision(upto);
     batch.set_resume(hub_.TokenFor(upto));
@@ -176,7 +173,6 @@ class WatchHub::HubWatch final : public Watch {
   Wakeup* other_wakeup_ ABSL_GUARDED_BY(mu_) = nullptr;
   std::deque<Change> queue_ ABSL_GUARDED_BY(mu_);
   bool too_slow_ ABSL_GUARDED_BY(mu_) = false;
-  std::int64_t seen_ ABSL_GUARDED_BY(mu_) = 0;
   ObjectMap initial_ ABSL_GUARDED_BY(mu_);
   bool initial_left_ ABSL_GUARDED_BY(mu_) = false;
   std::string initial_next_ ABSL_GUARDED_BY(mu_);
@@ -186,19 +182,43 @@ WatchHub::WatchHub(Clock& clock, std::string epoch) : clock_(clock), epoch_(std:
 
 WatchHub::~WatchHub() {
   MutexLock lock(mu_);
-  ESPALIER_CHECK(watches_.empty());
+  ESPALIER_CHECK(size_ == 0);
 }
 
 void WatchHub::Start(const ObjectMap& objects) {
   MutexLock lock(mu_);
   objects_ = objects;
   forgotten_ = objects.revision();
+  offered_.store(objects.revision(), std::memory_order_release);
+}
+
+void WatchHub::Offer(const Change& change, Offers& offers) {
+  std::vector<const Watches*> groups;
+  const auto to_host = [&](absl::string_view host) {
+    const auto found = watches_.find(host);
+    if (found != watches_.end()) groups.push_back(&found->second);
+  };
+  to_host("");
+  for (const ObjectPtr& object : {change.before, change.after}) {
+    if (object == nullptr) continue;
+    for (const absl::string_view host : HostsOf(*object)) to_host(host);
+  }
+  for (const Watches* group : groups) {
+    for (HubWatch* watch : *group) {
+      std::vector<const Change*>& offer = offers[watch];
+      // Before and after may name the same host.
+      if (offer.empty() || offer.back() != &change) offer.push_back(&change);
+    }
+  }
 }
 
 void WatchHub::Publish(const ObjectMap& objects, std::vector<Change> changes) {
   MutexLock lock(mu_);
   objects_ = objects;
-  for (HubWatch* watch : watches_) watch->Offer(changes, objects.revision());
+  Offers offers;
+  for (const Change& change : changes) Offer(change, offers);
+  for (const auto& [watch, offer] : offers) watch->Offer(offer);
+  offered_.store(objects.revision(), std::memory_order_release);
   for (Change& change : changes) history_.push_back(std::move(change));
   while (history_.size() > limits::kWatchHistory) {
     forgotten_ = history_.front().revision;
@@ -222,7 +242,7 @@ absl::StatusOr<std::unique_ptr<Watch>> WatchHub::StartWatch(const Query& query,
   if (resume.empty()) {
     MutexLock lock(mu_);
     watch->BeginWith(objects_);
-    watches_.insert(watch.get());
+    Add(*watch);
     return watch;
   }
   const std::vector<std::string> parts = absl::StrSplit(resume, absl::MaxSplits('.', 1));
@@ -234,23 +254,33 @@ absl::StatusOr<std::unique_ptr<Watch>> WatchHub::StartWatch(const Query& query,
   if (parts[0] != epoch_ || after < forgotten_ || after > objects_.revision()) {
     return absl::OutOfRangeError("revision is compacted or of another epoch; list again");
   }
-  watch->BeginAfter(after);
   const auto first = std::upper_bound(
       history_.begin(), history_.end(), after,
       [](std::int64_t revision, const Change& change) { return revision < change.revision; });
-  watch->Offer(std::vector<Change>(first, history_.end()), objects_.revision());
-  watches_.insert(watch.get());
+  std::vector<const Change*> missed;
+  for (auto change = first; change != history_.end(); ++change) missed.push_back(&*change);
+  watch->Offer(missed);
+  Add(*watch);
   return watch;
 }
 
 std::size_t WatchHub::watches() const {
   MutexLock lock(mu_);
-  return watches_.size();
+  return size_;
+}
+
+void WatchHub::Add(HubWatch& watch) {
+  watches_[watch.host()].insert(&watch);
+  ++size_;
 }
 
 void WatchHub::Forget(HubWatch& watch) {
   MutexLock lock(mu_);
-  watches_.erase(&watch);
+  const auto found = watches_.find(watch.host());
+  // A watch that was refused was never added.
+  if (found == watches_.end() || found->second.erase(&watch) == 0) return;
+  --size_;
+  if (found->second.empty()) watches_.erase(found);
 }
 
 }  // namespace espalier

@@ -24,9 +24,17 @@ WatchPump::WatchPump(Clock& clock, Threads& threads,
 
 WatchPump::~WatchPump() { ESPALIER_CHECK(thread_ == nullptr); }
 
+void WatchPump::Bell::Notify() {
+  pump_.Post([this](Mail& mail) { mail.news.insert(id_); });
+}
+
 absl::Status WatchPump::Add(std::unique_ptr<Watch> watch, std::shared_ptr<Stream> stream,
                             const std::string& token_id) {
-  watch->NotifyOn(wakeup_);
+  Entry entry{.bell = std::make_unique<Bell>(*this, stream->id),
+              .watch = std::move(watch),
+              .stream = std::move(stream),
+              .token_id = token_id};
+  entry.watch->NotifyOn(*entry.bell);
   {
     MutexLock lock(mu_);
     if (stopped_) return absl::UnavailableError("the engine is stopping");
@@ -35,8 +43,7 @@ absl::Status WatchPump::Add(std::unique_ptr<Watch> watch, std::shared_ptr<Stream
           absl::StrCat("more than ", limits::kGrpcWatches, " watches"));
     }
     ++size_;
-    mail_.added.push_back(
-        {.watch = std::move(watch), .stream = std::move(stream), .token_id = token_id});
+    mail_.added.push_back(std::move(entry));
   }
   wakeup_.Notify();
   return absl::OkStatus();
@@ -83,15 +90,13 @@ void WatchPump::Run() {
     }
     const bool stop = mail.stop;
     const bool check = mail.check_tokens;
-    Open(std::move(mail));
-    if (stop) break;
     const absl::Duration now = clock_.Elapsed();
+    Read(std::move(mail), now);
+    if (stop) break;
     if (check || now >= next_check) {
       CheckTokens();
+      SendBookmarks(now);
       next_check = now + kTokenCheck;
-    }
-    for (auto it = entries_.begin(); it != entries_.end();) {
-      it = it->second.writing || Feed(it->second, now) ? std::next(it) : entries_.erase(it);
     }
     {
       MutexLock lock(mu_);
@@ -108,16 +113,20 @@ void WatchPump::Run() {
   size_ = 0;
 }
 
-void WatchPump::Open(Mail mail) {
+void WatchPump::Read(Mail mail, absl::Duration now) {
   for (Entry& entry : mail.added) {
     const std::uint64_t id = entry.stream->id;
-    entry.last_write = clock_.Elapsed();
+    entry.last_write = now;
     entries_.emplace(id, std::move(entry));
+    Feed(id, now);
   }
   for (const std::uint64_t id : mail.sent) {
     const auto found = entries_.find(id);
-    if (found != entries_.end()) found->second.writing = false;
+    if (found == entries_.end()) continue;
+    found->second.writing = false;
+    Feed(id, now);
   }
+  for (const std::uint64_t id : mail.news) Feed(id, now);
   for (const std::uint64_t id : mail.gone) {
     const auto found = entries_.find(id);
     if (found == entries_.end()) continue;
@@ -126,21 +135,33 @@ void WatchPump::Open(Mail mail) {
   }
 }
 
-bool WatchPump::Feed(Entry& entry, absl::Duration now) {
+void WatchPump::Feed(std::uint64_t id, absl::Duration now) {
+  const auto found = entries_.find(id);
+  // What is being written is followed by the next when it has been taken.
+  if (found == entries_.end() || found->second.writing) return;
+  Entry& entry = found->second;
   absl::StatusOr<WatchBatch> batch = entry.watch->Next(now);
   if (!batch.ok()) {
     entry.stream->Finish(batch.status());
-    return false;
+    entries_.erase(found);
+    return;
   }
   const bool news = batch->events_size() > 0 || batch->synced() != entry.synced;
   const bool bookmark = batch->resume() != entry.resume && now - entry.last_write >= kBookmark;
-  if (!news && !bookmark) return true;
+  if (!news && !bookmark) return;
   entry.writing = true;
   entry.synced = batch->synced();
   entry.resume = batch->resume();
   entry.last_write = now;
   entry.stream->Write(*std::move(batch));
-  return true;
+}
+
+void WatchPump::SendBookmarks(absl::Duration now) {
+  std::vector<std::uint64_t> quiet;
+  for (const auto& [id, entry] : entries_) {
+    if (now - entry.last_write >= kBookmark) quiet.push_back(id);
+  }
+  for (const std::uint64_t id : quiet) Feed(id, now);
 }
 
 void WatchPump::CheckTokens() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "engine/api/resources.h"
@@ -61,7 +62,19 @@ class WatchPump {
   std::size_t size() const;
 
  private:
+  // What a watch raises: says which of them has news.
+  class Bell final : public Wakeup {
+   public:
+    Bell(WatchPump& pump, std::uint64_t id) : pump_(pump), id_(id) {}
+    void Notify() override;
+
+   private:
+    WatchPump& pump_;
+    const std::uint64_t id_;
+  };
   struct Entry {
+    // Borrowed by the watch, hence above it.
+    std::unique_ptr<Bell> bell;
     std::unique_ptr<Watch> watch;
     std::shared_ptr<Stream> stream;
     std::string token_id;
@@ -73,6 +86,7 @@ class WatchPump {
   // What other threads had to say since the pump looked last.
   struct Mail {
     std::vector<Entry> added;
+    absl::flat_hash_set<std::uint64_t> news;
     std::vector<std::uint64_t> sent;
     std::vector<std::uint64_t> gone;
     bool check_tokens = false;
@@ -81,10 +95,13 @@ class WatchPump {
 
   std::uint64_t NextId() { return next_id_.fetch_add(1); }
   void Run();
-  void Open(Mail mail);
-  // Whether the stream goes on.
-  bool Feed(Entry& entry, absl::Duration now);
+  void Read(Mail mail, absl::Duration now);
+  // Gives the stream its next batch if it has taken the last and there is one; ends it if the watch
+  // has ended.
+  void Feed(std::uint64_t id, absl::Duration now);
   void CheckTokens();
+  // Streams that were told nothing for long are told how far they have come.
+  void SendBookmarks(absl::Duration now);
   void Post(const std::function<void(Mail&)>& change);
 
   Clock& clock_;
