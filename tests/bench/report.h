@@ -1,5 +1,6 @@
-// What benchmarks print: one JSON object a line on standard output, so that runs can be compared by
-// programs. Header only; benchmarks are single programs.
+// What the programs of tests/bench print: one JSON object a line on standard output. What each
+// measurement means and what is wanted of it stands in tests/bench/measures.py. Header only;
+// benchmarks are single programs.
 #pragma once
 
 #include <algorithm>
@@ -12,12 +13,9 @@
 
 namespace espalier {
 
-// `wanted`: what issue or design ask for, as people would write it (">= 10000"); empty if nothing.
-inline void Report(absl::string_view benchmark, double value, absl::string_view unit,
-                   absl::string_view wanted = "") {
-  std::printf("{\"benchmark\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", \"wanted\": \"%s\"}\n",
-              std::string(benchmark).c_str(), value, std::string(unit).c_str(),
-              std::string(wanted).c_str());
+inline void Report(absl::string_view name, double value, absl::string_view unit) {
+  std::printf("{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\"}\n", std::string(name).c_str(),
+              value, std::string(unit).c_str());
   std::fflush(stdout);
 }
 

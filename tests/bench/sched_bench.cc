@@ -144,9 +144,7 @@ class LineReporter final : public benchmark::BenchmarkReporter {
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
       const std::string name = absl::StrCat("sched/", run.benchmark_name());
-      const bool of_design = run.benchmark_name() == "BM_ReleaseAndPlace/hosts:10000/strategy:1";
-      Report(name, run.counters.at("items_per_second"), "decisions/s",
-             of_design ? ">= 20000 now, 100000 later" : "");
+      Report(name, run.counters.at("items_per_second"), "decisions/s");
       const auto image_there = run.counters.find("image_there");
       if (image_there != run.counters.end()) {
         Report(absl::StrCat(name, "/image_there"), image_there->second, "share");

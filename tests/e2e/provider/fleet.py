@@ -27,10 +27,11 @@ def wait_for(condition, what, seconds=60):
 class Fleet:
     """Use as a context manager: everything that was started is ended, by its own handle."""
 
-    def __init__(self, hosts=2):
+    def __init__(self, hosts=2, system="darwin"):
+        """`system`: of the guests; a Mac takes two of macOS and any number of Linux."""
         self.directory = tempfile.mkdtemp(prefix="espalier-fleet-")
         self.processes = {}
-        self.registry = Registry()
+        self.registry = Registry(system)
         self.image = f"{self.registry.address}/macos/sonoma:14.6"
         try:
             ready = self._start("espalierd", ["--data-dir", self._path("engine"), "--grpc",

@@ -1,5 +1,5 @@
-"""A registry on loopback that knows one tiny macOS image under every name and tag: enough for an engine
-that resolves references. What the simulated Macs pull is simulated by themselves."""
+"""A registry on loopback that knows one tiny image under every name and tag: enough for an engine that
+resolves references. What the simulated Macs pull is simulated by themselves."""
 import hashlib
 import http.server
 import json
@@ -13,8 +13,8 @@ def digest(data):
 
 
 class Registry:
-    def __init__(self):
-        config = json.dumps({"os": "darwin", "architecture": "arm64"}).encode()
+    def __init__(self, system="darwin"):
+        config = json.dumps({"os": system, "architecture": "arm64"}).encode()
         disk = b"disk"
 
         def descriptor(kind, data, **annotations):

@@ -1,0 +1,76 @@
+"""What the benchmarks measure, and what is wanted of it. A benchmark that does not report each of its
+measures has failed; what it reports beside them is kept in the document without a goal.
+
+`goal` is what releases are held to; `design` is where we want to arrive, where that is further."""
+import collections
+
+Measure = collections.namedtuple("Measure", "name what unit goal design", defaults=("", ""))
+
+AT_LEAST, AT_MOST = ">=", "<="
+
+# benchmark -> its measures, in the order of the table
+MEASURES = {
+    "sched": [
+        Measure("sched/BM_ReleaseAndPlace/hosts:10000/strategy:1",
+                "placements, 10,000 hosts, every feature on, one core",
+                "decisions/s", ">= 20000", ">= 100000"),
+    ],
+    "store": [
+        Measure("store/grouped/16_writers_of_1/writes", "durable writes, 16 writers",
+                "writes/s", ">= 10000", ">= 25000"),
+        Measure("store/grouped/64_writers_of_1/writes", "durable writes, 64 writers",
+                "writes/s", ">= 10000", ">= 25000"),
+        Measure("store/single/p99", "one acknowledged write, p99", "ms", "<= 5"),
+    ],
+    "load": [
+        Measure("load/10000_objects/cold", "10,000 objects of YAML read and checked",
+                "s", "<= 3"),
+        Measure("load/10000_objects/warm", "the same after a change of one file of 100",
+                "s", "<= 0.2"),
+    ],
+    "creates": [
+        Measure("rest/creates/no_hosts", "VMs created over REST, 4 connections, no hosts",
+                "creates/s", ">= 3000", ">= 5000"),
+        Measure("rest/creates/no_hosts/p99", "one of those creates, p99", "ms"),
+    ],
+    "plan": [
+        Measure("plan/new_set", "plan of a set of new VMs over gRPC", "s"),
+        Measure("plan/unchanged_set", "plan of the same set once it is there", "s"),
+        Measure("plan/apply/rate", "that set applied", "objects/s", ">= 500"),
+    ],
+    "fleet": [
+        Measure("arrival/few_standing/p50", "create -> agent has it, few VMs standing, p50",
+                "ms", "<= 5"),
+        Measure("arrival/few_standing/p99", "the same, p99", "ms", "<= 25"),
+        Measure("arrival/many_standing/p50", "create -> agent has it, 10,000 VMs standing, p50",
+                "ms", "<= 5"),
+        Measure("arrival/many_standing/p99", "the same, p99", "ms", "<= 25"),
+        Measure("rest/list/p50", "list of all VMs over REST in pages of 500, p50",
+                "ms", "<= 50", "<= 30"),
+        Measure("fleet/engine_memory", "espalierd's VmHWM with that fleet, without TLS",
+                "MiB", "<= 200", "<= 150"),
+        Measure("rest/creates/with_fleet", "creates over REST, 4 connections, with that fleet",
+                "creates/s"),
+    ],
+    "start": [
+        Measure("start/empty", "espalierd: start to serving, nothing stored", "ms", "", "<= 50"),
+        Measure("start/many", "the same, 10,000 VMs stored", "ms", "", "<= 300"),
+    ],
+    "provider": [
+        Measure("provider/handshake", "provider: start to handshake line, median",
+                "ms", "<= 15", "<= 7"),
+        Measure("provider/handshake/processor", "processor time of that, all threads", "ms"),
+        Measure("provider/first_schema", "from the line to the first schema over mutual TLS, median",
+                "ms"),
+        Measure("provider/memory", "its VmHWM at the handshake line", "MiB", "<= 15", "<= 14"),
+        Measure("provider/memory_with_schema", "its VmHWM once it has sent its schema", "MiB"),
+    ],
+}
+
+
+def reached(value, goal):
+    """Whether a value meets a goal like "<= 5"; None without a goal."""
+    if not goal:
+        return None
+    relation, bound = goal.split()
+    return value >= float(bound) if relation == AT_LEAST else value <= float(bound)

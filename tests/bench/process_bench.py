@@ -1,0 +1,72 @@
+"""What processes take to start: the provider as Terraform's core starts it, and the engine."""
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+
+from plugin import BIN, Plugin, make_certificate
+
+PROBE = os.path.join(BIN, "provider_probe")
+
+
+def provider(launches):
+    """Handshakes with mutual TLS, each of a new process; the first call of each."""
+    handshakes, processor, calls, memory, later = [], [], [], [], []
+    with tempfile.TemporaryDirectory() as directory:
+        key, certificate = make_certificate(directory)
+        with open(certificate) as file:
+            pem = file.read()
+        # The first launch reads the program from the disk.
+        for launch in range(launches + 1):
+            began = time.perf_counter()
+            with Plugin(PLUGIN_CLIENT_CERT=pem) as plugin:
+                took = time.perf_counter() - began
+                if len(plugin.fields) != 6:
+                    raise RuntimeError(f"no handshake line: {plugin.line!r}")
+                used, high = processor_ms(plugin.process.pid), plugin.status("VmHWM") / 1024
+                answer = subprocess.run([PROBE, plugin.address, plugin.fields[5], certificate, key],
+                                        capture_output=True, text=True, check=False)
+                if answer.returncode != 0:
+                    raise RuntimeError(f"provider_probe: {answer.stderr.strip()}")
+                if launch > 0:
+                    handshakes.append(took * 1000)
+                    processor.append(used)
+                    calls.append(float(answer.stdout))
+                    memory.append(high)
+                    later.append(plugin.status("VmHWM") / 1024)
+    return {"provider/handshake": (statistics.median(handshakes), "ms"),
+            "provider/handshake/processor": (statistics.median(processor), "ms"),
+            "provider/first_schema": (statistics.median(calls), "ms"),
+            "provider/memory": (max(memory), "MiB"),
+            "provider/memory_with_schema": (max(later), "MiB")}
+
+
+def processor_ms(pid):
+    """What all threads of the process have used of the processor: hardly moved by what else runs."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat") as stat:
+            total += int(stat.read().split()[0])
+    return total / 1e6
+
+
+def start_to_serving(fleet, launches):
+    """The median of starting espalierd anew in the fleet's data directory, until its ready file is
+    there. Each is ended before the next."""
+    times = []
+    for launch in range(min(launches, 11)):
+        ready = os.path.join(fleet.directory, f"start-{launch}.ready")
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [os.path.join(BIN, "espalierd"), "--data-dir", os.path.join(fleet.directory, "engine"),
+             "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file", ready],
+            stderr=subprocess.DEVNULL)
+        while not os.path.exists(ready) and process.poll() is None:
+            time.sleep(0.0005)
+        times.append((time.perf_counter() - began) * 1000)
+        if process.poll() is not None:
+            raise RuntimeError(f"espalierd ended with {process.returncode}")
+        process.terminate()
+        process.wait(10)
+    return statistics.median(times)
