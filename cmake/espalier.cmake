@@ -46,7 +46,7 @@ endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   # Shared libraries (curl, httplib) bring an OpenSSL of their own. Exported, the symbols of our static
   # one would be bound by theirs, function by function, and objects of two copies mixed.
-  add_link_options(-Wl,--exclude-libs,libssl.a:libcrypto.a)
+  add_link_options(-Wl,--exclude-libs,libssl.a -Wl,--exclude-libs,libcrypto.a)
 endif()
 
 include(dependencies)
