@@ -62,7 +62,9 @@ class RealDaemon final : public Daemon {
                            *sessions_,     *tokens_,         metrics_};
     ESPALIER_ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(served, options_.grpc, tls));
     rest_ = std::make_unique<RestService>(
-        served, [this] { return MeasureGauges(); }, [] { return absl::OkStatus(); });
+        served, [this] { return MeasureGauges(); },
+        // Goes through the writer, so it says what the next write would be told.
+        [this] { return store_->Commit({}).status(); });
     ESPALIER_ASSIGN_OR_RETURN(
         http_,
         HttpServer::Start(machine_.clock, machine_.threads,

@@ -170,8 +170,8 @@ HttpAnswer WriteObject(Resources& resources, const CallContext& context, const R
 
 }  // namespace
 
-HttpAnswer ListObjects(Resources& resources, const CallContext& context, const Route& route,
-                       const HttpCall& call) {
+HttpAnswer ListObjects(Resources& resources, JsonCache& cache, const CallContext& context,
+                       const Route& route, const HttpCall& call) {
   const absl::StatusOr<Query> query = QueryOf(route, call);
   if (!query.ok()) return ProblemAnswer(query.status());
   const absl::StatusOr<ListPage> page = resources.List(context, *query);
@@ -179,7 +179,8 @@ HttpAnswer ListObjects(Resources& resources, const CallContext& context, const R
   HttpAnswer answer;
   answer.body = "{\"items\":[";
   for (int i = 0; i < page->items_size(); ++i) {
-    absl::StrAppend(&answer.body, i == 0 ? "" : ",", ToJson(page->items(i), Indent::kNone));
+    if (i > 0) answer.body += ',';
+    cache.Append(page->items(i), answer.body);
   }
   absl::StrAppend(&answer.body, "],\"revision\":", page->revision());
   if (!page->next_page().empty()) {

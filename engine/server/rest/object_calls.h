@@ -4,12 +4,13 @@
 
 #include "engine/api/resources.h"
 #include "engine/server/rest/http.h"
+#include "engine/server/rest/json_cache.h"
 #include "engine/server/rest/route.h"
 
 namespace espalier {
 
-HttpAnswer ListObjects(Resources& resources, const CallContext& context, const Route& route,
-                       const HttpCall& call);
+HttpAnswer ListObjects(Resources& resources, JsonCache& cache, const CallContext& context,
+                       const Route& route, const HttpCall& call);
 // With the revision as its ETag.
 HttpAnswer GetObject(Resources& resources, const CallContext& context, const Route& route);
 // 201; the object must not exist yet.

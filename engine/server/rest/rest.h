@@ -11,6 +11,7 @@
 #include "engine/server/grpc_server.h"
 #include "engine/server/metrics.h"
 #include "engine/server/rest/http.h"
+#include "engine/server/rest/json_cache.h"
 #include "engine/server/rest/route.h"
 
 namespace espalier {
@@ -36,6 +37,7 @@ class RestService {
   const std::function<Gauges()> gauges_;
   const std::function<absl::Status()> ready_;
   const std::string openapi_;
+  JsonCache lists_;
   std::atomic<int> watches_ = 0;
 };
 
