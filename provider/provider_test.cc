@@ -188,7 +188,7 @@ TEST_F(ProviderTest, CreatesWaitsAndPlansNothingAfterwards) {
 
 TEST_F(ProviderTest, SavesTheUidWhenTheVmDoesNotComeUpInTime) {
   engine_.on_watch = [this] {
-    engine_.Place(v1::VmPlacement::PENDING, "10 hosts: 6 no free slot, 4 cordoned");
+    engine_.Place(v1::VmPlacement::PENDING, "10 hosts: 6 no free macOS slot, 4 cordoned");
   };
   const Value config =
       Config({{"timeouts",
@@ -196,7 +196,7 @@ TEST_F(ProviderTest, SavesTheUidWhenTheVmDoesNotComeUpInTime) {
   const Result created = Apply(Value(), Plan(Value(), config).state);
   ASSERT_THAT(created.errors, SizeIs(1));
   EXPECT_THAT(created.errors[0], HasSubstr("1m30s"));
-  EXPECT_THAT(created.errors[0], HasSubstr("6 no free slot, 4 cordoned"));
+  EXPECT_THAT(created.errors[0], HasSubstr("6 no free macOS slot, 4 cordoned"));
   EXPECT_EQ(created.state.At("uid"), Text(Stored()->metadata().uid()));
   EXPECT_TRUE(created.state.At("status").At("host").is_null());
   EXPECT_TRUE(created.state.IsWhollyKnown());

@@ -96,7 +96,8 @@ Verdict ValidityOf(const LoadedSet& set, const std::string& applied) {
   if (set.valid()) {
     return {.state = v1::Condition::TRUE,
             .reason = "Valid",
-            .message = absl::StrCat(set.declared.size(), " objects in ", set.files, " files")};
+            .message = absl::StrCat(set.declared.size(), " objects in ", set.files,
+                                    set.files == 1 ? " file" : " files")};
   }
   Verdict verdict = RefusedByList(set.problems.list());
   verdict.reason = "Invalid";

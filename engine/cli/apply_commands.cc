@@ -10,9 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
+#include "engine/cli/deletion.h"
 #include "engine/load/directory.h"
 #include "engine/load/load.h"
-#include "engine/render/render.h"
 
 namespace espalier::cli {
 namespace {
@@ -77,25 +77,6 @@ absl::Status ActForSource(Invocation& invocation, const std::string& name, Apply
   return absl::OkStatus();
 }
 
-// Prints plan and problems; kFailure if one is an error.
-int PrintPlan(Invocation& invocation, const ApplyResult& result) {
-  const std::vector<Problem> problems(result.problems().begin(), result.problems().end());
-  switch (invocation.globals.output) {
-    case Output::kJson:
-      invocation.out << PlanToJson(result);
-      break;
-    case Output::kMarkdown:
-      invocation.out << PlanToMarkdown(result.plan(), problems);
-      break;
-    default:
-      invocation.out << PlanToText(result.plan(), problems);
-  }
-  const bool refused = std::any_of(problems.begin(), problems.end(), [](const Problem& problem) {
-    return problem.severity() == Problem::ERROR;
-  });
-  return refused ? kFailure : kSuccess;
-}
-
 // apply, diff and plan are one call that differs in what it claims and whether it stores.
 absl::StatusOr<int> Apply(Invocation& invocation, const ApplyFlags& flags, bool only_plan) {
   Problems problems;
@@ -128,28 +109,22 @@ absl::StatusOr<int> Validate(Invocation& invocation, const ApplyFlags& flags) {
   ESPALIER_ASSIGN_OR_RETURN(const std::vector<v1::Declared> objects,
                             Load(invocation, flags, problems));
   const int code = PrintProblems(invocation, problems.list());
-  if (code == kSuccess) invocation.out << objects.size() << " objects are valid\n";
-  return code;
+  if (code != kSuccess) return code;
+  invocation.out << objects.size() << (objects.size() == 1 ? " object is" : " objects are")
+                 << " valid\n";
+  return kSuccess;
 }
 
 absl::StatusOr<int> Delete(Invocation& invocation, const ApplyFlags& flags) {
   ESPALIER_ASSIGN_OR_RETURN(const std::vector<Ref> refs,
                             RefsFromWords(flags.words, invocation.Namespace()));
-  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
-  int code = kSuccess;
   for (const Ref& ref : refs) {
     if (ref.name.empty()) return absl::InvalidArgumentError("name what to delete, as kind/name");
-    v1::DeleteRequest request;
-    *request.mutable_ref() = ToProto(ref);
-    request.mutable_owner()->set_manager(Owner::CLI);
-    request.set_dry_run(flags.dry_run);
-    if (flags.override) ESPALIER_RETURN_IF_ERROR(AddOverride(flags, *request.mutable_override()));
-    ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result,
-                              resources->Delete(invocation.Context(), request));
-    code = std::max(
-        code, flags.dry_run ? PrintPlan(invocation, result) : PrintApplied(invocation, result));
   }
-  return code;
+  v1::DeleteRequest request;
+  request.set_dry_run(flags.dry_run);
+  if (flags.override) ESPALIER_RETURN_IF_ERROR(AddOverride(flags, *request.mutable_override()));
+  return DeleteObjects(invocation, refs, request);
 }
 
 void AddOverrideFlags(CLI::App& command, ApplyFlags& flags) {

@@ -4,10 +4,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "engine/base/status.h"
 #include "engine/model/access.h"
 #include "engine/model/field.h"
+#include "engine/model/size_text.h"
 
 namespace espalier::cli {
 namespace {
@@ -55,11 +55,10 @@ std::string OwnerWord(const Owner& owner) {
 std::string WhyText(const Resource& resource) {
   if (resource.has_host()) {
     const v1::HostLiveness& liveness = resource.host().status().liveness();
-    return liveness.state() == v1::HostLiveness::READY
-               ? " is ready"
-               : liveness.state() == v1::HostLiveness::UNKNOWN
-                     ? " is unknown: its agent is silent"
-                     : " was declared and its agent has not been heard yet";
+    return liveness.state() == v1::HostLiveness::READY ? " is ready"
+           : liveness.state() == v1::HostLiveness::UNKNOWN
+               ? " is unknown: its agent is silent"
+               : " was declared and its agent has not been heard yet";
   }
   std::string text;
   if (const auto* conditions = ConditionsOf(resource)) {
@@ -80,19 +79,6 @@ std::string WhyText(const Resource& resource) {
     if (!reason.empty()) return absl::StrCat(": ", reason);
   }
   return " has nothing to say: it is as declared";
-}
-
-std::string SizeText(double bytes) {
-  static constexpr const char* kUnits[] = {"", "K", "M", "G", "T"};
-  int unit = 0;
-  while (bytes >= 1024 && unit < 4) {
-    bytes /= 1024;
-    ++unit;
-  }
-  if (unit < 3) return absl::StrFormat("%.0f%s", bytes, kUnits[unit]);
-  return bytes == static_cast<int>(bytes) && bytes >= 10
-             ? absl::StrFormat("%.0f%s", bytes, kUnits[unit])
-             : absl::StrFormat("%.2f%s", bytes, kUnits[unit]);
 }
 
 std::string ProgressText(const v1::PullProgress& progress) {

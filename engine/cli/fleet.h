@@ -25,7 +25,5 @@ std::string WhyText(const Resource& resource);
 absl::StatusOr<std::string> PullText(Invocation& invocation, const std::string& host,
                                      const std::string& digest);
 std::string ProgressText(const v1::PullProgress& progress);
-// "32G", "6.40G", "512M".
-std::string SizeText(double bytes);
 
 }  // namespace espalier::cli

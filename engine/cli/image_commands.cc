@@ -11,6 +11,7 @@
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/fleet.h"
+#include "engine/model/size_text.h"
 #include "engine/net/http.h"
 #include "engine/oci/registry.h"
 #include "engine/oci/transfer.h"
@@ -100,7 +101,7 @@ absl::StatusOr<int> List(Invocation& invocation) {
          status.disk_bytes() == 0 ? "" : SizeText(static_cast<double>(status.disk_bytes())),
          status.os().empty() ? "" : absl::StrCat(status.os(), "/", status.arch()), state});
   }
-  invocation.out << table.ToText();
+  PrintTable(invocation, table, "no images are declared");
   return kSuccess;
 }
 
@@ -123,7 +124,7 @@ absl::StatusOr<int> ListRemote(Invocation& invocation, const PushFlags& flags) {
                               client->registry().ListTags(reference));
     for (const std::string& tag : tags) table.AddRow({name, tag});
   }
-  invocation.out << table.ToText();
+  PrintTable(invocation, table, absl::StrCat("nothing is in ", flags.reference));
   return kSuccess;
 }
 

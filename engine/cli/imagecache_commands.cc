@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +16,7 @@
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/fleet.h"
+#include "engine/model/size_text.h"
 #include "engine/model/validate.h"
 #include "engine/render/table.h"
 
@@ -105,10 +107,26 @@ absl::StatusOr<int> Add(Invocation& invocation, const AddFlags& flags) {
                             resources->Apply(invocation.Context(), request));
   const int code = PrintApplied(invocation, result);
   if (code == kSuccess) {
-    invocation.out << "caching goes on by itself; see it with: espalier imagecache info "
+    invocation.err << "It goes on by itself; follow it with: espalier imagecache info "
                    << flags.image << "\n";
   }
   return code;
+}
+
+std::string ShortDigest(absl::string_view digest) {
+  const std::size_t colon = digest.find(':');
+  return std::string(digest.substr(colon == absl::string_view::npos ? 0 : colon + 1, 12));
+}
+
+// "registry/name" and "tag" of a reference that may carry a digest.
+std::pair<std::string, std::string> NameAndTag(absl::string_view reference) {
+  reference = reference.substr(0, reference.find('@'));
+  const std::size_t slash = reference.rfind('/');
+  const std::size_t colon = reference.rfind(':');
+  if (colon == absl::string_view::npos || (slash != absl::string_view::npos && colon < slash)) {
+    return {std::string(reference), ""};
+  }
+  return {std::string(reference.substr(0, colon)), std::string(reference.substr(colon + 1))};
 }
 
 // An image on a host: held, being pulled, or asked for and not begun.
@@ -124,8 +142,41 @@ struct CachedImage {
   std::vector<Copy> copies;
 };
 
+// What was asked for, by digest: hosts only know the digest that a tag stood for. From the Images,
+// and from the caches that name the same repository.
+std::map<std::string, std::string> WantedReferences(const std::vector<Resource>& images,
+                                                    const std::vector<Resource>& caches,
+                                                    const std::vector<Resource>& hosts) {
+  std::map<std::string, std::string> references;
+  for (const Resource& image : images) {
+    const std::string& digest = image.image().status().digest();
+    if (!digest.empty()) references[digest] = image.image().spec().reference();
+  }
+  std::map<std::string, const Resource*> by_name;
+  for (const Resource& cache : caches) by_name[cache.metadata().name()] = &cache;
+  for (const Resource& host : hosts) {
+    for (const auto& [digest, assigned] : host.host().status().assigned()) {
+      for (const std::string& name : assigned.caches()) {
+        const auto cache = by_name.find(name);
+        if (cache == by_name.end()) continue;
+        for (const std::string& wanted : cache->second->image_cache().spec().images()) {
+          if (NameAndTag(wanted).first == NameAndTag(assigned.reference()).first) {
+            references.emplace(digest, wanted);
+          }
+        }
+      }
+    }
+  }
+  return references;
+}
+
 absl::StatusOr<std::map<std::string, CachedImage>> ReadCached(Invocation& invocation) {
   ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> hosts, invocation.ListKind(Kind::kHost));
+  ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> declared,
+                            invocation.ListKind(Kind::kImage));
+  ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> caches,
+                            invocation.ListKind(Kind::kImageCache));
+  const std::map<std::string, std::string> wanted = WantedReferences(declared, caches, hosts);
   ESPALIER_ASSIGN_OR_RETURN(Remote * remote, invocation.Engine());
   ESPALIER_ASSIGN_OR_RETURN(const v1::GetProgressResponse progress,
                             remote->GetProgress(invocation.Context(), ""));
@@ -162,42 +213,52 @@ absl::StatusOr<std::map<std::string, CachedImage>> ReadCached(Invocation& invoca
       image.copies.push_back(std::move(copy));
     }
   }
-  return images;
-}
-
-std::string ShortDigest(absl::string_view digest) {
-  const std::size_t colon = digest.find(':');
-  return std::string(digest.substr(colon == absl::string_view::npos ? 0 : colon + 1, 12));
-}
-
-// "registry/name" and "tag" of a reference that may carry a digest.
-std::pair<std::string, std::string> NameAndTag(absl::string_view reference) {
-  reference = reference.substr(0, reference.find('@'));
-  const std::size_t slash = reference.rfind('/');
-  const std::size_t colon = reference.rfind(':');
-  if (colon == absl::string_view::npos || (slash != absl::string_view::npos && colon < slash)) {
-    return {std::string(reference), ""};
+  for (auto& [digest, image] : images) {
+    const auto reference = wanted.find(digest);
+    if (reference != wanted.end()) image.reference = reference->second;
   }
-  return {std::string(reference.substr(0, colon)), std::string(reference.substr(colon + 1))};
+  return images;
 }
 
 absl::StatusOr<int> List(Invocation& invocation) {
   ESPALIER_ASSIGN_OR_RETURN(const auto images, ReadCached(invocation));
+  // People look for names.
+  std::vector<std::pair<std::string, CachedImage>> by_name(images.begin(), images.end());
+  std::stable_sort(by_name.begin(), by_name.end(), [](const auto& a, const auto& b) {
+    return a.second.reference < b.second.reference;
+  });
   Table table({"NAME", "TAG", "IMAGE-ID", "SPACE-USED", "NODES-COUNT"});
-  for (const auto& [digest, image] : images) {
+  for (const auto& [digest, image] : by_name) {
     std::int64_t bytes = 0;
     for (const Copy& copy : image.copies) bytes = std::max(bytes, copy.bytes);
     const auto [name, tag] = NameAndTag(image.reference);
     table.AddRow({name, tag, ShortDigest(digest), SizeText(static_cast<double>(bytes)),
                   absl::StrCat(image.copies.size())});
   }
-  invocation.out << table.ToText();
+  PrintTable(invocation, table, "no node caches an image; add one with: espalier imagecache add");
   return kSuccess;
+}
+
+// No node has it and none was told to: asked for in vain, not yet, or never asked for.
+absl::StatusOr<int> SayWhyNotCached(Invocation& invocation, const std::string& wanted) {
+  ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> caches,
+                            invocation.ListKind(Kind::kImageCache));
+  for (const Resource& cache : caches) {
+    const auto& images = cache.image_cache().spec().images();
+    if (std::find(images.begin(), images.end(), wanted) == images.end()) continue;
+    std::string why = "no node was told to yet";
+    for (const auto& [name, condition] : cache.image_cache().status().conditions()) {
+      if (!condition.message().empty()) why = condition.message();
+    }
+    return absl::UnavailableError(
+        absl::StrCat("no node caches ", wanted, ": ", why, " (", ToString(RefOf(cache)), ")"));
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no node caches ", wanted, "; add it with: espalier imagecache add ", wanted));
 }
 
 absl::StatusOr<int> Info(Invocation& invocation, const std::string& wanted) {
   // By the name of an Image, a reference, its repository, or the beginning of its digest.
-  std::set<std::string> references = {wanted};
   std::string digest_of_image;
   if (IsValidName(wanted)) {
     ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
@@ -218,7 +279,7 @@ absl::StatusOr<int> Info(Invocation& invocation, const std::string& wanted) {
                     copy.bytes == 0 ? "" : SizeText(static_cast<double>(copy.bytes)), copy.state});
     }
   }
-  if (table.empty()) return absl::NotFoundError(absl::StrCat("no node caches ", wanted));
+  if (table.empty()) return SayWhyNotCached(invocation, wanted);
   invocation.out << table.ToText();
   return kSuccess;
 }

@@ -80,8 +80,12 @@ absl::StatusOr<std::vector<Ref>> RefsFromWords(const std::vector<std::string>& w
     if (slashes == 0) {
       if (kind == nullptr) {
         kind = FindKind(word);
-        // The error of ParseRef names the nearest kind.
-        if (kind == nullptr) return ParseRef(absl::StrCat(word, "/x")).status();
+        if (kind == nullptr) {
+          // The error of ParseRef names the nearest kind.
+          return absl::InvalidArgumentError(
+              absl::StrCat(ParseRef(absl::StrCat(word, "/x")).status().message(),
+                           " (objects are named as kind/name: vm/build, vm/ci/build)"));
+        }
         continue;
       }
       refs.push_back(Ref{kind->kind, kind->namespaced ? ns : "", word});
@@ -133,7 +137,8 @@ absl::StatusOr<std::int64_t> SecondsFromText(const std::string& text) {
   return count * factor;
 }
 
-void PrintObjects(Invocation& invocation, const std::vector<Resource>& objects, bool single) {
+void PrintObjects(Invocation& invocation, const std::vector<Resource>& objects, bool single,
+                  const std::string& nothing) {
   switch (invocation.globals.output) {
     case Output::kJson: {
       if (single && objects.size() == 1) {
@@ -153,6 +158,7 @@ void PrintObjects(Invocation& invocation, const std::vector<Resource>& objects, 
     default:
       break;
   }
+  if (objects.empty()) invocation.err << nothing << "\n";
   // One table per kind, in order of kinds.
   const bool wide = invocation.globals.output == Output::kWide;
   bool first = true;
@@ -168,6 +174,11 @@ void PrintObjects(Invocation& invocation, const std::vector<Resource>& objects, 
   }
 }
 
+void PrintTable(Invocation& invocation, const Table& table, const std::string& nothing) {
+  invocation.out << table.ToText();
+  if (table.empty()) invocation.err << nothing << "\n";
+}
+
 int PrintProblems(Invocation& invocation, const std::vector<v1::Problem>& problems) {
   int code = kSuccess;
   for (const v1::Problem& problem : problems) {
@@ -175,6 +186,24 @@ int PrintProblems(Invocation& invocation, const std::vector<v1::Problem>& proble
     if (problem.severity() == v1::Problem::ERROR) code = kFailure;
   }
   return code;
+}
+
+int PrintPlan(Invocation& invocation, const ApplyResult& result) {
+  const std::vector<Problem> problems(result.problems().begin(), result.problems().end());
+  switch (invocation.globals.output) {
+    case Output::kJson:
+      invocation.out << PlanToJson(result);
+      break;
+    case Output::kMarkdown:
+      invocation.out << PlanToMarkdown(result.plan(), problems);
+      break;
+    default:
+      invocation.out << PlanToText(result.plan(), problems, {.color = invocation.color});
+  }
+  const bool refused = std::any_of(problems.begin(), problems.end(), [](const Problem& problem) {
+    return problem.severity() == Problem::ERROR;
+  });
+  return refused ? kFailure : kSuccess;
 }
 
 int PrintApplied(Invocation& invocation, const ApplyResult& result) {

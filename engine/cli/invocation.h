@@ -17,6 +17,7 @@
 #include "engine/base/io.h"
 #include "engine/base/random.h"
 #include "engine/client/remote.h"
+#include "engine/render/table.h"
 
 namespace espalier::cli {
 
@@ -63,6 +64,8 @@ class Invocation {
   std::ostream& out;
   std::ostream& err;
   Globals globals;
+  // Whether a person looks at `out`.
+  bool color = false;
 
  private:
   std::unique_ptr<Remote> remote_;
@@ -83,11 +86,17 @@ absl::StatusOr<std::map<std::string, std::string>> PairsFromWords(
 // "90", "15m", "4h", "2d" in seconds. INVALID_ARGUMENT.
 absl::StatusOr<std::int64_t> SecondsFromText(const std::string& text);
 
-// Prints objects of one kind in the chosen form.
-void PrintObjects(Invocation& invocation, const std::vector<Resource>& objects, bool single);
+// Prints objects in the chosen form. `nothing` is said, on err, where there are none to tabulate:
+// "no vms".
+void PrintObjects(Invocation& invocation, const std::vector<Resource>& objects, bool single,
+                  const std::string& nothing = "no objects");
+// Prints a table; `nothing` is said below one that is empty.
+void PrintTable(Invocation& invocation, const Table& table, const std::string& nothing);
 
 // Prints problems to err; kFailure if one is an error.
 int PrintProblems(Invocation& invocation, const std::vector<v1::Problem>& problems);
+// Prints plan and problems; kFailure if one is an error.
+int PrintPlan(Invocation& invocation, const ApplyResult& result);
 // Prints the answer of an apply: problems, then one line per action.
 int PrintApplied(Invocation& invocation, const ApplyResult& result);
 

@@ -11,6 +11,7 @@
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/fleet.h"
+#include "engine/model/size_text.h"
 #include "engine/render/table.h"
 
 namespace espalier::cli {
@@ -59,14 +60,19 @@ std::map<std::string, Used> UsedByHost(const std::vector<Resource>& vms) {
 std::string StatusWord(const Resource& host) {
   std::string word =
       host.host().status().liveness().state() == v1::HostLiveness::READY ? "READY" : "NOT READY";
-  for (const char* hold : {"cordon", "drain"}) {
-    if (host.metadata().holds().contains(hold)) absl::StrAppend(&word, " (", hold, ")");
-  }
+  if (host.metadata().holds().contains("cordon")) word += " (cordoned)";
+  if (host.metadata().holds().contains("drain")) word += " (draining)";
   return word;
 }
 
 absl::StatusOr<int> List(Invocation& invocation, const std::vector<std::string>& names) {
   ESPALIER_ASSIGN_OR_RETURN(Fleet fleet, ReadFleet(invocation));
+  for (const std::string& name : names) {
+    const bool found =
+        std::any_of(fleet.hosts.begin(), fleet.hosts.end(),
+                    [&](const Resource& host) { return host.metadata().name() == name; });
+    if (!found) return absl::NotFoundError(absl::StrCat("there is no node ", name));
+  }
   if (!names.empty()) {
     std::erase_if(fleet.hosts, [&](const Resource& host) {
       return std::find(names.begin(), names.end(), host.metadata().name()) == names.end();
@@ -100,7 +106,7 @@ absl::StatusOr<int> List(Invocation& invocation, const std::vector<std::string>&
     }
     table.AddRow(std::move(row));
   }
-  invocation.out << table.ToText();
+  PrintTable(invocation, table, "no nodes; an agent makes its own: espalier-agent --help");
   return kSuccess;
 }
 
@@ -110,25 +116,48 @@ struct HoldFlags {
   std::string seconds;
 };
 
+// A command that puts holds on nodes or takes them away, and what it says of a node that it changed
+// and of one that was so already.
+struct HoldCommand {
+  const char* name;
+  const char* help;
+  std::vector<std::string> holds;
+  bool clear = false;
+  const char* done;
+  const char* was;
+};
+
 absl::StatusOr<int> ChangeHold(Invocation& invocation, const HoldFlags& flags,
-                               const std::vector<std::string>& holds, bool clear) {
+                               const HoldCommand& command) {
   ApplyRequest request;
   request.mutable_owner()->set_manager(Owner::CLI);
   ESPALIER_ASSIGN_OR_RETURN(const std::int64_t seconds, SecondsFromText(flags.seconds));
   for (const std::string& node : flags.nodes) {
-    for (const std::string& hold : holds) {
+    for (const std::string& hold : command.holds) {
       v1::HoldChange& change = *request.add_holds();
       *change.mutable_ref() = ToProto(Ref{Kind::kHost, "", node});
       change.set_hold(hold);
       change.set_why(flags.reason);
       change.set_seconds(seconds);
-      change.set_clear(clear);
+      change.set_clear(command.clear);
     }
   }
   ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
   ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result,
                             resources->Apply(invocation.Context(), request));
-  return PrintApplied(invocation, result);
+  if (const int code =
+          PrintProblems(invocation, {result.problems().begin(), result.problems().end()});
+      code != kSuccess) {
+    return code;
+  }
+  for (const std::string& node : flags.nodes) {
+    const bool changed = std::any_of(
+        result.plan().actions().begin(), result.plan().actions().end(), [&](const auto& action) {
+          return action.ref().name() == node && action.verb() != v1::Action::NOOP;
+        });
+    invocation.out << "node " << node << " " << (changed ? command.done : command.was) << "\n";
+  }
+  return kSuccess;
 }
 
 }  // namespace
@@ -144,24 +173,38 @@ void AddNodeCommands(CLI::App& app, Command& chosen) {
     chosen = [names](Invocation& invocation) { return List(invocation, *names); };
   });
 
-  const auto add_hold = [&](const char* name, const char* help, std::vector<std::string> holds,
-                            bool clear) {
+  const HoldCommand hold_commands[] = {
+      {.name = "cordon",
+       .help = "Place no new VMs on nodes",
+       .holds = {"cordon"},
+       .done = "is cordoned: no new VMs are placed there",
+       .was = "was cordoned already"},
+      {.name = "uncordon",
+       .help = "End cordon and drain of nodes",
+       .holds = {"cordon", "drain"},
+       .clear = true,
+       .done = "takes new VMs again",
+       .was = "was not cordoned"},
+      {.name = "drain",
+       .help = "Place no new VMs on nodes and move those that run there",
+       .holds = {"drain"},
+       .done = "is being drained; see what is left with: espalier node list -o wide",
+       .was = "is being drained already"},
+  };
+  for (const HoldCommand& hold_command : hold_commands) {
     const auto flags = std::make_shared<HoldFlags>();
-    CLI::App* command = node->add_subcommand(name, help);
+    CLI::App* command = node->add_subcommand(hold_command.name, hold_command.help);
     command->add_option("node", flags->nodes, "nodes")->required();
-    if (!clear) {
+    if (!hold_command.clear) {
       command->add_option("--reason", flags->reason, "why, for everybody who asks")->required();
       command->add_option("--for", flags->seconds, "ends by itself after this long: 2h");
     }
-    command->callback([&chosen, flags, holds, clear] {
-      chosen = [flags, holds, clear](Invocation& invocation) {
-        return ChangeHold(invocation, *flags, holds, clear);
+    command->callback([&chosen, flags, hold_command] {
+      chosen = [flags, hold_command](Invocation& invocation) {
+        return ChangeHold(invocation, *flags, hold_command);
       };
     });
-  };
-  add_hold("cordon", "Place no new VMs on nodes", {"cordon"}, false);
-  add_hold("uncordon", "End cordon and drain of nodes", {"cordon", "drain"}, true);
-  add_hold("drain", "Place no new VMs on nodes and move those that run there", {"drain"}, false);
+  }
 }
 
 }  // namespace espalier::cli

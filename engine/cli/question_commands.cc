@@ -95,10 +95,11 @@ absl::StatusOr<int> Drift(Invocation& invocation, const std::string& source, boo
       invocation.out << DriftToJson(report);
       break;
     case Output::kMarkdown:
-      invocation.out << DriftToMarkdown(report);
+      invocation.out << DriftToMarkdown(report, {.now = invocation.clock.Now()});
       break;
     default:
-      invocation.out << DriftToText(report);
+      invocation.out << DriftToText(report,
+                                    {.color = invocation.color, .now = invocation.clock.Now()});
   }
   return exit_code && report.rows_size() > 0 ? kChanges : kSuccess;
 }

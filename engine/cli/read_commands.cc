@@ -40,9 +40,13 @@ absl::StatusOr<int> Get(Invocation& invocation, const ReadFlags& flags) {
   std::vector<Resource> found;
   for (const Ref& ref : refs) {
     if (ref.name.empty()) {
-      ESPALIER_ASSIGN_OR_RETURN(Query query, QueryOf(invocation, &InfoOf(ref.kind), flags.labels));
-      ESPALIER_ASSIGN_OR_RETURN(found, invocation.ListAll(std::move(query)));
-      PrintObjects(invocation, found, /*single=*/false);
+      ESPALIER_ASSIGN_OR_RETURN(const Query query,
+                                QueryOf(invocation, &InfoOf(ref.kind), flags.labels));
+      ESPALIER_ASSIGN_OR_RETURN(found, invocation.ListAll(query));
+      PrintObjects(
+          invocation, found, /*single=*/false,
+          absl::StrCat("no ", InfoOf(ref.kind).plural,
+                       query.namespace_().empty() ? "" : " in namespace ", query.namespace_()));
       return kSuccess;
     }
     ESPALIER_ASSIGN_OR_RETURN(Resource resource, resources->Get(invocation.Context(), ref));

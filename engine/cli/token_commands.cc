@@ -1,6 +1,9 @@
 // token create|list|revoke.
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -59,11 +62,21 @@ absl::StatusOr<int> List(Invocation& invocation) {
   ESPALIER_ASSIGN_OR_RETURN(Remote * remote, invocation.Engine());
   ESPALIER_ASSIGN_OR_RETURN(const v1::ListTokensResponse response,
                             remote->ListTokens(invocation.Context()));
-  Table table({"ID", "ROLE", "SUBJECT", "HOST", "SOURCE"});
-  for (const v1::TokenInfo& token : response.tokens()) {
+  std::vector<v1::TokenInfo> tokens(response.tokens().begin(), response.tokens().end());
+  std::sort(tokens.begin(), tokens.end(), [](const v1::TokenInfo& a, const v1::TokenInfo& b) {
+    return std::make_tuple(a.role(), a.subject(), a.id()) <
+           std::make_tuple(b.role(), b.subject(), b.id());
+  });
+  Table table({"ID", "ROLE", "SUBJECT", "HOST", "SOURCE", "EXPIRES"});
+  for (const v1::TokenInfo& token : tokens) {
     const auto* role = v1::TokenInfo::Role_descriptor()->FindValueByNumber(token.role());
     table.AddRow({token.id(), role == nullptr ? "" : EnumName(*role), token.subject(), token.host(),
-                  token.source()});
+                  token.source(),
+                  token.has_expires_at()
+                      ? absl::FormatTime("%Y-%m-%dT%H:%MZ",
+                                         absl::FromUnixSeconds(token.expires_at().seconds()),
+                                         absl::UTCTimeZone())
+                      : "never"});
   }
   invocation.out << table.ToText();
   return kSuccess;
@@ -98,7 +111,7 @@ void AddTokenCommands(CLI::App& app, Command& chosen) {
     chosen = [id](Invocation& invocation) -> absl::StatusOr<int> {
       ESPALIER_ASSIGN_OR_RETURN(Remote * remote, invocation.Engine());
       ESPALIER_RETURN_IF_ERROR(remote->RevokeToken(invocation.Context(), *id));
-      invocation.out << "revoked\n";
+      invocation.out << "token " << *id << " is revoked\n";
       return kSuccess;
     };
   });

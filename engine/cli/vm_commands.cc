@@ -11,7 +11,9 @@
 #include "absl/strings/str_split.h"
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
+#include "engine/cli/deletion.h"
 #include "engine/cli/fleet.h"
+#include "engine/model/size_text.h"
 #include "engine/render/table.h"
 
 namespace espalier::cli {
@@ -48,7 +50,10 @@ void PrintVms(Invocation& invocation, const std::vector<Resource>& vms) {
     return;
   }
   const bool wide = invocation.globals.output == Output::kWide;
-  std::vector<std::string> headers = {"NAME", "IP", "SSH", "VNC", "SCREENSHARE", "STATUS"};
+  const bool everywhere = invocation.globals.all_namespaces;
+  std::vector<std::string> headers;
+  if (everywhere) headers.push_back("NAMESPACE");
+  headers.insert(headers.end(), {"NAME", "IP", "SSH", "VNC", "SCREENSHARE", "STATUS"});
   if (wide) headers.insert(headers.end(), {"IMAGE", "CPU", "MEMORY", "NODE", "PORTS", "WHY"});
   Table table(headers);
   for (const Resource& vm : vms) {
@@ -57,12 +62,11 @@ void PrintVms(Invocation& invocation, const std::vector<Resource>& vms) {
     const bool current = status.observed().uid() == vm.metadata().uid() &&
                          status.observed().attempt() == status.placement().attempt();
     const v1::VmObserved observed = current ? status.observed() : v1::VmObserved();
-    std::vector<std::string> row = {vm.metadata().name(),
-                                    observed.ip(),
-                                    PortText(observed, "ssh"),
-                                    PortText(observed, "vnc"),
-                                    PortText(observed, "screenshare"),
-                                    StatusWord(vm)};
+    std::vector<std::string> row;
+    if (everywhere) row.push_back(vm.metadata().namespace_());
+    row.insert(row.end(),
+               {vm.metadata().name(), observed.ip(), PortText(observed, "ssh"),
+                PortText(observed, "vnc"), PortText(observed, "screenshare"), StatusWord(vm)});
     if (wide) {
       std::vector<std::string> ports;
       for (const auto& [name, port] : observed.ports()) {
@@ -82,7 +86,10 @@ void PrintVms(Invocation& invocation, const std::vector<Resource>& vms) {
     }
     table.AddRow(std::move(row));
   }
-  invocation.out << table.ToText();
+  PrintTable(invocation, table,
+             everywhere ? "no VMs"
+                        : absl::StrCat("no VMs in namespace ", invocation.Namespace(),
+                                       "; -A lists those of all namespaces"));
 }
 
 absl::StatusOr<std::vector<Resource>> ReadVms(Invocation& invocation,
@@ -94,10 +101,24 @@ absl::StatusOr<std::vector<Resource>> ReadVms(Invocation& invocation,
   return invocation.ListAll(query);
 }
 
+// The VMs of these names, or of the namespace; NOT_FOUND naming one that is not there.
+absl::StatusOr<int> List(Invocation& invocation, const std::vector<std::string>& names) {
+  ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> vms, ReadVms(invocation, names));
+  for (const std::string& name : names) {
+    const bool found = std::any_of(
+        vms.begin(), vms.end(), [&](const Resource& vm) { return vm.metadata().name() == name; });
+    if (!found) {
+      return absl::NotFoundError(
+          absl::StrCat("there is no vm ", name, " in namespace ", invocation.Namespace()));
+    }
+  }
+  PrintVms(invocation, vms);
+  return kSuccess;
+}
+
 // Waits until the VM runs; prints its row, or why it does not.
 absl::StatusOr<int> WaitForRunning(Invocation& invocation, const std::string& name,
-                                   const std::string& timeout) {
-  ESPALIER_ASSIGN_OR_RETURN(const std::int64_t seconds, SecondsFromText(timeout));
+                                   std::int64_t seconds) {
   const absl::Duration deadline = invocation.clock.Elapsed() + absl::Seconds(seconds);
   ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
   Query query;
@@ -124,6 +145,8 @@ absl::StatusOr<int> WaitForRunning(Invocation& invocation, const std::string& na
 }
 
 absl::StatusOr<int> Deploy(Invocation& invocation, const DeployFlags& flags) {
+  // All that can be wrong is wrong before anything is made.
+  ESPALIER_ASSIGN_OR_RETURN(const std::int64_t patience, SecondsFromText(flags.timeout));
   Resource vm;
   const std::string name =
       flags.name.empty() ? absl::StrCat("vm-", invocation.random.Suffix(5)) : flags.name;
@@ -163,24 +186,20 @@ absl::StatusOr<int> Deploy(Invocation& invocation, const DeployFlags& flags) {
   if (!flags.wait) {
     ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> vms, ReadVms(invocation, {name}));
     PrintVms(invocation, vms);
+    invocation.err << "It starts by itself; follow it with: espalier vm list " << name
+                   << ", espalier why vm/" << invocation.Namespace() << "/" << name << "\n";
     return kSuccess;
   }
   invocation.err << "Waiting for VM " << name << "\n";
-  return WaitForRunning(invocation, name, flags.timeout);
+  return WaitForRunning(invocation, name, patience);
 }
 
 absl::StatusOr<int> DeleteVms(Invocation& invocation, const std::vector<std::string>& names) {
-  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
-  int code = kSuccess;
+  std::vector<Ref> refs;
   for (const std::string& name : names) {
-    v1::DeleteRequest request;
-    *request.mutable_ref() = ToProto(Ref{Kind::kVm, invocation.Namespace(), name});
-    request.mutable_owner()->set_manager(Owner::CLI);
-    ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result,
-                              resources->Delete(invocation.Context(), request));
-    code = std::max(code, PrintApplied(invocation, result));
+    refs.push_back(Ref{Kind::kVm, invocation.Namespace(), name});
   }
-  return code;
+  return DeleteObjects(invocation, refs, v1::DeleteRequest());
 }
 
 }  // namespace
@@ -210,11 +229,7 @@ void AddVmCommands(CLI::App& app, Command& chosen) {
   CLI::App* list = vm->add_subcommand("list", "VMs with their address and ports");
   list->add_option("name", *names, "only these");
   list->callback([&chosen, names] {
-    chosen = [names](Invocation& invocation) -> absl::StatusOr<int> {
-      ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> vms, ReadVms(invocation, *names));
-      PrintVms(invocation, vms);
-      return kSuccess;
-    };
+    chosen = [names](Invocation& invocation) { return List(invocation, *names); };
   });
 
   const auto doomed = std::make_shared<std::vector<std::string>>();

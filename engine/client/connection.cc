@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/address.h"
 #include "engine/base/limits.h"
@@ -108,7 +109,13 @@ absl::Status Connection::FromGrpc(const grpc::Status& status) const {
   if (status.ok()) return absl::OkStatus();
   const auto code = static_cast<absl::StatusCode>(status.error_code());
   if (code != absl::StatusCode::kUnavailable) return absl::Status(code, status.error_message());
-  return absl::UnavailableError(absl::StrCat("engine ", engine_, ": ", status.error_message()));
+  // gRPC tells how it tried; what people need stands last: "Connection refused".
+  std::string why = status.error_message();
+  const std::size_t last = why.rfind(": ");
+  if (absl::StartsWith(why, "failed to connect") && last != std::string::npos) {
+    why.erase(0, last + 2);
+  }
+  return absl::UnavailableError(absl::StrCat("engine ", engine_, ": ", why));
 }
 
 absl::Status Connection::Unary(

@@ -142,7 +142,7 @@ TEST_F(PlacerTest, WhatMayHaveBeenPlacedKeepsItsRoomUntilThatIsKnown) {
   lossy_.hold_events = false;
   lossy_.after_write = nullptr;
   Pass(absl::Seconds(20), {"mac-01"});
-  EXPECT_EQ(Placement("vm-0").why(), "1 host: 1 no free slot");
+  EXPECT_EQ(Placement("vm-0").why(), "1 host: 1 no free macOS slot");
   CheckSlots();
   CheckIndex();
 }

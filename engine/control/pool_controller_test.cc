@@ -126,7 +126,7 @@ TEST_F(PoolControllerTest, MembersComeUpAndTheRestWaitsWithTheReason) {
   EXPECT_EQ(Status().members(), 3u);
   EXPECT_EQ(Status().running(), 2u);
   EXPECT_EQ(Status().pending(), 1u);
-  EXPECT_EQ(Status().why(), "1 host: 1 no free slot");
+  EXPECT_EQ(Status().why(), "1 host: 1 no free macOS slot");
   EXPECT_EQ(Status().conditions().at("Ready").reason(), "Waiting");
   AddHost("mac-02");
   RunAll();

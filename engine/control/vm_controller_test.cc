@@ -44,7 +44,7 @@ TEST_F(VmControllerTest, WhatDoesNotFitWaitsAndSaysWhy) {
   Apply(VmNamed("third"));
   EXPECT_EQ(Phase("second"), P::STARTING);
   EXPECT_EQ(Phase("third"), P::PENDING);
-  EXPECT_EQ(Placement("third").why(), "1 host: 1 no free slot");
+  EXPECT_EQ(Placement("third").why(), "1 host: 1 no free macOS slot");
 }
 
 TEST_F(VmControllerTest, AVmWaitsForItsImageAndSaysWhy) {

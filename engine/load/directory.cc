@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
 #include "engine/load/source_walk.h"
@@ -63,8 +64,7 @@ absl::StatusOr<std::vector<SourceFile>> ReadDirectory(Io& io, const std::string&
   const std::string root = absl::StrCat(dir, "/");
   ESPALIER_ASSIGN_OR_RETURN(const FileInfo info, io.Stat(dir));
   if (info.type == FileInfo::Type::kFile) {
-    const std::string name = dir.substr(dir.rfind('/') + 1);
-    ESPALIER_RETURN_IF_ERROR(AppendFile(io, dir, name, total, files, problems));
+    ESPALIER_RETURN_IF_ERROR(AppendFile(io, dir, dir, total, files, problems));
     return files;
   }
   const auto list = [&](const std::string& path,
@@ -78,10 +78,17 @@ absl::StatusOr<std::vector<SourceFile>> ReadDirectory(Io& io, const std::string&
     }
     return entries;
   };
-  ESPALIER_ASSIGN_OR_RETURN(std::vector<FoundFile> found, WalkSource("", "", list, problems));
+  const std::string typed =
+      dir == "." || dir == "./" ? "" : absl::StrCat(absl::StripSuffix(dir, "/"), "/");
+  Problems refused;
+  ESPALIER_ASSIGN_OR_RETURN(std::vector<FoundFile> found, WalkSource("", "", list, refused));
+  for (Problem problem : refused.list()) {
+    problem.set_file(absl::StrCat(typed, problem.file()));
+    problems.Append(problem);
+  }
   for (const FoundFile& file : found) {
-    ESPALIER_RETURN_IF_ERROR(
-        AppendFile(io, absl::StrCat(root, file.path), file.path, total, files, problems));
+    ESPALIER_RETURN_IF_ERROR(AppendFile(io, absl::StrCat(root, file.path),
+                                        absl::StrCat(typed, file.path), total, files, problems));
   }
   return files;
 }

@@ -12,9 +12,9 @@
 
 namespace espalier {
 
-// The files below `dir`, sorted, with paths relative to it; if `dir` is a file, that file under its
-// own name. What is refused is a problem with its path. NOT_FOUND; RESOURCE_EXHAUSTED above the
-// limits of a source. Thread-safe; blocks.
+// The files below `dir`, sorted, with paths as one would type them: beginning with `dir`, unless
+// that is "."; if `dir` is a file, that file. What is refused is a problem with its path.
+// NOT_FOUND; RESOURCE_EXHAUSTED above the limits of a source. Thread-safe; blocks.
 absl::StatusOr<std::vector<SourceFile>> ReadDirectory(Io& io, const std::string& dir,
                                                       Problems& problems);
 

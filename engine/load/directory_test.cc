@@ -28,15 +28,15 @@ class DirectoryTest : public testing::Test {
   Problems problems_;
 };
 
-TEST_F(DirectoryTest, ReadsFilesWithPathsRelativeToIt) {
+TEST_F(DirectoryTest, ReadsFilesWithPathsAsOneWouldTypeThem) {
   Write("b.yaml", "b");
   Write("a/c.yml", "c");
   Write("a/notes.txt", "n");
   Write(".git/config.yaml", "g");
   const auto files = ReadDirectory(*io_, dir_.path(), problems_);
   ASSERT_TRUE(files.ok()) << files.status();
-  EXPECT_THAT(*files,
-              ElementsAre(Field(&SourceFile::path, "a/c.yml"), Field(&SourceFile::path, "b.yaml")));
+  EXPECT_THAT(*files, ElementsAre(Field(&SourceFile::path, absl::StrCat(dir_.path(), "/a/c.yml")),
+                                  Field(&SourceFile::path, absl::StrCat(dir_.path(), "/b.yaml"))));
   EXPECT_EQ((*files)[1].bytes, "b");
   EXPECT_TRUE(problems_.empty());
 }
@@ -46,17 +46,18 @@ TEST_F(DirectoryTest, RefusesSymlinksWithoutFollowingThem) {
   ASSERT_EQ(symlink("/etc/passwd", absl::StrCat(dir_.path(), "/b.yaml").c_str()), 0);
   const auto files = ReadDirectory(*io_, dir_.path(), problems_);
   ASSERT_TRUE(files.ok()) << files.status();
-  EXPECT_THAT(*files, ElementsAre(Field(&SourceFile::path, "a.yaml")));
+  EXPECT_THAT(*files, ElementsAre(Field(&SourceFile::path, absl::StrCat(dir_.path(), "/a.yaml"))));
   ASSERT_EQ(problems_.list().size(), 1u);
-  EXPECT_EQ(problems_.list()[0].file(), "b.yaml");
+  EXPECT_EQ(problems_.list()[0].file(), absl::StrCat(dir_.path(), "/b.yaml"));
   EXPECT_THAT(problems_.list()[0].message(), HasSubstr("symbolic link"));
 }
 
-TEST_F(DirectoryTest, ReadsOneFileUnderItsOwnName) {
+TEST_F(DirectoryTest, ReadsOneFileUnderThePathThatWasTyped) {
   Write("a/fleet.yaml", "a");
   const auto files = ReadDirectory(*io_, absl::StrCat(dir_.path(), "/a/fleet.yaml"), problems_);
   ASSERT_TRUE(files.ok()) << files.status();
-  EXPECT_THAT(*files, ElementsAre(Field(&SourceFile::path, "fleet.yaml")));
+  EXPECT_THAT(*files,
+              ElementsAre(Field(&SourceFile::path, absl::StrCat(dir_.path(), "/a/fleet.yaml"))));
 }
 
 TEST_F(DirectoryTest, SaysWhichFileIsTooLarge) {
@@ -65,7 +66,7 @@ TEST_F(DirectoryTest, SaysWhichFileIsTooLarge) {
   ASSERT_TRUE(files.ok()) << files.status();
   EXPECT_TRUE(files->empty());
   ASSERT_TRUE(problems_.HasErrors());
-  EXPECT_EQ(problems_.list()[0].file(), "big.yaml");
+  EXPECT_EQ(problems_.list()[0].file(), absl::StrCat(dir_.path(), "/big.yaml"));
 }
 
 TEST_F(DirectoryTest, IsNotFoundWhereThereIsNothing) {

@@ -1,12 +1,12 @@
 // The columns of a kind's table and their cells.
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "engine/base/check.h"
 #include "engine/model/field.h"
 #include "engine/model/maps.h"
 #include "engine/model/scalar.h"
+#include "engine/model/size_text.h"
 #include "google/protobuf/timestamp.pb.h"
 
 namespace espalier {
@@ -61,19 +61,6 @@ std::string Age(const Message& timestamp, absl::Time now) {
   return absl::StrCat(seconds / 86400, "d");
 }
 
-// "4.80G" as the users of such tables are used to.
-std::string Size(double bytes) {
-  constexpr double kStep = 1024;
-  constexpr const char* kUnits[] = {"B", "K", "M", "G", "T"};
-  int unit = 0;
-  while (bytes >= kStep && unit < 4) {
-    bytes /= kStep;
-    ++unit;
-  }
-  if (unit == 0) return absl::StrFormat("%.0fB", bytes);
-  return absl::StrFormat("%.2f%s", bytes, kUnits[unit]);
-}
-
 double NumberOf(const Message& message, const FieldDescriptor& field) {
   const Reflection& reflection = *message.GetReflection();
   switch (field.cpp_type()) {
@@ -118,11 +105,11 @@ std::string SingleCell(const Message& message, const FieldDescriptor& field,
   switch (format) {
     case FieldRules::SIZE_MIB: {
       const double mib = NumberOf(message, field);
-      return mib == 0 ? "" : absl::StrFormat("%.2fG", mib / 1024);
+      return mib == 0 ? "" : SizeText(mib * 1024 * 1024);
     }
     case FieldRules::SIZE_BYTES: {
       const double bytes = NumberOf(message, field);
-      return bytes == 0 ? "" : Size(bytes);
+      return bytes == 0 ? "" : SizeText(bytes);
     }
     case FieldRules::AGE:
       if (now == absl::InfinitePast()) break;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/model/access.h"
+#include "engine/model/size_text.h"
 #include "engine/model/testing/read.h"
 #include "engine/model/validate.h"
 #include "espalier/v1/agent_service.pb.h"
@@ -225,7 +226,7 @@ TEST(ColumnsTest, PrintCellsInTheirFormats) {
   image.mutable_image()->mutable_status()->set_digest("sha256:0123456789abcdef");
   image.mutable_image()->mutable_status()->set_disk_bytes(std::int64_t{32} << 30);
   EXPECT_EQ(Cell("DIGEST", image), "0123456789ab");
-  EXPECT_EQ(Cell("SIZE", image), "32.00G");
+  EXPECT_EQ(Cell("SIZE", image), "32G");
 
   Resource cache = Make("ImageCache", R"({"images":["a","r/b"],"all_hosts":true})");
   EXPECT_EQ(Cell("IMAGES", cache), "a,r/b");
@@ -235,6 +236,13 @@ TEST(ColumnsTest, PrintCellsInTheirFormats) {
   EXPECT_EQ(Cell("IMAGES", host), "0");
   (*host.mutable_host()->mutable_status()->mutable_observed()->mutable_images())["sha256:1"];
   EXPECT_EQ(Cell("IMAGES", host), "1");
+}
+
+TEST(ColumnsTest, PrintSizesAsPeopleReadThem) {
+  EXPECT_EQ(SizeText(12), "12B");
+  EXPECT_EQ(SizeText(749'568), "732K");
+  EXPECT_EQ(SizeText(8.0 * 1024 * 1024 * 1024), "8G");
+  EXPECT_EQ(SizeText(6.4 * 1024 * 1024 * 1024), "6.40G");
 }
 
 TEST(ColumnsTest, PrintTheAgeOfAnObject) {

@@ -221,4 +221,12 @@ absl::StatusOr<std::vector<std::string>> ParseNames(absl::string_view bytes,
   return names;
 }
 
+std::string ErrorTextOf(absl::string_view bytes) {
+  const absl::StatusOr<Json> document = ParseObject(bytes);
+  if (!document.ok()) return "";
+  const absl::StatusOr<const Json*> errors = Array(*document, "errors");
+  if (!errors.ok() || (*errors)->empty() || !(**errors)[0].is_object()) return "";
+  return Text((**errors)[0], "message");
+}
+
 }  // namespace espalier::oci

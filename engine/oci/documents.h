@@ -66,4 +66,8 @@ absl::StatusOr<Token> ParseToken(absl::string_view bytes);
 // The list of strings that stands under `key`: tags, or repositories.
 absl::StatusOr<std::vector<std::string>> ParseNames(absl::string_view bytes, absl::string_view key);
 
+// What an answer that is an error says to people: "manifest unknown". Empty if it is no document of
+// errors. Not escaped.
+std::string ErrorTextOf(absl::string_view bytes);
+
 }  // namespace espalier::oci

@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
+#include "engine/oci/documents.h"
 #include "engine/oci/retry.h"
 
 namespace espalier::oci {
@@ -26,8 +27,10 @@ bool IsTransient(const absl::Status& status) {
 absl::Status StatusOfAnswer(const HttpResponse& response, absl::string_view doing) {
   // Enough for a person to see what it says; escaped, because it comes from outside.
   std::string message = absl::StrCat(doing, ": registry answers ", response.status);
+  const std::string told = ErrorTextOf(response.body);
   if (!response.body.empty()) {
-    absl::StrAppend(&message, " ", absl::CHexEscape(response.body.substr(0, 200)));
+    absl::StrAppend(&message, " ",
+                    absl::CHexEscape((told.empty() ? response.body : told).substr(0, 200)));
   }
   switch (response.status) {
     case 401:

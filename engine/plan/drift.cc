@@ -72,11 +72,9 @@ class Finder {
       return;
     }
     const v1::Owner::Manager manager = metadata.owner().manager();
-    if (manager == v1::Owner::CLI || manager == v1::Owner::API) {
-      if (counted) AddHandMade(resource);
-      return;
-    }
-    if (counted) report_.set_managed(report_.managed() + 1);
+    const bool hand_made = manager == v1::Owner::CLI;
+    if (counted && hand_made) AddHandMade(resource);
+    if (counted && !hand_made) report_.set_managed(report_.managed() + 1);
     if (manager == v1::Owner::CONTROLLER) {
       VisitRuntime(resource);
       return;
@@ -202,7 +200,9 @@ class Finder {
   void AddHandMade(const Resource& resource) {
     DriftRow& row = AddRow(DriftRow::UNMANAGED, resource);
     row.set_subclass("hand_made");
-    row.set_detail(absl::StrCat("made by hand (", OwnerText(resource.metadata().owner()), ")"));
+    const std::string& source = resource.metadata().owner().source();
+    row.set_detail(
+        absl::StrCat("made by hand", source.empty() ? "" : absl::StrCat(", declared at ", source)));
     const auto maker = resource.metadata().annotations().find("espalier/created-by");
     if (maker != resource.metadata().annotations().end()) row.set_actor(maker->second);
     row.set_interface(std::string(ManagerText(resource.metadata().owner().manager())));

@@ -120,6 +120,25 @@ TEST(DriftTest, WhatOnlyHandsCanMakeIsNoDrift) {
   EXPECT_EQ(report.total(), 0u);
 }
 
+TEST(DriftTest, HandMadeIsWhatAPersonMadeAndItsRunsCountAsWell) {
+  ObjectsInMap objects;
+  Resource by_service = Vm("a");
+  by_service.mutable_metadata()->mutable_owner()->set_manager(Owner::API);
+  by_service.mutable_metadata()->mutable_owner()->clear_instance();
+  objects.Put(by_service);
+  Resource by_hand = Vm("b");
+  by_hand.mutable_metadata()->mutable_owner()->set_manager(Owner::CLI);
+  by_hand.mutable_metadata()->mutable_owner()->clear_instance();
+  by_hand.mutable_vm()->mutable_status()->mutable_placement()->set_phase(v1::VmPlacement::UNKNOWN);
+  objects.Put(by_hand);
+  const DriftReport report = Find(objects);
+  ASSERT_EQ(report.rows_size(), 2);
+  EXPECT_EQ(report.rows(0).subclass(), "hand_made");
+  EXPECT_EQ(report.rows(0).ref().name(), "b");
+  EXPECT_EQ(report.rows(1).class_(), DriftRow::UNKNOWN);
+  EXPECT_EQ(report.managed(), 1u);
+}
+
 TEST(DriftTest, SilentHostMakesItsVmUnknown) {
   ObjectsInMap objects;
   Resource vm = Vm("a");

@@ -147,10 +147,12 @@ class Planner {
       return absl::OkStatus();
     }
     if (claim == Claim::kOwn && declared.create_only()) {
-      AddError(
-          declared, "already_exists", "",
-          absl::StrCat("exists and belongs to this instance already (",
-                       OwnerText(current->metadata().owner()), "); import it as ", ImportId(ref)));
+      AddError(declared, "already_exists", "",
+               request_.owner().manager() == v1::Owner::TERRAFORM
+                   ? absl::StrCat("exists and belongs to this instance already (",
+                                  OwnerText(current->metadata().owner()), "); import it as ",
+                                  ImportId(ref))
+                   : "exists already");
       return absl::OkStatus();
     }
     PlanExisting(ref, declared, *current, claim);

@@ -106,11 +106,16 @@ std::string Summary(const v1::Plan& plan, const std::vector<Problem>& problems) 
   const std::string counts = PlanCounts(plan);
   const std::string unchanged =
       plan.noops() > 0 ? absl::StrCat(Count(plan.noops(), "object"), " as declared") : "";
-  std::string text = "No changes";
+  const bool refused = HasErrors(problems);
+  std::string text;
   if (!counts.empty()) text = absl::StrCat("Plan: ", counts);
-  if (!unchanged.empty()) absl::StrAppend(&text, counts.empty() ? ": " : "; ", unchanged);
-  text += ".\n";
-  if (HasErrors(problems)) text += "Refused: nothing is done before the errors are mended.\n";
+  // What is refused is more than what could be planned of it.
+  if (counts.empty() && !refused) text = "No changes";
+  if (!text.empty()) {
+    if (!unchanged.empty()) absl::StrAppend(&text, counts.empty() ? ": " : "; ", unchanged);
+    text += ".\n";
+  }
+  if (refused) text += "Refused: nothing is done before the errors are mended.\n";
   return text;
 }
 
@@ -133,7 +138,8 @@ std::string PlanToText(const v1::Plan& plan, const std::vector<Problem>& problem
   if (plan.capacity().verdicts_size() > 0) text += "\n";
   if (!problems.empty()) absl::StrAppend(&text, ProblemsToText(problems, options), "\n");
   text += Summary(plan, problems);
-  if (!plan.digest().empty()) absl::StrAppend(&text, "Digest: ", Printable(plan.digest()), "\n");
+  const bool agreeable = !plan.digest().empty() && !HasErrors(problems);
+  if (agreeable) absl::StrAppend(&text, "Digest: ", Printable(plan.digest()), "\n");
   return text;
 }
 

@@ -32,10 +32,16 @@ std::string StatusLine(const std::vector<Resource>& objects, const v1::DriftRepo
   }
   std::vector<std::string> counts;
   for (const auto& [phase, count] : phases) counts.push_back(absl::StrCat(count, " ", phase));
-  return absl::StrCat(ready_hosts, " of ", Count(hosts, "host"), " ready · ", Count(vms, "VM"),
-                      counts.empty() ? "" : ": ", absl::StrJoin(counts, ", "), " · ", cached,
-                      " of ", Count(wanted, "cached image"), " ready · drift: ", DriftCounts(drift),
-                      "\n");
+  std::vector<std::string> parts;
+  parts.push_back(hosts == 0 ? "no hosts"
+                             : absl::StrCat(ready_hosts, " of ", Count(hosts, "host"), " ready"));
+  parts.push_back(vms == 0 ? "no VMs"
+                           : absl::StrCat(Count(vms, "VM"), ": ", absl::StrJoin(counts, ", ")));
+  if (wanted > 0) {
+    parts.push_back(absl::StrCat(cached, " of ", Count(wanted, "cached image"), " ready"));
+  }
+  parts.push_back(absl::StrCat("drift: ", DriftCounts(drift)));
+  return absl::StrCat(absl::StrJoin(parts, " · "), "\n");
 }
 
 }  // namespace espalier

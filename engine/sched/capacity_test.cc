@@ -32,7 +32,7 @@ TEST(CapacityTest, SaysHowManyWaitAndWhy) {
   const v1::Capacity capacity = CapacityOf(scheduler, Wishes(10, {.digest = ""}));
   EXPECT_TRUE(capacity.short_());
   EXPECT_THAT(capacity.verdicts(),
-              ElementsAre("10 wanted, 6 slots: 4 wait", "4 wait: 4 hosts: 4 no free slot"));
+              ElementsAre("10 wanted, 6 slots: 4 wait", "4 wait: 4 hosts: 4 no free macOS slot"));
 }
 
 TEST(CapacityTest, SaysWhatHasToBePulled) {

@@ -138,9 +138,9 @@ class Scheduler::Index {
   std::size_t next_word_ = 0;
 };
 
-// "10 hosts: 6 no free slot, 3 cordoned, 1 wrong label": most frequent first.
+// "10 hosts: 6 no free macOS slot, 3 cordoned, 1 wrong label": most frequent first.
 std::string Explain(int hosts, const Counts& counts);
-// "no free slot".
+// "no free macOS slot".
 const char* TextOf(Reason reason);
 
 }  // namespace espalier::sched

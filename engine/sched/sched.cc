@@ -49,7 +49,7 @@ const char* TextOf(Reason reason) {
     case Reason::kTooSmall:
       return "too small";
     case Reason::kNoSlot:
-      return "no free slot";
+      return "no free macOS slot";
     case Reason::kNoCpu:
       return "too few cpus free";
     case Reason::kNoMemory:

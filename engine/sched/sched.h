@@ -76,7 +76,7 @@ struct Decision {
   std::string host;
   // Bytes to pull first.
   std::int64_t missing_bytes = 0;
-  // If nowhere, why: "10 hosts: 6 no free slot, 3 cordoned, 1 wrong label".
+  // If nowhere, why: "10 hosts: 6 no free macOS slot, 3 cordoned, 1 wrong label".
   std::string why;
 
   bool placed() const { return !host.empty(); }

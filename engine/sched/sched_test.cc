@@ -14,7 +14,7 @@ TEST(SchedTest, NeverPutsMoreThanTwoMacosVmsOnAHostWhateverIsConfigured) {
   scheduler.Put(MakeHost({.name = "mac", .cpu = 100, .memory_mib = 1000000, .macos_slots = 9}));
   EXPECT_EQ(scheduler.Place(MakeWish({.name = "a"})).host, "mac");
   EXPECT_EQ(scheduler.Place(MakeWish({.name = "b"})).host, "mac");
-  EXPECT_EQ(scheduler.Place(MakeWish({.name = "c"})).why, "1 host: 1 no free slot");
+  EXPECT_EQ(scheduler.Place(MakeWish({.name = "c"})).why, "1 host: 1 no free macOS slot");
   EXPECT_EQ(scheduler.Place(MakeWish({.name = "d", .os = "linux"})).host, "mac")
       << "Linux guests take no macOS slot";
 }
@@ -91,7 +91,7 @@ TEST(SchedTest, SaysWhyEachHostWasNotTaken) {
   }
   scheduler.Put(MakeHost({.name = "elsewhere", .labels = {{"zone", "b"}}}));
   EXPECT_EQ(scheduler.Place(MakeWish({.name = "vm", .labels = {{"zone", "a"}}})).why,
-            "10 hosts: 6 no free slot, 3 cordoned, 1 wrong label");
+            "10 hosts: 6 no free macOS slot, 3 cordoned, 1 wrong label");
 }
 
 struct ReasonCase {
@@ -111,7 +111,7 @@ TEST(SchedTest, NamesEveryReason) {
       {{.name = "h"}, {.name = "vm", .labels = {{"a", "b"}}}, "1 host: 1 wrong label"},
       {{.name = "h", .cpu = 2}, {.name = "vm"}, "1 host: 1 too small"},
       {{.name = "h", .macos_slots = 0}, {.name = "vm"}, "1 host: 1 too small"},
-      {{.name = "h", .macos_running = 2}, {.name = "vm"}, "1 host: 1 no free slot"},
+      {{.name = "h", .macos_running = 2}, {.name = "vm"}, "1 host: 1 no free macOS slot"},
       {{.name = "h"}, {.name = "vm", .pinned = "other"}, "host other is not there"},
       {{.name = "h", .hold = "drain"}, {.name = "vm", .pinned = "h"}, "host h: draining"},
   };
@@ -176,7 +176,8 @@ TEST(SchedTest, SpreadsOverAllHostsBeforeItDoublesUp) {
   for (int i = 100; i < 200; ++i) {
     ASSERT_TRUE(scheduler.Place(MakeWish({.name = absl::StrCat("vm", i)})).placed());
   }
-  EXPECT_EQ(scheduler.Place(MakeWish({.name = "one-more"})).why, "100 hosts: 100 no free slot");
+  EXPECT_EQ(scheduler.Place(MakeWish({.name = "one-more"})).why,
+            "100 hosts: 100 no free macOS slot");
 }
 
 TEST(SchedTest, PlacingAgainMovesTheBooking) {
