@@ -93,6 +93,12 @@ class OpenApi {
     }
     w_.EndMap();
     w_.EndMap();
+    if (std::string(path) == "/readyz") {
+      w_.Key("503");
+      w_.BeginMap();
+      w_.Member("$ref", "#/components/responses/Error");
+      w_.EndMap();
+    }
     w_.EndMap();
     w_.EndMap();
     w_.EndMap();
@@ -191,7 +197,12 @@ class OpenApi {
     }
     // A patch has the shape of what it patches, with any part left out.
     Body(type, std::string(method) == "patch" ? "Patch" : kind.title);
-    Responses(code, "The object as stored; with `dry_run` as it would be.", kind.title);
+    if (std::string(code) == "201") {
+      Responses(code, "The object as stored.", kind.title, "",
+                "With `dry_run`: the object as it would be.");
+    } else {
+      Responses(code, "The object as stored; with `dry_run` as it would be.", kind.title);
+    }
     w_.EndMap();
   }
 
@@ -225,10 +236,22 @@ class OpenApi {
     w_.EndMap();
   }
 
+  // `also_200`: what the answer 200 is, beside another good one.
   void Responses(const char* code, const char* what, const std::string& schema,
-                 const std::string& line_schema = "") {
+                 const std::string& line_schema = "", const char* also_200 = nullptr) {
     w_.Key("responses");
     w_.BeginMap();
+    if (also_200 != nullptr) Response("200", also_200, schema, line_schema);
+    Response(code, what, schema, line_schema);
+    w_.Key("default");
+    w_.BeginMap();
+    w_.Member("$ref", "#/components/responses/Error");
+    w_.EndMap();
+    w_.EndMap();
+  }
+
+  void Response(const char* code, const char* what, const std::string& schema,
+                const std::string& line_schema) {
     w_.Key(code);
     w_.BeginMap();
     w_.Member("description", what);
@@ -236,11 +259,6 @@ class OpenApi {
     w_.BeginMap();
     WriteContent(kJson, schema, w_);
     if (!line_schema.empty()) WriteContent("application/jsonl", line_schema, w_);
-    w_.EndMap();
-    w_.EndMap();
-    w_.Key("default");
-    w_.BeginMap();
-    w_.Member("$ref", "#/components/responses/Error");
     w_.EndMap();
     w_.EndMap();
   }
