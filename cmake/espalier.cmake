@@ -11,14 +11,19 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 option(ESPALIER_STATIC "Link provider and CLI statically but for libc" ON)
 set(ESPALIER_SANITIZE "" CACHE STRING "Value for -fsanitize=, or empty")
 option(ESPALIER_FUZZ "Build fuzz targets with libFuzzer (clang)" OFF)
+option(ESPALIER_PCH "Parse the headers that most sources include only once" OFF)
 option(ESPALIER_NO_GRPC_TESTS "Register only the tests that never enter gRPC (for tsan)" OFF)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   # One cache for every clone below the same parent: paths are hashed relative to it.
   cmake_path(GET CMAKE_SOURCE_DIR PARENT_PATH _parent)
+  set(_sloppiness time_macros)
+  if(ESPALIER_PCH)
+    string(APPEND _sloppiness ",pch_defines,include_file_mtime,include_file_ctime")
+  endif()
   set(_launcher "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${_parent}" CCACHE_NOHASHDIR=1
-      CCACHE_SLOPPINESS=time_macros "${CCACHE_PROGRAM}")
+      "CCACHE_SLOPPINESS=${_sloppiness}" "${CCACHE_PROGRAM}")
   set(CMAKE_CXX_COMPILER_LAUNCHER ${_launcher})
   set(CMAKE_C_COMPILER_LAUNCHER ${_launcher})
 endif()
@@ -51,6 +56,29 @@ endif()
 
 include(dependencies)
 
+# espalier_precompile()
+# Makes what ESPALIER_PCH asks for: two owners, since tests are compiled with other flags.
+# REQUIRES: espalier::schemas exists.
+function(espalier_precompile)
+  if(NOT ESPALIER_PCH)
+    return()
+  endif()
+  add_library(espalier_pch OBJECT "${CMAKE_SOURCE_DIR}/cmake/precompiled.cc")
+  target_link_libraries(espalier_pch PRIVATE espalier_flags espalier::schemas espalier_dep::absl)
+  target_precompile_headers(espalier_pch PRIVATE "${CMAKE_SOURCE_DIR}/cmake/precompiled.h")
+  add_library(espalier_test_pch OBJECT "${CMAKE_SOURCE_DIR}/cmake/precompiled.cc")
+  target_link_libraries(espalier_test_pch PRIVATE espalier_flags espalier::schemas espalier_dep::absl GTest::gmock)
+  target_compile_options(espalier_test_pch PRIVATE -O0)
+  target_precompile_headers(espalier_test_pch PRIVATE "${CMAKE_SOURCE_DIR}/cmake/precompiled_test.h")
+endfunction()
+
+# _espalier_reuse(TARGET OWNER)
+function(_espalier_reuse TARGET OWNER)
+  if(TARGET ${OWNER})
+    target_precompile_headers(${TARGET} REUSE_FROM ${OWNER})
+  endif()
+endfunction()
+
 # espalier_library(NAME SRCS... DEPS... PRIVATE_DEPS...)
 # A folder's target, espalier::NAME. DEPS appear in its headers, PRIVATE_DEPS only in its .cc files;
 # both are written out in full: nothing is inherited by luck.
@@ -59,6 +87,7 @@ function(espalier_library NAME)
   add_library(espalier_${NAME} STATIC ${ARG_SRCS})
   add_library(espalier::${NAME} ALIAS espalier_${NAME})
   target_link_libraries(espalier_${NAME} PUBLIC espalier_flags ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+  _espalier_reuse(espalier_${NAME} espalier_pch)
 endfunction()
 
 # espalier_binary(NAME SRCS... DEPS... [STATIC])
@@ -71,6 +100,9 @@ function(espalier_binary NAME)
     target_link_options(${NAME} PRIVATE -static-libgcc -static-libstdc++ -no-pie)
   endif()
 endfunction()
+
+# Builds the test programs that never enter gRPC: all that the thread sanitizer is wanted for.
+add_custom_target(nogrpc_tests)
 
 # espalier_test(NAME SRCS... DEPS... [LABELS...] [GRPC] [TIMEOUT seconds])
 # One test program per folder. GRPC: the program enters gRPC, so thread sanitizer runs leave it out.
@@ -86,9 +118,11 @@ function(espalier_test NAME)
   target_link_libraries(${NAME} PRIVATE espalier_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   # Tests are compiled for compile speed; what they test is compiled as it ships.
   target_compile_options(${NAME} PRIVATE -O0)
+  _espalier_reuse(${NAME} espalier_test_pch)
   add_test(NAME ${NAME} COMMAND ${NAME} ${ARG_ARGS} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
   if(NOT ARG_GRPC)
     list(APPEND ARG_LABELS nogrpc)
+    add_dependencies(nogrpc_tests ${NAME})
   endif()
   set_tests_properties(${NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()

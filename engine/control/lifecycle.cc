@@ -306,8 +306,8 @@ class Stepper {
     return again;
   }
 
-  // Infinite where time alone changes nothing: on a host that is heard, and for a VM that is kept on
-  // a host that may come back.
+  // Infinite where time alone changes nothing: on a host that is heard, and for a VM that is kept
+  // on a host that may come back.
   absl::Duration UntilSurelyEnded(const std::string& name) const {
     const HostFacts facts = host_(name);
     if (!facts.silent || (IsKept(vm_) && facts.known)) return absl::InfiniteDuration();
