@@ -27,6 +27,10 @@ bool IsByHand(const Owner& owner) {
 // The write itself, and what may be recorded about it.
 constexpr std::size_t kOpsPerWrite = 2;
 
+// Controllers write the status of what is being changed. What was planned before is planned anew,
+// as the caller would have to; one whose word is about a revision is told so by the plan.
+constexpr int kTries = 5;
+
 }  // namespace
 
 absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
@@ -39,20 +43,24 @@ absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
   if (request.has_override() && request.override().reason().empty()) {
     return absl::InvalidArgumentError("an override needs a reason");
   }
-  Problems problems;
-  const ApplyRequest normalised = Normalise(request, problems);
-  const ObjectMap objects = hub_.Snapshot();
-  ESPALIER_ASSIGN_OR_RETURN(PlanOutput output,
-                            MakePlan(PlanInput{.objects = objects,
-                                               .request = normalised,
-                                               .actor = context.caller.subject,
-                                               .now = clock_.Now(),
-                                               .destroyed_lately = records_.DestroyedLately(
-                                                   request.owner(), clock_.Now())}));
-  // What is wrong with one object alone stands before what is wrong among them.
-  problems.Append(output.problems);
-  output.problems = std::move(problems);
-  return Answer(context, normalised, objects, output);
+  Problems own_problems;
+  const ApplyRequest normalised = Normalise(request, own_problems);
+  for (int tries = 1;; ++tries) {
+    const ObjectMap objects = hub_.Snapshot();
+    ESPALIER_ASSIGN_OR_RETURN(PlanOutput output,
+                              MakePlan(PlanInput{.objects = objects,
+                                                 .request = normalised,
+                                                 .actor = context.caller.subject,
+                                                 .now = clock_.Now(),
+                                                 .destroyed_lately = records_.DestroyedLately(
+                                                     request.owner(), clock_.Now())}));
+    // What is wrong with one object alone stands before what is wrong among them.
+    Problems problems = own_problems;
+    problems.Append(output.problems);
+    output.problems = std::move(problems);
+    absl::StatusOr<ApplyResult> result = Answer(context, normalised, objects, output);
+    if (!absl::IsAborted(result.status()) || tries == kTries) return result;
+  }
 }
 
 absl::StatusOr<ApplyResult> LocalResources::Delete(const CallContext& context,
@@ -60,16 +68,19 @@ absl::StatusOr<ApplyResult> LocalResources::Delete(const CallContext& context,
   if (request.has_override() && request.override().reason().empty()) {
     return absl::InvalidArgumentError("an override needs a reason");
   }
-  const ObjectMap objects = hub_.Snapshot();
-  ESPALIER_ASSIGN_OR_RETURN(PlanOutput output,
-                            MakeDeletePlan(objects, request, context.caller.subject, clock_.Now()));
-  // Deleting by name is the user's own word: it is not counted against a budget.
-  output.destroys = 0;
   ApplyRequest shell;
   *shell.mutable_owner() = request.owner();
   *shell.mutable_override() = request.override();
   shell.set_dry_run(request.dry_run());
-  return Answer(context, shell, objects, output);
+  for (int tries = 1;; ++tries) {
+    const ObjectMap objects = hub_.Snapshot();
+    ESPALIER_ASSIGN_OR_RETURN(
+        PlanOutput output, MakeDeletePlan(objects, request, context.caller.subject, clock_.Now()));
+    // Deleting by name is the user's own word: it is not counted against a budget.
+    output.destroys = 0;
+    absl::StatusOr<ApplyResult> result = Answer(context, shell, objects, output);
+    if (!absl::IsAborted(result.status()) || tries == kTries) return result;
+  }
 }
 
 // Defaults and rules of each object alone. An object with errors stays in the set: its other

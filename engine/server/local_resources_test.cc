@@ -171,6 +171,47 @@ TEST_F(LocalResourcesTest, StaleControllerWriteIsAborted) {
   EXPECT_TRUE(absl::IsAborted(engine_->UpdateStatus(As("image"), {&write, 1})[0].status()));
 }
 
+// The verdict on capacity is asked between plan and commit: here it is the hand that writes a
+// status.
+TEST_F(LocalResourcesTest, WhatAStatusOvertakesIsPlannedAnew) {
+  bool armed = false;
+  int overtaken = 0;
+  LocalResources::Options options;
+  options.capacity = [&](const Objects&, const PlanOutput&) {
+    if (!armed) return v1::Capacity();
+    armed = false;
+    StatusWrite write;
+    write.set_writer(StatusWrite::CONTROLLER);
+    *write.mutable_resource() = *engine_->Get(As("image"), Ref{Kind::kImage, "", "sonoma"});
+    write.mutable_resource()->mutable_image()->mutable_status()->set_digest(
+        absl::StrCat("sha256:", ++overtaken));
+    EXPECT_TRUE(engine_->UpdateStatus(As("image"), {&write, 1})[0].ok());
+    return v1::Capacity();
+  };
+  engine_.reset();
+  store_ = MakeMemoryStore("e2");
+  engine_ = *LocalResources::Open(clock_, random_, *log_, *store_, options);
+  Apply(RequestOf({Image("sonoma")}));
+  armed = true;
+  const ApplyResult changed = Apply(RequestOf({Image("sonoma", "2")}));
+  ASSERT_EQ(changed.objects_size(), 1);
+  EXPECT_EQ(changed.objects(0).image().spec().reference(), "registry.example/sonoma:2");
+  EXPECT_EQ(changed.objects(0).image().status().digest(), "sha256:1");
+
+  // Who has said which revision is meant is told that it is another one.
+  ApplyRequest based = RequestOf({Image("sonoma", "3")});
+  based.mutable_objects(0)->set_revision(changed.objects(0).metadata().revision());
+  armed = true;
+  EXPECT_TRUE(absl::IsAborted(engine_->Apply(As("ana"), based).status()));
+
+  DeleteRequest remove;
+  *remove.mutable_ref() = ToProto(Ref{Kind::kImage, "", "sonoma"});
+  remove.mutable_owner()->set_manager(Owner::CLI);
+  armed = true;
+  EXPECT_TRUE(engine_->Delete(As("ana"), remove).ok());
+  EXPECT_EQ(overtaken, 3);
+}
+
 TEST_F(LocalResourcesTest, WriteThatChangesNothingMakesNoRevision) {
   Apply(RequestOf({Image("sonoma")}));
   StatusWrite write;
