@@ -15,7 +15,7 @@ std::string SizeText(double bytes) {
     ++unit;
   }
   const bool whole = unit < 3 || bytes == std::floor(bytes);
-  return absl::StrFormat(whole ? "%.0f%s" : "%.2f%s", bytes, kUnits[unit]);
+  return absl::StrFormat("%.*f%s", whole ? 0 : 2, bytes, kUnits[unit]);
 }
 
 }  // namespace espalier
