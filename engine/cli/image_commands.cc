@@ -1,6 +1,7 @@
 // image list|push, remote-image list: images by name and in registries, in Orka's words.
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -9,8 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "engine/base/status.h"
+#include "engine/cli/cached_images.h"
 #include "engine/cli/commands.h"
-#include "engine/cli/fleet.h"
+#include "engine/cli/document.h"
 #include "engine/model/size_text.h"
 #include "engine/net/http.h"
 #include "engine/oci/registry.h"
@@ -81,7 +83,7 @@ absl::StatusOr<int> Push(Invocation& invocation, const PushFlags& flags) {
 
 absl::StatusOr<int> List(Invocation& invocation) {
   ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> images, invocation.ListKind(Kind::kImage));
-  if (invocation.globals.output == Output::kJson || invocation.globals.output == Output::kYaml) {
+  if (WantsDocument(invocation)) {
     PrintObjects(invocation, images, false);
     return kSuccess;
   }
@@ -94,10 +96,8 @@ absl::StatusOr<int> List(Invocation& invocation) {
       if (resolved->second.state() == v1::Condition::TRUE) state = "Ready";
       if (resolved->second.state() == v1::Condition::FALSE) state = "Failed";
     }
-    const std::size_t colon = status.digest().find(':');
     table.AddRow(
-        {image.metadata().name(), image.image().spec().reference(),
-         colon == std::string::npos ? "" : status.digest().substr(colon + 1, 12),
+        {image.metadata().name(), image.image().spec().reference(), ShortDigest(status.digest()),
          status.disk_bytes() == 0 ? "" : SizeText(static_cast<double>(status.disk_bytes())),
          status.os().empty() ? "" : absl::StrCat(status.os(), "/", status.arch()), state});
   }
@@ -116,14 +116,27 @@ absl::StatusOr<int> ListRemote(Invocation& invocation, const PushFlags& flags) {
   } else {
     ESPALIER_ASSIGN_OR_RETURN(repositories, client->registry().ListRepositories(parts[0]));
   }
-  Table table({"NAME", "TAG"});
+  std::vector<std::pair<std::string, std::string>> found;
   for (const std::string& repository : repositories) {
     const std::string name = absl::StrCat(parts[0], "/", repository);
     ESPALIER_ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
     ESPALIER_ASSIGN_OR_RETURN(const std::vector<std::string> tags,
                               client->registry().ListTags(reference));
-    for (const std::string& tag : tags) table.AddRow({name, tag});
+    for (const std::string& tag : tags) found.emplace_back(name, tag);
   }
+  if (WantsDocument(invocation)) {
+    PrintItems(invocation, [&](DocumentWriter& writer) {
+      for (const auto& [name, tag] : found) {
+        writer.BeginMap();
+        writer.Member("name", name);
+        writer.Member("tag", tag);
+        writer.EndMap();
+      }
+    });
+    return kSuccess;
+  }
+  Table table({"NAME", "TAG"});
+  for (const auto& [name, tag] : found) table.AddRow({name, tag});
   PrintTable(invocation, table, absl::StrCat("nothing is in ", flags.reference));
   return kSuccess;
 }

@@ -1,6 +1,5 @@
 // imagecache add|info|list: images on the disks of the Macs, in Orka's words.
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -14,8 +13,11 @@
 #include "absl/strings/str_split.h"
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
+#include "engine/cli/cached_images.h"
 #include "engine/cli/commands.h"
+#include "engine/cli/document.h"
 #include "engine/cli/fleet.h"
+#include "engine/model/encode.h"
 #include "engine/model/size_text.h"
 #include "engine/model/validate.h"
 #include "engine/render/table.h"
@@ -113,126 +115,64 @@ absl::StatusOr<int> Add(Invocation& invocation, const AddFlags& flags) {
   return code;
 }
 
-std::string ShortDigest(absl::string_view digest) {
-  const std::size_t colon = digest.find(':');
-  return std::string(digest.substr(colon == absl::string_view::npos ? 0 : colon + 1, 12));
+std::string StateText(const Copy& copy) {
+  if (copy.state == Copy::State::kReady) return "Ready";
+  if (copy.state == Copy::State::kFailed) return absl::StrCat("Failed: ", copy.message);
+  return copy.pull.has_value() ? absl::StrCat("Caching (", ProgressText(*copy.pull), ")")
+                               : "Caching";
 }
 
-// "registry/name" and "tag" of a reference that may carry a digest.
-std::pair<std::string, std::string> NameAndTag(absl::string_view reference) {
-  reference = reference.substr(0, reference.find('@'));
-  const std::size_t slash = reference.rfind('/');
-  const std::size_t colon = reference.rfind(':');
-  if (colon == absl::string_view::npos || (slash != absl::string_view::npos && colon < slash)) {
-    return {std::string(reference), ""};
+void WriteCopy(const Copy& copy, DocumentWriter& writer) {
+  writer.BeginMap();
+  writer.Member("host", copy.host);
+  writer.Member("state", copy.state == Copy::State::kReady    ? "ready"
+                         : copy.state == Copy::State::kFailed ? "failed"
+                                                              : "caching");
+  writer.Key("bytes");
+  writer.Literal(absl::StrCat(copy.bytes));
+  if (!copy.message.empty()) writer.Member("message", copy.message);
+  if (copy.pull.has_value()) {
+    writer.Key("pull");
+    WriteMessage(*copy.pull, writer);
   }
-  return {std::string(reference.substr(0, colon)), std::string(reference.substr(colon + 1))};
+  writer.EndMap();
 }
 
-// An image on a host: held, being pulled, or asked for and not begun.
-struct Copy {
-  std::string host;
-  std::string digest;
-  std::int64_t bytes = 0;
-  std::string state;
-};
-
-struct CachedImage {
-  std::string reference;
-  std::vector<Copy> copies;
-};
-
-// What was asked for, by digest: hosts only know the digest that a tag stood for. From the Images,
-// and from the caches that name the same repository.
-std::map<std::string, std::string> WantedReferences(const std::vector<Resource>& images,
-                                                    const std::vector<Resource>& caches,
-                                                    const std::vector<Resource>& hosts) {
-  std::map<std::string, std::string> references;
-  for (const Resource& image : images) {
-    const std::string& digest = image.image().status().digest();
-    if (!digest.empty()) references[digest] = image.image().spec().reference();
-  }
-  std::map<std::string, const Resource*> by_name;
-  for (const Resource& cache : caches) by_name[cache.metadata().name()] = &cache;
-  for (const Resource& host : hosts) {
-    for (const auto& [digest, assigned] : host.host().status().assigned()) {
-      for (const std::string& name : assigned.caches()) {
-        const auto cache = by_name.find(name);
-        if (cache == by_name.end()) continue;
-        for (const std::string& wanted : cache->second->image_cache().spec().images()) {
-          if (NameAndTag(wanted).first == NameAndTag(assigned.reference()).first) {
-            references.emplace(digest, wanted);
-          }
-        }
-      }
-    }
-  }
-  return references;
+void WriteCachedImage(const std::string& digest, const CachedImage& image, DocumentWriter& writer) {
+  writer.BeginMap();
+  writer.Member("reference", image.reference);
+  writer.Member("digest", digest);
+  writer.Key("bytes");
+  writer.Literal(absl::StrCat(image.bytes));
+  writer.Key("copies");
+  writer.BeginList();
+  for (const Copy& copy : image.copies) WriteCopy(copy, writer);
+  writer.EndList();
+  writer.EndMap();
 }
 
-absl::StatusOr<std::map<std::string, CachedImage>> ReadCached(Invocation& invocation) {
-  ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> hosts, invocation.ListKind(Kind::kHost));
-  ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> declared,
-                            invocation.ListKind(Kind::kImage));
-  ESPALIER_ASSIGN_OR_RETURN(const std::vector<Resource> caches,
-                            invocation.ListKind(Kind::kImageCache));
-  const std::map<std::string, std::string> wanted = WantedReferences(declared, caches, hosts);
-  ESPALIER_ASSIGN_OR_RETURN(Remote * remote, invocation.Engine());
-  ESPALIER_ASSIGN_OR_RETURN(const v1::GetProgressResponse progress,
-                            remote->GetProgress(invocation.Context(), ""));
-  std::map<std::string, CachedImage> images;
-  for (const Resource& host : hosts) {
-    const std::string& name = host.metadata().name();
-    const v1::HostStatus& status = host.host().status();
-    for (const auto& [digest, held] : status.observed().images()) {
-      if (held.state() != v1::HeldImage::READY) continue;
-      CachedImage& image = images[digest];
-      image.reference = held.reference();
-      image.copies.push_back(Copy{name, digest, held.bytes(), "Ready"});
-    }
-    for (const auto& [digest, assigned] : status.assigned()) {
-      const auto held = status.observed().images().find(digest);
-      if (held != status.observed().images().end() &&
-          held->second.state() == v1::HeldImage::READY) {
-        continue;
-      }
-      CachedImage& image = images[digest];
-      if (image.reference.empty()) image.reference = assigned.reference();
-      Copy copy{name, "", 0, "Caching"};
-      if (held != status.observed().images().end() &&
-          held->second.state() == v1::HeldImage::FAILED) {
-        copy.state = absl::StrCat("Failed: ", held->second.message());
-      }
-      const auto of_host = progress.hosts().find(name);
-      if (of_host != progress.hosts().end()) {
-        const auto pull = of_host->second.pulls().find(digest);
-        if (pull != of_host->second.pulls().end()) {
-          copy.state = absl::StrCat("Caching (", ProgressText(pull->second), ")");
-        }
-      }
-      image.copies.push_back(std::move(copy));
-    }
-  }
-  for (auto& [digest, image] : images) {
-    const auto reference = wanted.find(digest);
-    if (reference != wanted.end()) image.reference = reference->second;
-  }
-  return images;
+void PrintCachedImages(Invocation& invocation,
+                       const std::vector<std::pair<std::string, CachedImage>>& images) {
+  PrintItems(invocation, [&](DocumentWriter& writer) {
+    for (const auto& [digest, image] : images) WriteCachedImage(digest, image, writer);
+  });
 }
 
 absl::StatusOr<int> List(Invocation& invocation) {
-  ESPALIER_ASSIGN_OR_RETURN(const auto images, ReadCached(invocation));
+  ESPALIER_ASSIGN_OR_RETURN(const CachedImages images, ReadCachedImages(invocation));
   // People look for names.
   std::vector<std::pair<std::string, CachedImage>> by_name(images.begin(), images.end());
   std::stable_sort(by_name.begin(), by_name.end(), [](const auto& a, const auto& b) {
     return a.second.reference < b.second.reference;
   });
+  if (WantsDocument(invocation)) {
+    PrintCachedImages(invocation, by_name);
+    return kSuccess;
+  }
   Table table({"NAME", "TAG", "IMAGE-ID", "SPACE-USED", "NODES-COUNT"});
   for (const auto& [digest, image] : by_name) {
-    std::int64_t bytes = 0;
-    for (const Copy& copy : image.copies) bytes = std::max(bytes, copy.bytes);
     const auto [name, tag] = NameAndTag(image.reference);
-    table.AddRow({name, tag, ShortDigest(digest), SizeText(static_cast<double>(bytes)),
+    table.AddRow({name, tag, ShortDigest(digest), SizeText(static_cast<double>(image.bytes)),
                   absl::StrCat(image.copies.size())});
   }
   PrintTable(invocation, table, "no node caches an image; add one with: espalier imagecache add");
@@ -266,20 +206,29 @@ absl::StatusOr<int> Info(Invocation& invocation, const std::string& wanted) {
         resources->Get(invocation.Context(), Ref{Kind::kImage, "", wanted});
     if (image.ok()) digest_of_image = image->image().status().digest();
   }
-  ESPALIER_ASSIGN_OR_RETURN(const auto images, ReadCached(invocation));
-  Table table({"NODE-NAME", "IMAGE-ID", "SPACE-USED", "STATE"});
+  ESPALIER_ASSIGN_OR_RETURN(const CachedImages images, ReadCachedImages(invocation));
+  std::vector<std::pair<std::string, CachedImage>> found;
   for (const auto& [digest, image] : images) {
     const auto [name, tag] = NameAndTag(image.reference);
     const bool is_wanted = digest == digest_of_image || image.reference == wanted ||
                            name == wanted || absl::StrCat(name, ":", tag) == wanted ||
                            ShortDigest(digest) == wanted;
-    if (!is_wanted) continue;
+    if (is_wanted) found.emplace_back(digest, image);
+  }
+  if (found.empty()) return SayWhyNotCached(invocation, wanted);
+  if (WantsDocument(invocation)) {
+    PrintCachedImages(invocation, found);
+    return kSuccess;
+  }
+  Table table({"NODE-NAME", "IMAGE-ID", "SPACE-USED", "STATE"});
+  for (const auto& [digest, image] : found) {
     for (const Copy& copy : image.copies) {
-      table.AddRow({copy.host, ShortDigest(copy.digest),
-                    copy.bytes == 0 ? "" : SizeText(static_cast<double>(copy.bytes)), copy.state});
+      // What is not there yet has no id.
+      table.AddRow({copy.host, copy.state == Copy::State::kReady ? ShortDigest(digest) : "",
+                    copy.bytes == 0 ? "" : SizeText(static_cast<double>(copy.bytes)),
+                    StateText(copy)});
     }
   }
-  if (table.empty()) return SayWhyNotCached(invocation, wanted);
   invocation.out << table.ToText();
   return kSuccess;
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
+#include "engine/cli/document.h"
 #include "engine/cli/fleet.h"
 #include "engine/render/render.h"
 
@@ -19,6 +20,10 @@ absl::StatusOr<int> Status(Invocation& invocation) {
   ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
   ESPALIER_ASSIGN_OR_RETURN(const DriftReport drift,
                             resources->Drift(invocation.Context(), v1::DriftRequest()));
+  if (WantsDocument(invocation)) {
+    PrintDocument(invocation, [&](DocumentWriter& writer) { WriteStatus(objects, drift, writer); });
+    return kSuccess;
+  }
   invocation.out << StatusLine(objects, drift);
   return kSuccess;
 }

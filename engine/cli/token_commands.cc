@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
+#include "engine/cli/document.h"
+#include "engine/model/encode.h"
 #include "engine/model/field.h"
 #include "engine/render/table.h"
 
@@ -67,6 +69,12 @@ absl::StatusOr<int> List(Invocation& invocation) {
     return std::make_tuple(a.role(), a.subject(), a.id()) <
            std::make_tuple(b.role(), b.subject(), b.id());
   });
+  if (WantsDocument(invocation)) {
+    PrintItems(invocation, [&](DocumentWriter& writer) {
+      for (const v1::TokenInfo& token : tokens) WriteMessage(token, writer);
+    });
+    return kSuccess;
+  }
   Table table({"ID", "ROLE", "SUBJECT", "HOST", "SOURCE", "EXPIRES"});
   for (const v1::TokenInfo& token : tokens) {
     const auto* role = v1::TokenInfo::Role_descriptor()->FindValueByNumber(token.role());

@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "engine/model/problem.h"
+#include "engine/model/writer.h"
 #include "engine/render/table.h"
 #include "espalier/v1/plan.pb.h"
 #include "espalier/v1/resources_service.pb.h"
@@ -57,5 +58,8 @@ std::string ProblemsToMarkdown(const std::vector<Problem>& problems);
 // The fleet in one line: "47 of 48 hosts ready · 12 VMs: 10 running, 2 pending · 6 of 6 cached
 // images ready · drift: 1 changed".
 std::string StatusLine(const std::vector<Resource>& objects, const v1::DriftReport& drift);
+// The same numbers for programs, as one map.
+void WriteStatus(const std::vector<Resource>& objects, const v1::DriftReport& drift,
+                 DocumentWriter& writer);
 
 }  // namespace espalier

@@ -260,7 +260,7 @@ TEST(RenderTest, CutsMarkdownAtItsBound) {
   EXPECT_THAT(markdown, HasSubstr("vm ci/last"));
 }
 
-TEST(RenderTest, TheFleetInOneLine) {
+TEST(RenderTest, TheFleetInOneLineAndInNumbers) {
   std::vector<Resource> objects(5);
   objects[0].mutable_host()->mutable_status()->mutable_liveness()->set_state(
       v1::HostLiveness::READY);
@@ -275,6 +275,12 @@ TEST(RenderTest, TheFleetInOneLine) {
       StatusLine(objects, ExampleDrift()),
       "1 of 2 hosts ready · 2 VMs: 1 pending, 1 running · 5 of 6 cached images ready · drift: "
       "1 changed, 1 unmanaged, 1 healed\n");
+  std::string json;
+  WriteStatus(objects, ExampleDrift(), *MakeJsonWriter(Indent::kNone, json));
+  EXPECT_EQ(json, R"({"hosts":{"ready":1,"total":2},)"
+                  R"("vms":{"total":2,"by_phase":{"pending":1,"running":1}},)"
+                  R"("cached_images":{"ready":5,"wanted":6},)"
+                  R"("drift":{"total":3,"by_class":{"changed":1,"unmanaged":1,"healed":1}}})");
 }
 
 }  // namespace

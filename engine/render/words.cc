@@ -103,7 +103,7 @@ std::string WhoText(const v1::DriftRow& row, absl::Time now) {
   return absl::StrJoin(parts, ", ");
 }
 
-std::string DriftCounts(const v1::DriftReport& report) {
+std::vector<std::pair<std::string, int>> DriftByClass(const v1::DriftReport& report) {
   std::map<int, int> counts;
   int healed = 0;
   for (const v1::DriftRow& row : report.rows()) {
@@ -113,12 +113,19 @@ std::string DriftCounts(const v1::DriftReport& report) {
       ++counts[row.class_()];
     }
   }
-  std::vector<std::string> parts;
+  std::vector<std::pair<std::string, int>> by_class;
   for (const auto& [row_class, count] : counts) {
-    parts.push_back(
-        absl::StrCat(count, " ", ClassWord(static_cast<v1::DriftRow::Class>(row_class))));
+    by_class.emplace_back(ClassWord(static_cast<v1::DriftRow::Class>(row_class)), count);
   }
-  if (healed > 0) parts.push_back(absl::StrCat(healed, " healed"));
+  if (healed > 0) by_class.emplace_back("healed", healed);
+  return by_class;
+}
+
+std::string DriftCounts(const v1::DriftReport& report) {
+  std::vector<std::string> parts;
+  for (const auto& [word, count] : DriftByClass(report)) {
+    parts.push_back(absl::StrCat(count, " ", word));
+  }
   return parts.empty() ? "none" : absl::StrJoin(parts, ", ");
 }
 

@@ -38,7 +38,10 @@ std::string WithShortTimes(const std::string& text, absl::Time now);
 
 // Who made a difference, how, why and when: `ana, CLI override "INC-91", 01:12Z`.
 std::string WhoText(const v1::DriftRow& row, absl::Time now);
-// Numbers of rows by class, "2 changed, 1 missing, 1 healed"; "none" for none.
+// Numbers of rows by class, {"changed", 2}, in the order of the classes; what was healed comes
+// last.
+std::vector<std::pair<std::string, int>> DriftByClass(const v1::DriftReport& report);
+// The same in words, "2 changed, 1 missing, 1 healed"; "none" for none.
 std::string DriftCounts(const v1::DriftReport& report);
 // "1 to create, 2 to update"; empty if the plan does nothing.
 std::string PlanCounts(const v1::Plan& plan);
