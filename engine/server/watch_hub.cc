@@ -193,18 +193,16 @@ void WatchHub::Start(const ObjectMap& objects) {
 }
 
 void WatchHub::Offer(const Change& change, Offers& offers) {
-  std::vector<const Watches*> groups;
-  const auto to_host = [&](absl::string_view host) {
-    const auto found = watches_.find(host);
-    if (found != watches_.end()) groups.push_back(&found->second);
-  };
-  to_host("");
+  // Those that ask for every host, and those of the hosts that the object concerns or concerned.
+  std::vector<absl::string_view> hosts = {""};
   for (const ObjectPtr& object : {change.before, change.after}) {
     if (object == nullptr) continue;
-    for (const absl::string_view host : HostsOf(*object)) to_host(host);
+    for (const absl::string_view host : HostsOf(*object)) hosts.push_back(host);
   }
-  for (const Watches* group : groups) {
-    for (HubWatch* watch : *group) {
+  for (const absl::string_view host : hosts) {
+    const auto group = watches_.find(host);
+    if (group == watches_.end()) continue;
+    for (HubWatch* watch : group->second) {
       std::vector<const Change*>& offer = offers[watch];
       // Before and after may name the same host.
       if (offer.empty() || offer.back() != &change) offer.push_back(&change);
