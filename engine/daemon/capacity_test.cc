@@ -92,7 +92,7 @@ TEST_F(CapacityBookTest, EachMemberOfAPoolTakesRoomOfItsOwn) {
   const v1::Capacity capacity = book_.VerdictOf(objects_, Making({Pool("runners", 5)}));
   EXPECT_TRUE(capacity.short_());
   EXPECT_THAT(capacity.verdicts(),
-              ElementsAre("5 wanted, 2 slots: 3 wait", "3 wait: 1 host: 1 no free slot"));
+              ElementsAre("5 wanted, 2 slots: 3 wait", "3 wait: 1 host: 1 no free macOS slot"));
 }
 
 TEST_F(CapacityBookTest, APlanThatWasOnlyMadeTakesNoRoom) {
