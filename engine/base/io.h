@@ -94,6 +94,8 @@ class Io {
   virtual absl::Status MakeDirs(const std::string& path, mode_t mode) = 0;
   // Atomic within one file system.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  // Gives a file one more name. ALREADY_EXISTS; within one file system.
+  virtual absl::Status LinkFile(const std::string& from, const std::string& to) = 0;
   // Removes a file, or a directory with everything in it. OK if it is not there.
   virtual absl::Status RemoveAll(const std::string& path) = 0;
   // A copy that shares blocks where the file system can (reflink, clonefile), else a full copy.

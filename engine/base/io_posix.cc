@@ -270,6 +270,13 @@ class RealIo final : public Io {
     return SyncDir(ParentOf(to));
   }
 
+  absl::Status LinkFile(const std::string& from, const std::string& to) override {
+    if (link(from.c_str(), to.c_str()) != 0) {
+      return absl::ErrnoToStatus(errno, absl::StrCat("link ", from, " to ", to));
+    }
+    return SyncDir(ParentOf(to));
+  }
+
   absl::Status RemoveAll(const std::string& path) override {
     std::error_code error;
     std::filesystem::remove_all(path, error);

@@ -115,6 +115,17 @@ TEST_P(IoTest, MakesListsAndRemovesDirectories) {
   EXPECT_THAT(io_->List(dir_.path()).value(), IsEmpty());
 }
 
+TEST_P(IoTest, AFileWithTwoNamesLivesUntilBothAreGone) {
+  ASSERT_TRUE(io_->WriteFile(Path("a"), "first", 0600).ok());
+  ASSERT_TRUE(io_->LinkFile(Path("a"), Path("b")).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(io_->LinkFile(Path("a"), Path("b"))));
+  EXPECT_TRUE(absl::IsNotFound(io_->LinkFile(Path("none"), Path("c"))));
+  ASSERT_TRUE((*io_->Open(Path("b"), false))->WriteAt(0, "other").ok());
+  EXPECT_EQ(io_->ReadFile(Path("a"), 9).value(), "other");
+  ASSERT_TRUE(io_->RemoveAll(Path("a")).ok());
+  EXPECT_EQ(io_->ReadFile(Path("b"), 9).value(), "other");
+}
+
 TEST_P(IoTest, RenamesFilesOverOthersAndWholeDirectories) {
   ASSERT_TRUE(io_->WriteFile(Path("a"), "a", 0600).ok());
   ASSERT_TRUE(io_->WriteFile(Path("b"), "b", 0600).ok());

@@ -303,6 +303,16 @@ absl::Status FakeIo::Rename(const std::string& from, const std::string& to) {
   return absl::OkStatus();
 }
 
+absl::Status FakeIo::LinkFile(const std::string& from, const std::string& to) {
+  MutexLock lock(mu_);
+  ESPALIER_ASSIGN_OR_RETURN(const NodePtr node, Find("LinkFile", from));
+  ESPALIER_RETURN_IF_ERROR(CheckParent(to));
+  if (!nodes_.emplace(Trimmed(to), node).second) {
+    return absl::AlreadyExistsError(absl::StrCat(to, " is there"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status FakeIo::RemoveAll(const std::string& path) {
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Enter("RemoveAll", path));

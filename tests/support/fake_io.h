@@ -26,9 +26,9 @@ class FakeIo final : public Io {
   // --- Knobs.
 
   // Calls of `operation` ("ReadFile", "WriteFile", "Open", "ReadAt", "WriteAt", "Truncate", "Sync",
-  // "Stat", "List", "MakeDirs", "Rename", "RemoveAll", "CloneFile", "FreeBytes", "Run", "Spawn",
-  // "Kill") on a path (or argv[0]) that contains `part` fail with `status`: the first `skip` go
-  // through, then `times` fail.
+  // "Stat", "List", "MakeDirs", "Rename", "LinkFile", "RemoveAll", "CloneFile", "FreeBytes", "Run",
+  // "Spawn", "Kill") on a path (or argv[0]) that contains `part` fail with `status`: the first
+  // `skip` go through, then `times` fail.
   void FailNext(absl::string_view operation, absl::string_view part, const absl::Status& status,
                 int times = 1, int skip = 0);
   // What FreeBytes says, less what is written from now on; writes beyond it fail.
@@ -59,6 +59,7 @@ class FakeIo final : public Io {
   absl::StatusOr<std::vector<std::string>> List(const std::string& dir) override;
   absl::Status MakeDirs(const std::string& path, mode_t mode) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::Status LinkFile(const std::string& from, const std::string& to) override;
   absl::Status RemoveAll(const std::string& path) override;
   absl::Status CloneFile(const std::string& from, const std::string& to) override;
   absl::StatusOr<std::int64_t> FreeBytes(const std::string& path) override;
