@@ -98,7 +98,11 @@ void Loop::TakeIn() {
     log_.Warn("watch broken, trying again",
               {{telemetry::kLoop, options_.name}, {telemetry::kError, status.ToString()}});
   }
-  view_failing_ = !status.ok();
+  if (status.ok() && view_failing_ && view_.heard()) {
+    log_.Info("watching again", {{telemetry::kLoop, options_.name}});
+  }
+  // Over a network a watch is started before anybody has answered: that ends no outage.
+  view_failing_ = !status.ok() || (view_failing_ && !view_.heard());
   if (!was_synced && view_.synced()) next_resync_ = clock_.Elapsed() + options_.resync;
 
   const std::shared_ptr<const Snapshot> now = view_.snapshot();

@@ -168,7 +168,7 @@ class Loop {
   // Names in awaited_ that were asked for meanwhile.
   std::vector<Ref> parked_;
   absl::Duration next_resync_ = absl::InfiniteDuration();
-  // The view's failure is logged when it begins, not at every attempt.
+  // The view's failure is logged when it begins and when it is over, not at every attempt.
   bool view_failing_ = false;
 };
 

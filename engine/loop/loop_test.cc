@@ -35,6 +35,19 @@ class Recorder final : public Reconciler {
   std::function<Outcome(const Ref&, Turn&)> answer;
 };
 
+// Counts the lines that are about the watch.
+class WatchLog final : public Log {
+ public:
+  void Write(LogLevel level, absl::string_view message,
+             std::initializer_list<LogField> fields) override {
+    broken += message == "watch broken, trying again";
+    back += message == "watching again";
+  }
+  bool Enabled(LogLevel level) const override { return true; }
+  int broken = 0;
+  int back = 0;
+};
+
 class LoopTest : public testing::Test {
  protected:
   absl::Duration StepAfter(absl::Duration delay) {
@@ -74,6 +87,24 @@ TEST_F(LoopTest, AsksForNothingBeforeTheFirstStateIsComplete) {
   clock_.Advance(next - clock_.Elapsed());
   loop_.Step();
   EXPECT_THAT(recorder_.TakeAsked(), ElementsAre("a"));
+}
+
+TEST_F(LoopTest, SaysOnceThatItsWatchIsBrokenAndOnceThatItIsBack) {
+  WatchLog log;
+  Loop loop(clock_, *threads_, random_, log, store_, recorder_, {.name = "logged"});
+  loop.Step();
+  EXPECT_EQ(log.broken + log.back, 0);
+  for (int outage = 1; outage <= 2; ++outage) {
+    store_.BreakWatches(absl::UnavailableError("the engine went away"));
+    store_.FailStartWatch(3);
+    store_.FailAfterStartWatch(5);
+    for (int i = 0; i < 200; ++i) {
+      loop.Step();
+      clock_.Advance(absl::Milliseconds(300));
+    }
+    EXPECT_EQ(log.broken, outage);
+    EXPECT_EQ(log.back, outage);
+  }
 }
 
 TEST_F(LoopTest, LooksAgainAfterTheTimeThatTheOutcomeNames) {

@@ -50,6 +50,7 @@ std::shared_ptr<const Snapshot> ObjectView::snapshot() const {
 
 absl::Status ObjectView::BackOff(const absl::Status& status) {
   watch_.reset();
+  heard_ = false;
   const absl::Duration most =
       std::min(kLongestBackOff, kFirstBackOff * static_cast<double>(1 << std::min(failures_, 10)));
   ++failures_;
@@ -91,6 +92,7 @@ absl::Status ObjectView::Pull(std::vector<ObjectChange>& changes) {
       continue;
     }
     const bool more = batch->events_size() > 0;
+    heard_ = heard_ || more || batch->synced() || batch->revision() > 0;
     Take(*batch, changes);
     // An empty batch of a first state that is still on its way is not the end of it, but it is all
     // that is here now; the watch raises the wakeup when the rest comes.
@@ -115,7 +117,7 @@ void ObjectView::Take(WatchBatch& batch, std::vector<ObjectChange>& changes) {
     if (batch.synced()) Swap(changes);
     return;
   }
-  failures_ = 0;
+  if (heard_) failures_ = 0;
   MutexLock lock(mu_);
   if (batch.events_size() == 0 && batch.revision() <= current_->revision_) return;
   if (current_.use_count() > 1) current_ = std::make_shared<Snapshot>(*current_);

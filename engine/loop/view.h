@@ -103,6 +103,10 @@ class ObjectView {
   // Elapsed() of the next attempt after an error, or InfiniteDuration().
   absl::Duration retry_at() const { return retry_at_; }
 
+  // Whether the other side has said anything since the last error. A watch that was only started
+  // has not: whether somebody is there shows later.
+  bool heard() const { return heard_; }
+
   // Whether the first state is complete. Until then the snapshot is empty.
   bool synced() const { return synced_; }
 
@@ -126,6 +130,7 @@ class ObjectView {
   std::unique_ptr<Watch> watch_;
   std::string resume_;
   bool synced_ = false;
+  bool heard_ = false;
   // Being listed anew: objects gather in `listed_` until they are complete.
   bool listing_ = false;
   Snapshot listed_;

@@ -10,6 +10,22 @@
 
 namespace espalier {
 
+namespace {
+
+class MuteWatch final : public Watch {
+ public:
+  absl::StatusOr<WatchBatch> Next(absl::Duration deadline) override {
+    if (std::exchange(asked_, true)) return absl::UnavailableError("the engine is away");
+    return WatchBatch();
+  }
+  void NotifyOn(Wakeup& wakeup) override { wakeup.Notify(); }
+
+ private:
+  bool asked_ = false;
+};
+
+}  // namespace
+
 class FakeResources::FakeWatch final : public Watch {
  public:
   FakeWatch(FakeResources& store, Query query, std::int64_t after, bool list)
@@ -183,6 +199,10 @@ absl::StatusOr<std::unique_ptr<Watch>> FakeResources::StartWatch(const CallConte
   if (failing_starts_ > 0) {
     --failing_starts_;
     return absl::UnavailableError("the engine is away");
+  }
+  if (mute_starts_ > 0) {
+    --mute_starts_;
+    return std::make_unique<MuteWatch>();
   }
   std::int64_t after = 0;
   if (!resume.empty()) {

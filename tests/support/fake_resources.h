@@ -31,6 +31,9 @@ class FakeResources final : public Resources {
   void BreakWatches(const absl::Status& status);
   // The next `count` StartWatch calls are UNAVAILABLE.
   void FailStartWatch(int count) { failing_starts_ = count; }
+  // The next `count` watches start, have nothing to say when they are asked first, and are
+  // UNAVAILABLE then: as over a network whose other end is away.
+  void FailAfterStartWatch(int count) { mute_starts_ = count; }
   // Events of later writes are not delivered until it is called with false.
   void HoldBackEvents(bool hold);
 
@@ -66,6 +69,7 @@ class FakeResources final : public Resources {
   std::int64_t compacted_ = 0;
   std::int64_t held_at_ = 0;
   int failing_starts_ = 0;
+  int mute_starts_ = 0;
 };
 
 }  // namespace espalier
