@@ -29,13 +29,7 @@ std::size_t LineOf(const std::string& reference) {
 }  // namespace
 
 std::string WithDigest(absl::string_view reference, absl::string_view digest) {
-  absl::string_view name = reference.substr(0, reference.find('@'));
-  const std::size_t slash = name.rfind('/');
-  const std::size_t colon = name.rfind(':');
-  if (colon != absl::string_view::npos && (slash == absl::string_view::npos || colon > slash)) {
-    name = name.substr(0, colon);
-  }
-  return absl::StrCat(name, "@", digest);
+  return absl::StrCat(reference.substr(0, reference.find('@')), "@", digest);
 }
 
 bool IsReference(absl::string_view image) { return absl::StrContains(image, "/"); }

@@ -34,7 +34,8 @@ struct ResolvedImage {
 // Asks the registry of a reference. Blocks; called on the book's threads, several at once.
 using ImageSource = std::function<absl::StatusOr<ResolvedImage>(const std::string& reference)>;
 
-// "registry/name:tag" and "sha256:..." as "registry/name@sha256:...". Pure.
+// "registry/name:tag" and "sha256:..." as "registry/name:tag@sha256:...": the digest says which
+// bytes, the tag what people call them. Pure.
 std::string WithDigest(absl::string_view reference, absl::string_view digest);
 
 // Whether a spec's image is an OCI reference; otherwise it is the name of an Image.

@@ -107,7 +107,7 @@ TEST_F(ImageControllerTest, CachesUniteAndEachCountsItsOwn) {
   EXPECT_THAT(first.at(Digest('a')).caches(), ElementsAre("everywhere", "room-a"));
   EXPECT_TRUE(first.at(Digest('a')).pinned());
   EXPECT_EQ(first.at(Digest('a')).reference(),
-            absl::StrCat("registry.example/sonoma@", Digest('a')));
+            absl::StrCat("registry.example/sonoma:1@", Digest('a')));
   const auto second = Host("mac-02").host().status().assigned();
   ASSERT_EQ(second.size(), 1u);
   EXPECT_FALSE(second.at(Digest('a')).pinned());
@@ -142,9 +142,9 @@ TEST_F(ImageControllerTest, ACacheOfAnUnknownImageSaysSo) {
 }
 
 TEST(ImageBookTest, ReferencesArePinnedByTheirName) {
-  EXPECT_EQ(WithDigest("r.example:5000/a/b:tag", "sha256:1"), "r.example:5000/a/b@sha256:1");
+  EXPECT_EQ(WithDigest("r.example:5000/a/b:tag", "sha256:1"), "r.example:5000/a/b:tag@sha256:1");
   EXPECT_EQ(WithDigest("r.example:5000/a", "sha256:1"), "r.example:5000/a@sha256:1");
-  EXPECT_EQ(WithDigest("r.example/a:t@sha256:0", "sha256:1"), "r.example/a@sha256:1");
+  EXPECT_EQ(WithDigest("r.example/a:t@sha256:0", "sha256:1"), "r.example/a:t@sha256:1");
 }
 
 TEST(ImageBookTest, AsksOnThreadsOfItsOwnAndTellsWhenTheAnswerIsThere) {
