@@ -1,9 +1,11 @@
 #include "provider/convert.h"
 
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/base/check.h"
@@ -309,6 +311,16 @@ Value ReadFields(const Attributes& attributes, const Message& message) {
   return Value::Map(std::move(entries));
 }
 
+// Notes that the engine makes for itself ("espalier/created-by") stand beside what is declared, and
+// are kept by whoever declares.
+google::protobuf::Map<std::string, std::string> WithoutOwnNotes(
+    google::protobuf::Map<std::string, std::string> notes) {
+  for (auto note = notes.begin(); note != notes.end();) {
+    note = absl::StartsWith(note->first, "espalier/") ? notes.erase(note) : std::next(note);
+  }
+  return notes;
+}
+
 Value FromTextMap(const google::protobuf::Map<std::string, std::string>& map) {
   if (map.empty()) return Value();
   Value::Entries entries;
@@ -355,7 +367,7 @@ Value ToValue(const Schema& schema, const Resource& resource) {
     } else if (attribute.name == kLabels) {
       value = FromTextMap(metadata.labels());
     } else if (attribute.name == kAnnotations) {
-      value = FromTextMap(metadata.annotations());
+      value = FromTextMap(WithoutOwnNotes(metadata.annotations()));
     } else if (attribute.name == kStatus) {
       value = ReadFields(attribute.attributes, StatusOf(resource));
     }

@@ -78,10 +78,11 @@ absl::StatusOr<ApplyResult> Engine::Write(const ApplyRequest& request) {
   return Patiently<ApplyResult>([&] { return resources_.Apply(context, request); });
 }
 
-absl::StatusOr<ApplyResult> Engine::Apply(Declared declared, bool dry_run) {
+absl::StatusOr<ApplyResult> Engine::Apply(Declared declared, bool dry_run, bool transfer) {
   ApplyRequest request;
   *request.mutable_owner() = owner();
   request.set_dry_run(dry_run);
+  request.set_transfer(transfer);
   *request.add_objects() = std::move(declared);
   return Write(request);
 }

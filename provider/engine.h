@@ -41,8 +41,8 @@ class Engine {
          std::string instance);
 
   absl::StatusOr<Resource> Get(const Ref& ref);
-  // Plans (dry run) or stores one object.
-  absl::StatusOr<ApplyResult> Apply(Declared declared, bool dry_run);
+  // Plans (dry run) or stores one object; with `transfer` also if another manager owns it.
+  absl::StatusOr<ApplyResult> Apply(Declared declared, bool dry_run, bool transfer);
   absl::StatusOr<ApplyResult> Delete(const Ref& ref, const std::string& uid, bool dry_run);
   // Gives the object up without deleting it.
   absl::StatusOr<ApplyResult> Release(const Ref& ref);

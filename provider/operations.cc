@@ -16,12 +16,10 @@
 namespace espalier::provider {
 namespace {
 
-constexpr absl::Duration kDefaultTimeout = absl::Minutes(10);
-
-absl::Duration TimeoutOf(const Value& object, absl::string_view step) {
+absl::Duration TimeoutOf(const Ref& ref, const Value& object, absl::string_view step) {
   absl::Duration timeout;
   const absl::string_view text = object.At(kTimeouts).At(step).text();
-  return !text.empty() && absl::ParseDuration(text, &timeout) ? timeout : kDefaultTimeout;
+  return !text.empty() && absl::ParseDuration(text, &timeout) ? timeout : DefaultTimeout(ref.kind);
 }
 
 bool IsBuiltin(const Schema& schema, const Ref& ref) {
@@ -83,7 +81,8 @@ Ref RefFor(const Schema& schema, const Value& object) {
 Operations::Operations(Engine& engine, Incarnations& incarnations, Log& log)
     : engine_(engine), incarnations_(incarnations), log_(log) {}
 
-Diagnostics Operations::Preview(const Schema& schema, const Change& change, const Value& prior) {
+Diagnostics Operations::Preview(const Schema& schema, const Change& change, const Value& prior,
+                                Takeover takeover) {
   Diagnostics diagnostics;
   if (change.verb == Change::Verb::kNone) return diagnostics;
   if (change.verb == Change::Verb::kDelete) {
@@ -109,7 +108,8 @@ Diagnostics Operations::Preview(const Schema& schema, const Change& change, cons
   declared.set_uid(uid);
   declared.set_create_only(uid.empty());
   const std::string summary = absl::StrCat("Cannot apply ", ToHuman(ref));
-  const absl::StatusOr<ApplyResult> result = engine_.Apply(std::move(declared), /*dry_run=*/true);
+  const absl::StatusOr<ApplyResult> result =
+      engine_.Apply(std::move(declared), /*dry_run=*/true, takeover == Takeover::kTransfer);
   // Gone since state was read: then it is created, and that decides.
   if (absl::IsAborted(result.status()) && prior.is_null()) return diagnostics;
   if (!result.ok()) {
@@ -125,8 +125,8 @@ Diagnostics Operations::Preview(const Schema& schema, const Change& change, cons
 }
 
 absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& planned,
-                                           const std::string& uid, absl::string_view summary,
-                                           Diagnostics& diagnostics) {
+                                           const std::string& uid, bool transfer,
+                                           absl::string_view summary, Diagnostics& diagnostics) {
   const Ref ref = RefFor(schema, planned);
   Problems problems;
   const Converted wanted = ToResource(schema, planned, problems);
@@ -137,7 +137,8 @@ absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& pl
   declared.clear_unknown();
   declared.set_uid(uid);
   declared.set_create_only(uid.empty());
-  absl::StatusOr<ApplyResult> result = engine_.Apply(std::move(declared), /*dry_run=*/false);
+  absl::StatusOr<ApplyResult> result =
+      engine_.Apply(std::move(declared), /*dry_run=*/false, transfer);
   if (!result.ok()) {
     diagnostics.Failure(summary, result.status());
     return result.status();
@@ -155,64 +156,75 @@ Outcome Operations::Create(const Schema& schema, const Value& planned) {
   Outcome outcome;
   const Ref ref = RefFor(schema, planned);
   absl::StatusOr<Resource> stored =
-      Write(schema, planned, "", absl::StrCat("Cannot create ", ToHuman(ref)), outcome.diagnostics);
+      Write(schema, planned, "", /*transfer=*/false, absl::StrCat("Cannot create ", ToHuman(ref)),
+            outcome.diagnostics);
   if (!stored.ok()) return outcome;
   const std::string uid = stored->metadata().uid();
   log_.Info("object created", {{telemetry::kRef, ToHuman(ref)}, {telemetry::kUid, uid}});
   incarnations_.Remember(ref, uid);
-  const Resource last = TakesTime(*stored) ? Await(*std::move(stored), TimeoutOf(planned, "create"),
-                                                   outcome.diagnostics)
-                                           : *std::move(stored);
+  const Resource last = Await(*std::move(stored), planned, "create", outcome.diagnostics);
   outcome.state = Settle(planned, StateOf(schema, last, planned.At(kTimeouts)));
   return outcome;
 }
 
-Resource Operations::Await(Resource created, absl::Duration timeout, Diagnostics& diagnostics) {
-  const Ref ref = RefOf(created);
-  const std::string uid = created.metadata().uid();
+Resource Operations::Await(Resource stored, const Value& planned, absl::string_view step,
+                           Diagnostics& diagnostics) {
+  if (ReadinessOf(stored).progress == Verdict::Progress::kDone) return stored;
+  const Ref ref = RefOf(stored);
+  const std::string uid = stored.metadata().uid();
+  const std::int64_t revision = stored.metadata().revision();
+  const absl::Duration timeout = TimeoutOf(ref, planned, step);
   WaitResult waited = engine_.Wait(ref, timeout, [&](const Resource* seen) -> Verdict {
-    if (seen != nullptr && seen->metadata().uid() == uid) return CreateVerdict(*seen);
-    return {Verdict::Progress::kFailed, "It was deleted by somebody else while it was awaited."};
+    if (seen == nullptr || seen->metadata().uid() != uid) {
+      return {Verdict::Progress::kFailed, "It was deleted by somebody else while it was awaited."};
+    }
+    // A watch may begin with a picture from before the write.
+    if (seen->metadata().revision() < revision) return {Verdict::Progress::kWaiting, ""};
+    return ReadinessOf(*seen);
   });
+  const std::string done = absl::StrCat(step == "create" ? "Created " : "Updated ", ToHuman(ref));
   switch (waited.end) {
     case WaitResult::End::kDone:
       break;
     case WaitResult::End::kFailed:
-      diagnostics.Error(absl::StrCat("Created ", ToHuman(ref), ", but it does not run"),
-                        waited.why);
+      diagnostics.Error(absl::StrCat(done, ", but it does not get ready"), waited.why);
       break;
     case WaitResult::End::kTimedOut:
-      diagnostics.Error(
-          absl::StrCat("Created ", ToHuman(ref), ", but it does not run yet"),
-          absl::StrCat("It was not running after ", absl::FormatDuration(timeout), ". ", waited.why,
-                       "\n\nThe engine goes on trying. `timeouts.create` sets how long to wait."));
+      diagnostics.Error(absl::StrCat(done, ", but it is not ready yet"),
+                        absl::StrCat("It was not ready after ", absl::FormatDuration(timeout), ". ",
+                                     waited.why, "\n\nThe engine goes on trying. `timeouts.", step,
+                                     "` sets how long to wait."));
       break;
     case WaitResult::End::kStopped:
       // No error: an error would taint the object, and the next run would make it anew.
       diagnostics.Warning(
           absl::StrCat("Did not wait for ", ToHuman(ref)),
-          absl::StrCat("The run was interrupted. The object is created and the engine goes on with "
-                       "it. ",
+          absl::StrCat("The run was interrupted. What was asked for is stored and the engine goes "
+                       "on with it. ",
                        waited.why));
       break;
   }
-  const bool seen = waited.last && waited.last->metadata().uid() == uid;
-  return seen ? *std::move(waited.last) : std::move(created);
+  const bool seen = waited.last && waited.last->metadata().uid() == uid &&
+                    waited.last->metadata().revision() >= revision;
+  return seen ? *std::move(waited.last) : std::move(stored);
 }
 
-Outcome Operations::Update(const Schema& schema, const Value& prior, const Value& planned) {
+Outcome Operations::Update(const Schema& schema, const Value& prior, const Value& planned,
+                           Takeover takeover) {
   Outcome outcome;
   const Ref ref = RefFor(schema, planned);
   const std::string uid = UidOf(prior);
-  if (!TouchesEngine(schema, prior, planned)) {
+  if (takeover == Takeover::kNone && !TouchesEngine(schema, prior, planned)) {
     outcome.state = Settle(planned, prior);
     return outcome;
   }
   const std::string summary = absl::StrCat("Cannot update ", ToHuman(ref));
-  const absl::StatusOr<Resource> stored = Write(schema, planned, uid, summary, outcome.diagnostics);
+  absl::StatusOr<Resource> stored =
+      Write(schema, planned, uid, takeover == Takeover::kTransfer, summary, outcome.diagnostics);
   if (!stored.ok()) {
     // Nothing was changed: the prior state still tells the truth.
     outcome.state = prior;
+    outcome.takeover = takeover;
     return outcome;
   }
   log_.Info("object updated", {{telemetry::kRef, ToHuman(ref)}, {telemetry::kUid, uid}});
@@ -223,7 +235,8 @@ Outcome Operations::Update(const Schema& schema, const Value& prior, const Value
         "The engine replaced the object instead of changing it. The next plan "
         "shows the new one.");
   }
-  outcome.state = Settle(planned, StateOf(schema, *stored, planned.At(kTimeouts)));
+  const Resource last = Await(*std::move(stored), planned, "update", outcome.diagnostics);
+  outcome.state = Settle(planned, StateOf(schema, last, planned.At(kTimeouts)));
   return outcome;
 }
 
@@ -233,9 +246,10 @@ Outcome Operations::Delete(const Schema& schema, const Value& prior) {
   Outcome outcome;
   // Until the object is seen to be gone, it stays in state.
   outcome.state = prior;
-  const bool gone = IsBuiltin(schema, ref) ? Release(ref, summary, outcome.diagnostics)
-                                           : Destroy(ref, UidOf(prior), TimeoutOf(prior, "delete"),
-                                                     summary, outcome.diagnostics);
+  const bool gone = IsBuiltin(schema, ref)
+                        ? Release(ref, summary, outcome.diagnostics)
+                        : Destroy(ref, UidOf(prior), TimeoutOf(ref, prior, "delete"), summary,
+                                  outcome.diagnostics);
   if (!gone) return outcome;
   log_.Info("object is gone from state", {{telemetry::kRef, ToHuman(ref)}});
   incarnations_.Forget(ref);
@@ -273,7 +287,7 @@ bool Operations::Destroy(const Ref& ref, const std::string& uid, absl::Duration 
   if (HasErrors(*result)) return false;
   const WaitResult waited = engine_.Wait(ref, timeout, [&](const Resource* seen) -> Verdict {
     if (is_gone(seen)) return {Verdict::Progress::kDone, ""};
-    return {Verdict::Progress::kWaiting, CreateVerdict(*seen).why};
+    return {Verdict::Progress::kWaiting, ReadinessOf(*seen).why};
   });
   if (waited.end == WaitResult::End::kStopped) {
     diagnostics.Error(absl::StrCat("Did not wait until ", ToHuman(ref), " is gone"),
@@ -319,7 +333,7 @@ Outcome Operations::Read(const Schema& schema, const Value& state) {
 }
 
 Outcome Operations::Import(const Schema& schema, absl::string_view id,
-                           const Value& default_namespace) {
+                           const Value& default_namespace, bool transfer) {
   Outcome outcome;
   const std::vector<std::string> parts = absl::StrSplit(id, '/');
   const bool namespaced = schema.kind->namespaced;
@@ -347,12 +361,18 @@ Outcome Operations::Import(const Schema& schema, absl::string_view id,
     outcome.diagnostics.Failure(summary, found.status());
     return outcome;
   }
-  if (HasOwner(*found) && !engine_.Owns(*found)) {
+  if (!HasOwner(*found)) {
+    outcome.takeover = Takeover::kAdopt;
+  } else if (!engine_.Owns(*found)) {
+    outcome.takeover = Takeover::kTransfer;
+  }
+  if (outcome.takeover == Takeover::kTransfer && !transfer) {
     outcome.diagnostics.Error(
         summary, absl::StrCat("It belongs to ", OwnerText(found->metadata().owner()),
-                              ", and an object follows one manager only: it must be released there "
-                              "before ",
-                              OwnerText(engine_.owner()), " can own it."));
+                              ", and an object follows one manager only. To let ",
+                              OwnerText(engine_.owner()),
+                              " take it over, set `transfer = true` in the provider block, or "
+                              "ESPALIER_TRANSFER=true in the environment, for this import."));
     return outcome;
   }
   outcome.state = StateOf(schema, *found, Value());

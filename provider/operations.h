@@ -19,6 +19,8 @@ namespace espalier::provider {
 struct Outcome {
   Value state;
   Diagnostics diagnostics;
+  // What the next apply has to do about the owner, for private data.
+  Takeover takeover = Takeover::kNone;
 };
 
 // The object that a configuration or state is about. REQUIRES: its name is known.
@@ -31,24 +33,30 @@ class Operations {
 
   // Asks the engine what it would say to the change: conflicts of owners, missing room. Only adds
   // diagnostics; what is planned must not depend on them.
-  Diagnostics Preview(const Schema& schema, const Change& change, const Value& prior);
+  Diagnostics Preview(const Schema& schema, const Change& change, const Value& prior,
+                      Takeover takeover);
 
   Outcome Create(const Schema& schema, const Value& planned);
-  Outcome Update(const Schema& schema, const Value& prior, const Value& planned);
+  Outcome Update(const Schema& schema, const Value& prior, const Value& planned, Takeover takeover);
   // Deletes and waits until the object is gone; builtin objects are released instead.
   Outcome Delete(const Schema& schema, const Value& prior);
   Outcome Read(const Schema& schema, const Value& state);
-  // `id` is "namespace/name", or the name alone.
-  Outcome Import(const Schema& schema, absl::string_view id, const Value& default_namespace);
+  // `id` is "namespace/name", or the name alone. Changes nothing: core imports while it plans. What
+  // another manager owns is refused unless `transfer`.
+  Outcome Import(const Schema& schema, absl::string_view id, const Value& default_namespace,
+                 bool transfer);
   Outcome ReadData(const Schema& schema, const Value& config, const Value& default_namespace);
 
  private:
   // Stores the planned object, which is `uid` or, if that is empty, must be new. Refusals and
   // failed calls are diagnostics.
   absl::StatusOr<Resource> Write(const Schema& schema, const Value& planned, const std::string& uid,
-                                 absl::string_view summary, Diagnostics& diagnostics);
-  // The object once it is ready, or as it was seen last, with the reason as a diagnostic.
-  Resource Await(Resource created, absl::Duration timeout, Diagnostics& diagnostics);
+                                 bool transfer, absl::string_view summary,
+                                 Diagnostics& diagnostics);
+  // The object once it is ready, or as it was seen last, with the reason as a diagnostic. `step` is
+  // what was done to it: "create" or "update".
+  Resource Await(Resource stored, const Value& planned, absl::string_view step,
+                 Diagnostics& diagnostics);
   // Whether the object is no longer ours to keep in state.
   bool Release(const Ref& ref, absl::string_view summary, Diagnostics& diagnostics);
   bool Destroy(const Ref& ref, const std::string& uid, absl::Duration timeout,

@@ -116,7 +116,7 @@ bool TouchesEngine(const Schema& schema, const Value& prior, const Value& planne
 }
 
 Change PlanChange(const Schema& schema, const Value& prior, const Value& config,
-                  const Value& default_namespace, Problems& problems) {
+                  const Value& default_namespace, Takeover takeover, Problems& problems) {
   Change change;
   if (config.is_null()) {
     change.verb = prior.is_null() ? Change::Verb::kNone : Change::Verb::kDelete;
@@ -133,7 +133,10 @@ Change PlanChange(const Schema& schema, const Value& prior, const Value& config,
       schema.attributes.begin(), schema.attributes.end(), [&](const Attribute& attribute) {
         return IsSpec(attribute) && prior.At(attribute.name) != change.planned.At(attribute.name);
       });
-  SetKept(schema, prior, spec_changes, change.planned);
+  // An owner is no attribute: something has to differ for core to ask for the update.
+  const bool takes_over = takeover != Takeover::kNone;
+  SetKept(schema, prior, spec_changes || takes_over, change.planned);
+  if (takes_over && change.planned == prior) change.planned.Set(kUid, UnknownButNotNull());
   if (change.planned == prior) return change;
   change.requires_replace = Replacing(schema, prior, change.planned, change.wanted);
   if (change.requires_replace.empty()) {

@@ -13,6 +13,17 @@
 
 namespace espalier::provider {
 
+// What an import found out about the owner of the object in state. It is kept in Terraform's
+// private data until an apply has settled it.
+enum class Takeover {
+  // It is ours.
+  kNone,
+  // It is nobody's.
+  kAdopt,
+  // It is another's, and the user has asked for it.
+  kTransfer,
+};
+
 struct Change {
   enum class Verb { kNone, kCreate, kUpdate, kReplace, kDelete };
   Verb verb = Verb::kNone;
@@ -24,12 +35,12 @@ struct Change {
 };
 
 // `prior` is null for a create, `config` for a delete. `default_namespace`: for objects that name
-// none; may be unknown. What the model cannot hold is a problem. REQUIRES: both conform to the
-// schema.
+// none; may be unknown. What is to be taken over is updated although nothing else changes. What the
+// model cannot hold is a problem. REQUIRES: both conform to the schema.
 Change PlanChange(const Schema& schema, const Value& prior, const Value& config,
-                  const Value& default_namespace, Problems& problems);
+                  const Value& default_namespace, Takeover takeover, Problems& problems);
 
-// Whether the engine has anything to do for the change: more differs than what it does not know of.
+// Whether more differs than what the engine does not know of.
 bool TouchesEngine(const Schema& schema, const Value& prior, const Value& planned);
 
 // The mistakes of a configuration, with their paths. What is unknown counts as valid.

@@ -33,9 +33,9 @@ Value VmConfig(Value::Entries more = {}) {
   return Object(VmSchema(), std::move(entries));
 }
 
-Change PlanVm(const Value& prior, const Value& config) {
+Change PlanVm(const Value& prior, const Value& config, Takeover takeover = Takeover::kNone) {
   Problems problems;
-  Change change = PlanChange(VmSchema(), prior, config, Text("default"), problems);
+  Change change = PlanChange(VmSchema(), prior, config, Text("default"), takeover, problems);
   EXPECT_TRUE(problems.empty());
   return change;
 }
@@ -233,7 +233,8 @@ TEST(ConvertTest, RoundTripsEveryKind) {
     const Value config =
         Object(schema, {{"name", Text("thing")}, {"labels", Value::Map({{"a", Text("b")}})}});
     Problems problems;
-    const Change change = PlanChange(schema, Value(), config, Text("default"), problems);
+    const Change change =
+        PlanChange(schema, Value(), config, Text("default"), Takeover::kNone, problems);
     EXPECT_TRUE(problems.empty());
     const Value back = ToValue(schema, change.wanted.resource);
     EXPECT_EQ(Settle(change.planned, back).At("labels"), config.At("labels"));
@@ -244,6 +245,17 @@ TEST(ConvertTest, RoundTripsEveryKind) {
     const absl::StatusOr<Value> wire = ReadMsgpack(WriteMsgpack(change.planned));
     ASSERT_TRUE(wire.ok());
     EXPECT_EQ(*Conform(schema.attributes, *wire, Strictness::kExact), change.planned);
+  }
+}
+
+TEST(PlanTest, UpdatesWhatIsToBeTakenOverAlthoughNothingElseDiffers) {
+  const Value state = Applied(VmConfig());
+  EXPECT_EQ(PlanVm(state, VmConfig()).verb, Change::Verb::kNone);
+  for (const Takeover takeover : {Takeover::kAdopt, Takeover::kTransfer}) {
+    const Change change = PlanVm(state, VmConfig(), takeover);
+    EXPECT_EQ(change.verb, Change::Verb::kUpdate);
+    EXPECT_TRUE(change.planned.At("status").is_unknown());
+    EXPECT_EQ(change.planned.At("uid"), state.At("uid"));
   }
 }
 

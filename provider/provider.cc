@@ -34,6 +34,27 @@ void Encode(const Value& value, tfplugin6::DynamicValue& wire) {
   wire.set_msgpack(WriteMsgpack(value));
 }
 
+// Private data: what core keeps beside the state for us, unseen.
+constexpr absl::string_view kAdoptMark = "adopt";
+constexpr absl::string_view kTransferMark = "transfer";
+
+Takeover TakeoverOf(absl::string_view private_data) {
+  if (private_data == kAdoptMark) return Takeover::kAdopt;
+  return private_data == kTransferMark ? Takeover::kTransfer : Takeover::kNone;
+}
+
+std::string MarkOf(Takeover takeover) {
+  switch (takeover) {
+    case Takeover::kNone:
+      return "";
+    case Takeover::kAdopt:
+      return std::string(kAdoptMark);
+    case Takeover::kTransfer:
+      return std::string(kTransferMark);
+  }
+  return "";
+}
+
 template <typename Response>
 void Report(const Diagnostics& diagnostics, Response& response) {
   for (const Diagnostic& diagnostic : diagnostics.list()) {
@@ -243,8 +264,9 @@ void Provider::Handle(const tfplugin6::PlanResourceChange::Request& request,
       const Value ns = current != nullptr ? current->settings.default_namespace : Value::Unknown();
       Problems problems;
       // A destroy is told by the proposal; the configuration may still be there.
-      const Change change =
-          PlanChange(*schema, *prior, proposed->is_null() ? Value() : *config, ns, problems);
+      const Takeover takeover = TakeoverOf(request.prior_private());
+      const Change change = PlanChange(*schema, *prior, proposed->is_null() ? Value() : *config, ns,
+                                       takeover, problems);
       Encode(change.planned, *response.mutable_planned_state());
       for (const Path& path : change.requires_replace) {
         *response.add_requires_replace() = ToProto(path);
@@ -253,7 +275,7 @@ void Provider::Handle(const tfplugin6::PlanResourceChange::Request& request,
         diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problem);
       }
       if (!problems.HasErrors() && current != nullptr && current->operations != nullptr) {
-        Report(current->operations->Preview(*schema, change, *prior), response);
+        Report(current->operations->Preview(*schema, change, *prior, takeover), response);
       }
     }
   }
@@ -273,9 +295,12 @@ void Provider::Handle(const tfplugin6::ApplyResourceChange::Request& request,
     const auto connected = prior && planned ? Connected(diagnostics) : nullptr;
     if (connected != nullptr) {
       Operations& operations = *connected->operations;
-      Outcome outcome = planned->is_null() ? operations.Delete(*schema, *prior)
-                        : prior->is_null() ? operations.Create(*schema, *planned)
-                                           : operations.Update(*schema, *prior, *planned);
+      Outcome outcome =
+          planned->is_null() ? operations.Delete(*schema, *prior)
+          : prior->is_null()
+              ? operations.Create(*schema, *planned)
+              : operations.Update(*schema, *prior, *planned, TakeoverOf(request.planned_private()));
+      response.set_private_(MarkOf(outcome.takeover));
       Encode(outcome.state, *response.mutable_new_state());
       Report(outcome.diagnostics, response);
     }
@@ -290,13 +315,14 @@ void Provider::Handle(const tfplugin6::ImportResourceState::Request& request,
       Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
   const auto connected = schema != nullptr ? Connected(diagnostics) : nullptr;
   if (connected != nullptr) {
-    Outcome outcome =
-        connected->operations->Import(*schema, request.id(), connected->settings.default_namespace);
+    Outcome outcome = connected->operations->Import(
+        *schema, request.id(), connected->settings.default_namespace, connected->settings.transfer);
     if (!outcome.state.is_null()) {
       tfplugin6::ImportResourceState::ImportedResource& imported =
           *response.add_imported_resources();
       imported.set_type_name(request.type_name());
       Encode(outcome.state, *imported.mutable_state());
+      imported.set_private_(MarkOf(outcome.takeover));
     }
     Report(outcome.diagnostics, response);
   }

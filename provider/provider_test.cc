@@ -77,10 +77,11 @@ class ProviderTest : public testing::Test {
     return result;
   }
 
-  Result Apply(const Value& prior, const Value& planned) {
+  Result Apply(const Value& prior, const Value& planned, const std::string& private_data = "") {
     tfplugin6::ApplyResourceChange::Request request;
     tfplugin6::ApplyResourceChange::Response response;
     request.set_type_name("espalier_vm");
+    request.set_planned_private(private_data);
     request.mutable_prior_state()->set_msgpack(WriteMsgpack(prior));
     request.mutable_planned_state()->set_msgpack(WriteMsgpack(planned));
     provider_.Handle(request, response);
@@ -331,6 +332,106 @@ TEST_F(ProviderTest, ProvesItsIncarnationInUpdates) {
   EXPECT_EQ(Stored()->vm().spec().restart(), v1::VmSpec::ALWAYS);
 }
 
+TEST_F(ProviderTest, WaitsUntilAnUpdateIsInForce) {
+  const Result created = Created(Config());
+  const Result plan = Plan(created.state, Config({{"restart", Text("always")}}));
+  Resource moving = *Stored();
+  moving.mutable_vm()->mutable_status()->mutable_placement()->set_phase(v1::VmPlacement::STOPPING);
+  engine_.objects().Put(moving);
+  engine_.on_watching = [this] {
+    Resource placed = *Stored();
+    v1::VmStatus& status = *placed.mutable_vm()->mutable_status();
+    status.mutable_placement()->set_phase(v1::VmPlacement::RUNNING);
+    status.mutable_observed()->set_ip("10.0.0.8");
+    engine_.objects().Put(placed);
+  };
+  const Result updated = Apply(created.state, plan.state);
+  EXPECT_THAT(updated.errors, IsEmpty());
+  EXPECT_EQ(updated.state.At("status").At("ip"), Text("10.0.0.8"));
+}
+
+TEST_F(ProviderTest, AnUpdateHasItsOwnTimeoutAndSaysWhy) {
+  const Result created = Created(Config());
+  engine_.on_watch = [this] {
+    engine_.Place(v1::VmPlacement::PENDING, "1 host: 1 no free slot; its disk is on mac-01");
+  };
+  Resource moving = *Stored();
+  moving.mutable_vm()->mutable_status()->mutable_placement()->set_phase(v1::VmPlacement::STOPPING);
+  engine_.objects().Put(moving);
+  const Value timeouts =
+      Value::Map({{"create", Text("1s")}, {"delete", Value()}, {"update", Text("70s")}});
+  const Value config = Config({{"restart", Text("always")}, {"timeouts", timeouts}});
+  const Result updated = Apply(created.state, Plan(created.state, config).state);
+  ASSERT_THAT(updated.errors, SizeIs(1));
+  EXPECT_THAT(updated.errors[0], HasSubstr("Updated vm ci/build, but it is not ready yet"));
+  EXPECT_THAT(updated.errors[0], HasSubstr("1m10s"));
+  EXPECT_THAT(updated.errors[0], HasSubstr("1 no free slot; its disk is on mac-01"));
+  EXPECT_THAT(updated.errors[0], HasSubstr("timeouts.update"));
+  EXPECT_EQ(updated.state.At("restart"), Text("always"));
+}
+
+TEST_F(ProviderTest, WhatIsSwitchedOffIsDoneWhenItHasLeftItsHost) {
+  const Result created = Created(Config());
+  engine_.on_watch = [this] {
+    Resource off = *Stored();
+    off.mutable_vm()->mutable_status()->mutable_placement()->clear_host();
+    off.mutable_vm()->mutable_status()->mutable_observed()->clear_ip();
+    engine_.objects().Put(off);
+  };
+  const Result updated =
+      Apply(created.state, Plan(created.state, Config({{"power", Text("off")}})).state);
+  EXPECT_THAT(updated.errors, IsEmpty());
+  EXPECT_TRUE(updated.state.At("status").At("host").is_null());
+}
+
+TEST_F(ProviderTest, TakesOverWhatAnotherOwnsWhenAsked) {
+  const Result created = Created(Config());
+  Resource foreign = *Stored();
+  foreign.mutable_metadata()->mutable_owner()->set_manager(Owner::CLI);
+  foreign.mutable_metadata()->mutable_owner()->clear_instance();
+  engine_.objects().Put(foreign);
+  EXPECT_THAT(Import("ci/build").errors[0], HasSubstr("transfer = true"));
+
+  Configure({{"endpoint", Text("127.0.0.1:1")},
+             {"instance", Text("prod")},
+             {"transfer", Value::Bool(true)}});
+  const Result imported = Import("ci/build");
+  EXPECT_THAT(imported.errors, IsEmpty());
+  EXPECT_EQ(imported.state, created.state);
+  EXPECT_EQ(Stored()->metadata().owner().manager(), Owner::CLI) << "an import changes nothing";
+  const Result read = Read(imported.state, imported.private_data);
+  const Result plan = Plan(read.state, Config(), read.private_data);
+  EXPECT_TRUE(engine_.applies.back().transfer());
+  EXPECT_TRUE(engine_.applies.back().dry_run());
+  EXPECT_NE(plan.state, read.state);
+
+  // A refusal leaves everything as it was, the wish included.
+  engine_.failures = {absl::PermissionDeniedError("viewer may not write")};
+  const Result refused = Apply(read.state, plan.state, plan.private_data);
+  EXPECT_EQ(refused.private_data, plan.private_data);
+  const Result applied = Apply(read.state, plan.state, plan.private_data);
+  EXPECT_THAT(applied.errors, IsEmpty());
+  EXPECT_TRUE(engine_.applies.back().transfer());
+  EXPECT_EQ(applied.private_data, "");
+  EXPECT_EQ(applied.state, created.state);
+  EXPECT_EQ(Stored()->metadata().owner().instance(), "prod");
+  EXPECT_EQ(Plan(applied.state, Config(), applied.private_data).state, applied.state);
+}
+
+TEST_F(ProviderTest, AdoptsWhatNobodyOwns) {
+  const Result created = Created(Config());
+  Resource orphan = *Stored();
+  orphan.mutable_metadata()->clear_owner();
+  engine_.objects().Put(orphan);
+  const Result imported = Import("ci/build");
+  EXPECT_THAT(imported.errors, IsEmpty());
+  const Result plan = Plan(imported.state, Config(), imported.private_data);
+  const Result applied = Apply(imported.state, plan.state, plan.private_data);
+  EXPECT_FALSE(engine_.applies.back().transfer());
+  EXPECT_EQ(Stored()->metadata().owner().instance(), "prod");
+  EXPECT_EQ(applied.private_data, "");
+}
+
 TEST_F(ProviderTest, KeepsThePriorStateWhenAnUpdateIsRefused) {
   const Result created = Created(Config());
   const Value planned = Plan(created.state, Config({{"restart", Text("always")}})).state;
@@ -338,6 +439,15 @@ TEST_F(ProviderTest, KeepsThePriorStateWhenAnUpdateIsRefused) {
   const Result updated = Apply(created.state, planned);
   ASSERT_THAT(updated.errors, SizeIs(1));
   EXPECT_EQ(updated.state, created.state);
+}
+
+TEST_F(ProviderTest, LeavesTheEnginesOwnNotesToTheEngine) {
+  const Result created = Created(Config());
+  Resource noted = *Stored();
+  (*noted.mutable_metadata()->mutable_annotations())["espalier/created-by"] = "ana";
+  (*noted.mutable_metadata()->mutable_annotations())["note"] = "by hand";
+  engine_.objects().Put(noted);
+  EXPECT_EQ(Read(created.state).state.At("annotations"), Value::Map({{"note", Text("by hand")}}));
 }
 
 TEST_F(ProviderTest, ShowsDriftAndForgetsWhatIsGone) {

@@ -29,8 +29,16 @@ absl::string_view PhaseText(Placement::Phase phase) {
   }
 }
 
-Progress ProgressOf(Placement::Phase phase) {
-  switch (phase) {
+Progress ProgressOf(const Resource& resource) {
+  const Placement& placement = resource.vm().status().placement();
+  if (resource.vm().spec().power() == v1::VmSpec::OFF) {
+    return placement.host().empty() ? Progress::kDone : Progress::kWaiting;
+  }
+  // Until the engine has looked at this spec its phase is about the last.
+  if (placement.observed_generation() != resource.metadata().generation()) {
+    return Progress::kWaiting;
+  }
+  switch (placement.phase()) {
     case Placement::RUNNING:
       return Progress::kDone;
     case Placement::STOPPED:
@@ -52,16 +60,31 @@ std::string WhyOf(const v1::VmStatus& status) {
   return absl::StrCat(why, ".");
 }
 
-}  // namespace
-
-Verdict CreateVerdict(const Resource& resource) {
-  if (!TakesTime(resource)) return {Progress::kDone, ""};
-  const v1::VmStatus& status = resource.vm().status();
-  return {ProgressOf(status.placement().phase()), WhyOf(status)};
+Verdict ReadinessOfImage(const v1::Image& image) {
+  const v1::ImageStatus& status = image.status();
+  if (!status.digest().empty() && status.resolved_reference() == image.spec().reference()) {
+    return {Progress::kDone, ""};
+  }
+  std::string why = "Its digest is not known";
+  // A registry that is away comes back, and a tag may be pushed yet.
+  const auto resolved = status.conditions().find("Resolved");
+  if (resolved != status.conditions().end() && resolved->second.state() == v1::Condition::FALSE) {
+    absl::StrAppend(&why, ": ", resolved->second.message());
+  }
+  return {Progress::kWaiting, absl::StrCat(why, ".")};
 }
 
-bool TakesTime(const Resource& resource) {
-  return resource.has_vm() && resource.vm().spec().power() != v1::VmSpec::OFF;
+}  // namespace
+
+Verdict ReadinessOf(const Resource& resource) {
+  if (resource.has_vm()) return {ProgressOf(resource), WhyOf(resource.vm().status())};
+  if (resource.has_image()) return ReadinessOfImage(resource.image());
+  return {Progress::kDone, ""};
+}
+
+absl::Duration DefaultTimeout(Kind kind) {
+  // A registry answers within seconds or says why not; an image of 30 GB takes its time.
+  return kind == Kind::kImage ? absl::Minutes(2) : absl::Minutes(10);
 }
 
 }  // namespace espalier::provider

@@ -191,6 +191,11 @@ Attributes ProviderAttributes() {
   using Use = Attribute::Use;
   Attribute token = Text("token", Use::kOptional, "Token of the engine. Default: ESPALIER_TOKEN.");
   token.sensitive = true;
+  Attribute transfer =
+      Text("transfer", Use::kOptional,
+           "Import what another manager owns, and take it over with the next apply. Default: "
+           "ESPALIER_TRANSFER.");
+  transfer.shape = Attribute::Shape::kBool;
   return Sorted({
       Text("endpoint", Use::kOptional,
            "Address of the engine, host:port. Default: ESPALIER_ENGINE."),
@@ -206,6 +211,7 @@ Attributes ProviderAttributes() {
       Text("client_key_file", Use::kOptional, "PEM file of that certificate's key."),
       Text("namespace", Use::kOptional,
            "Namespace of objects that name none. Default: \"default\"."),
+      std::move(transfer),
   });
 }
 

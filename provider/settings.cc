@@ -40,6 +40,10 @@ Settings ReadSettings(const Value& config, const Environment& environment,
   const Value& ns = config.At("namespace");
   settings.default_namespace = ns.is_null() ? Value::String("default") : ns;
 
+  const bool* transfer = config.At("transfer").as_bool();
+  settings.transfer =
+      transfer != nullptr ? *transfer : environment("ESPALIER_TRANSFER").value_or("") == "true";
+
   const auto require = [&](const char* name, const std::string& value, const char* variable,
                            absl::string_view what) {
     if (!value.empty() || config.At(name).is_unknown()) return value;

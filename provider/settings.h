@@ -15,6 +15,8 @@ struct Settings {
   std::string instance;
   // Namespace of objects that name none; unknown while it comes from another resource.
   Value default_namespace;
+  // Imports may take over what another manager owns.
+  bool transfer = false;
   // Attributes that are needed for talking to the engine and are not known yet.
   std::vector<std::string> unknown;
 };

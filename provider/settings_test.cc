@@ -12,7 +12,7 @@ namespace {
 Value Config(Value::Entries entries) {
   Value config = Value::Map({});
   for (const char* name : {"ca_file", "client_cert_file", "client_key_file", "endpoint", "instance",
-                           "namespace", "token"}) {
+                           "namespace", "token", "transfer"}) {
     config.Set(name, Value());
   }
   for (auto& [name, value] : entries) config.Set(name, value);
@@ -55,6 +55,16 @@ TEST(SettingsTest, RemembersWhatIsNotKnownYet) {
   // Only the instance is surely missing.
   ASSERT_EQ(diagnostics.list().size(), 1U);
   EXPECT_EQ(diagnostics.list()[0].path, Path{AttributeStep("instance")});
+}
+
+TEST(SettingsTest, TakesOverOnlyWhenAsked) {
+  std::map<std::string, std::string> variables = kAll;
+  Diagnostics diagnostics;
+  EXPECT_FALSE(ReadSettings(Config({}), Variables(variables), diagnostics).transfer);
+  variables["ESPALIER_TRANSFER"] = "true";
+  EXPECT_TRUE(ReadSettings(Config({}), Variables(variables), diagnostics).transfer);
+  const Value block = Config({{"transfer", Value::Bool(false)}});
+  EXPECT_FALSE(ReadSettings(block, Variables(variables), diagnostics).transfer);
 }
 
 TEST(SettingsTest, WantsCertificateAndKeyTogether) {

@@ -29,6 +29,7 @@ void FakeEngine::Place(v1::VmPlacement::Phase phase, const std::string& why) {
   v1::VmPlacement& placement = *placed.mutable_vm()->mutable_status()->mutable_placement();
   placement.set_phase(phase);
   placement.set_why(why);
+  placement.set_observed_generation(placed.metadata().generation());
   if (phase == v1::VmPlacement::RUNNING) {
     placement.set_host("mac-01");
     placed.mutable_vm()->mutable_status()->mutable_observed()->set_ip("10.0.0.7");

@@ -119,7 +119,7 @@ class LifecycleTest(unittest.TestCase):
 
     def test_each_attribute_changes_alone(self):
         updated = {
-            "host": '"mac-01"', "preferred_host_labels": '{ rack = "a" }',
+            "host": '"mac-01"', "host_labels": '{ rack = "a" }', "preferred_host_labels": '{ rack = "a" }',
             "ports": "{ web = { guest = 80 } }", "guest_metadata": '{ a = "b" }',
             "ttl_seconds": "86400", "restart": '"always"', "partition": '"keep"',
             "labels": '{ a = "b" }', "annotations": '{ note = "x" }',
