@@ -17,7 +17,7 @@ void AddQuestionCommands(CLI::App& app, Command& chosen);    // status why owner
 void AddNodeCommands(CLI::App& app, Command& chosen);        // node list|cordon|uncordon|drain
 void AddImageCacheCommands(CLI::App& app, Command& chosen);  // imagecache add|info|list
 void AddImageCommands(CLI::App& app, Command& chosen);       // image list|push, remote-image list
-void AddVmCommands(CLI::App& app, Command& chosen);          // vm deploy|list|delete
+void AddVmCommands(CLI::App& app, Command& chosen);          // vm deploy|list|stop|start|delete
 void AddTokenCommands(CLI::App& app, Command& chosen);       // token create|list|revoke
 
 }  // namespace espalier::cli

@@ -11,6 +11,7 @@
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/fleet.h"
+#include "engine/cli/hold_commands.h"
 #include "engine/model/size_text.h"
 #include "engine/render/table.h"
 
@@ -110,56 +111,6 @@ absl::StatusOr<int> List(Invocation& invocation, const std::vector<std::string>&
   return kSuccess;
 }
 
-struct HoldFlags {
-  std::vector<std::string> nodes;
-  std::string reason;
-  std::string seconds;
-};
-
-// A command that puts holds on nodes or takes them away, and what it says of a node that it changed
-// and of one that was so already.
-struct HoldCommand {
-  const char* name;
-  const char* help;
-  std::vector<std::string> holds;
-  bool clear = false;
-  const char* done;
-  const char* was;
-};
-
-absl::StatusOr<int> ChangeHold(Invocation& invocation, const HoldFlags& flags,
-                               const HoldCommand& command) {
-  ApplyRequest request;
-  request.mutable_owner()->set_manager(Owner::CLI);
-  ESPALIER_ASSIGN_OR_RETURN(const std::int64_t seconds, SecondsFromText(flags.seconds));
-  for (const std::string& node : flags.nodes) {
-    for (const std::string& hold : command.holds) {
-      v1::HoldChange& change = *request.add_holds();
-      *change.mutable_ref() = ToProto(Ref{Kind::kHost, "", node});
-      change.set_hold(hold);
-      change.set_why(flags.reason);
-      change.set_seconds(seconds);
-      change.set_clear(command.clear);
-    }
-  }
-  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
-  ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result,
-                            resources->Apply(invocation.Context(), request));
-  if (const int code =
-          PrintProblems(invocation, {result.problems().begin(), result.problems().end()});
-      code != kSuccess) {
-    return code;
-  }
-  for (const std::string& node : flags.nodes) {
-    const bool changed = std::any_of(
-        result.plan().actions().begin(), result.plan().actions().end(), [&](const auto& action) {
-          return action.ref().name() == node && action.verb() != v1::Action::NOOP;
-        });
-    invocation.out << "node " << node << " " << (changed ? command.done : command.was) << "\n";
-  }
-  return kSuccess;
-}
-
 }  // namespace
 
 void AddNodeCommands(CLI::App& app, Command& chosen) {
@@ -191,19 +142,8 @@ void AddNodeCommands(CLI::App& app, Command& chosen) {
        .done = "is being drained; see what is left with: espalier node list -o wide",
        .was = "is being drained already"},
   };
-  for (const HoldCommand& hold_command : hold_commands) {
-    const auto flags = std::make_shared<HoldFlags>();
-    CLI::App* command = node->add_subcommand(hold_command.name, hold_command.help);
-    command->add_option("node", flags->nodes, "nodes")->required();
-    if (!hold_command.clear) {
-      command->add_option("--reason", flags->reason, "why, for everybody who asks")->required();
-      command->add_option("--for", flags->seconds, "ends by itself after this long: 2h");
-    }
-    command->callback([&chosen, flags, hold_command] {
-      chosen = [flags, hold_command](Invocation& invocation) {
-        return ChangeHold(invocation, *flags, hold_command);
-      };
-    });
+  for (const HoldCommand& hold : hold_commands) {
+    AddHoldCommand(*node, chosen, Kind::kHost, "node", hold);
   }
 }
 

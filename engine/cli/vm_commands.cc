@@ -13,6 +13,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/deletion.h"
 #include "engine/cli/fleet.h"
+#include "engine/cli/hold_commands.h"
 #include "engine/model/size_text.h"
 #include "engine/render/table.h"
 
@@ -231,6 +232,20 @@ void AddVmCommands(CLI::App& app, Command& chosen) {
   list->callback([&chosen, names] {
     chosen = [names](Invocation& invocation) { return List(invocation, *names); };
   });
+
+  AddHoldCommand(*vm, chosen, Kind::kVm, "vm",
+                 {.name = "stop",
+                  .help = "Power VMs off, whatever is declared; their disks are kept",
+                  .holds = {"power"},
+                  .done = "is powered off; its disk is kept",
+                  .was = "was powered off already"});
+  AddHoldCommand(*vm, chosen, Kind::kVm, "vm",
+                 {.name = "start",
+                  .help = "End the stop of VMs",
+                  .holds = {"power"},
+                  .clear = true,
+                  .done = "is as declared again",
+                  .was = "was not stopped"});
 
   const auto doomed = std::make_shared<std::vector<std::string>>();
   CLI::App* remove = vm->add_subcommand("delete", "End VMs and delete them");

@@ -321,13 +321,18 @@ class Planner {
     return absl::OkStatus();
   }
 
+  // A hold that nothing heeds would only lull whoever placed it.
+  static bool ActsOn(absl::string_view hold, Kind kind) {
+    return kind == Kind::kHost ? hold == "cordon" || hold == "drain"
+                               : kind == Kind::kVm && hold == "power";
+  }
+
   void PlanHold(const Ref& ref, const Resource& current, const v1::HoldChange& change) {
-    static constexpr absl::string_view kHolds[] = {"cordon", "drain", "power", "suspend"};
-    if (std::find(std::begin(kHolds), std::end(kHolds), change.hold()) == std::end(kHolds)) {
-      Problem& problem =
-          out_.problems.Error("invalid_value", "metadata.holds",
-                              absl::StrCat("there is no hold \"", change.hold(),
-                                           "\"; there are cordon, drain, power and suspend"));
+    if (!change.clear() && !ActsOn(change.hold(), ref.kind)) {
+      Problem& problem = out_.problems.Error(
+          "invalid_value", "metadata.holds",
+          absl::StrCat("a ", InfoOf(ref.kind).name, " knows no hold \"", change.hold(),
+                       "\"; there are cordon and drain of a host, and power of a vm"));
       *problem.mutable_ref() = ToProto(ref);
       return;
     }
@@ -359,7 +364,7 @@ class Planner {
                   absl::StrCat(change.clear() ? "hold ends: " : "hold: ", change.hold()));
     Describe(current, "", action);
     *action.add_changes() = difference;
-    if (change.hold() == "drain" && !change.clear()) action.set_risk(Action::DISRUPTIVE);
+    if (change.hold() != "cordon" && !change.clear()) action.set_risk(Action::DISRUPTIVE);
     PlannedWrite& write = AddWrite(ref);
     write.base_revision = current.metadata().revision();
     write.after = std::move(after);
