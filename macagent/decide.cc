@@ -48,6 +48,15 @@ v1::VmObserved::Phase PhaseOf(RunPhase phase) {
   return v1::VmObserved::PHASE_UNSPECIFIED;
 }
 
+// The engine has drawn its conclusion from the run's end: nobody goes on with its disk.
+bool IsOverForGood(const Resource& vm) {
+  if (vm.metadata().has_deleting_since()) return true;
+  const v1::VmPlacement& placement = PlacementOf(vm);
+  return placement.stop() && (placement.phase() == v1::VmPlacement::STOPPED ||
+                              placement.phase() == v1::VmPlacement::FAILED ||
+                              placement.phase() == v1::VmPlacement::EXPIRED);
+}
+
 bool IsListed(const Picture& picture, const RunId& id) {
   return std::any_of(picture.listing.runs.begin(), picture.listing.runs.end(),
                      [&](const RunState& run) { return run.spec.id == id; });
@@ -141,6 +150,11 @@ class Decision {
         if (run.host() == picture.host_name) retiring_[{run.uid(), run.attempt()}] = vm;
       }
     }
+    for (const RunState& run : picture.listing.runs) {
+      if (!HasEnded(run.phase)) continue;
+      std::int64_t& latest = disk_of_[run.spec.id.uid];
+      latest = std::max(latest, run.spec.id.attempt);
+    }
   }
 
   Actions Make() {
@@ -162,6 +176,12 @@ class Decision {
     room_.SetReleasing();
     if (run.phase != RunPhase::kStopping) actions_.stop.push_back(run.spec.id);
   }
+  // The attempt whose disk the next one goes on with; 0 if it begins with the image.
+  std::int64_t DiskFor(const Resource& vm) const {
+    if (PlacementOf(vm).disk_host() != picture_.host_name) return 0;
+    const auto latest = disk_of_.find(vm.metadata().uid());
+    return latest == disk_of_.end() ? 0 : latest->second;
+  }
   // Nobody needs to hear of it any more.
   void StopAndForget(const RunState& run) {
     Stop(run);
@@ -169,6 +189,7 @@ class Decision {
   }
   void Tell(const Resource& vm, v1::VmObserved report) {
     const v1::VmObserved& known = vm.vm().status().observed();
+    report.set_boot_id(picture_.capacity.boot_id);
     if (IsAbout(known, {report.uid(), report.attempt()}) && SameReport(known, report)) return;
     actions_.reports.push_back({.vm = &vm, .observed = std::move(report)});
   }
@@ -209,13 +230,14 @@ class Decision {
       return;
     }
     if (placement.host() != picture_.host_name || id.attempt < placement.attempt()) {
+      if (HasEnded(run.phase) && DiskFor(vm) == id.attempt) return;
       StopAndForget(run);
       return;
     }
     if (!ShallRun(vm, picture_.host_name)) Stop(run);
     const v1::VmObserved& known = vm.vm().status().observed();
     if (HasEnded(run.phase) && IsAbout(known, id) && IsTerminal(known.phase())) {
-      actions_.forget.push_back(id);
+      if (IsOverForGood(vm)) actions_.forget.push_back(id);
       return;
     }
     const bool fence = vm.vm().spec().partition() != v1::VmSpec::KEEP;
@@ -268,10 +290,12 @@ class Decision {
                                    ", the host is ", picture_.capacity.arch)));
       return;
     }
-    Want(placement.image_reference(), Need::kRun);
+    // What goes on with its disk needs no image any more.
+    spec.disk_of = DiskFor(vm);
+    if (spec.disk_of == 0) Want(placement.image_reference(), Need::kRun);
     const auto image = picture_.images.find(placement.image_digest());
     const bool held = image != picture_.images.end();
-    if (!held || image->second.state != HostImage::State::kReady) {
+    if (spec.disk_of == 0 && (!held || image->second.state != HostImage::State::kReady)) {
       // A pull that failed is tried again by the store; meanwhile its error is what the VM waits
       // for.
       const bool failed = held && image->second.state == HostImage::State::kFailed;
@@ -306,6 +330,8 @@ class Decision {
   Room room_;
   std::map<std::string, const Resource*> by_uid_;
   std::map<RunId, const Resource*> retiring_;
+  // The latest run of each uid that has ended here and is not forgotten.
+  std::map<std::string, std::int64_t> disk_of_;
   std::map<std::string, Need> images_;
   Actions actions_;
 };
@@ -337,8 +363,7 @@ bool IsTerminal(v1::VmObserved::Phase phase) {
 
 bool ShallRun(const Resource& vm, absl::string_view host) {
   const v1::VmPlacement& placement = PlacementOf(vm);
-  return placement.host() == host && !placement.stop() && !vm.metadata().has_deleting_since() &&
-         vm.vm().spec().power() != v1::VmSpec::OFF;
+  return placement.host() == host && !placement.stop() && !vm.metadata().has_deleting_since();
 }
 
 }  // namespace espalier::agent

@@ -7,8 +7,10 @@
 //   --------------------------------------  --------------------  ------------------------------
 //   placed here, shall run                  report what it does   pull, wait for room, start
 //   placed here, was reported as alive      report what it does   lost: report Failed
-//   placed here; stop, deleting or off      stop, report          report Stopped
-//   placed here, its end is known           forget                nothing
+//   placed here; stop or deleting           stop, report          report Stopped
+//   placed here, its end is reported        keep its disk         nothing
+//   placed here, over for good              forget                nothing
+//   its disk is to be kept here             keep the latest       nothing
 //   retiring here                           stop, report its end  report Stopped
 //   a newer attempt, another host or uid    stop, then forget     nothing
 //   its object is not in the watch          ask for it (orphan)   nothing

@@ -210,6 +210,8 @@ void HostReconciler::LaunchRun(RunSpec spec) {
     }
     status = background_([this, spec] {
       const absl::Status started = StartRun(spec);
+      // What was made ready for it would lie there for good: nobody knows of it.
+      if (!started.ok()) (void)driver_.Forget(spec.id);
       {
         MutexLock lock(mu_);
         launching_.erase(spec.id);
@@ -228,7 +230,7 @@ void HostReconciler::LaunchRun(RunSpec spec) {
 }
 
 absl::Status HostReconciler::StartRun(const RunSpec& wanted) {
-  absl::StatusOr<std::string> dir = driver_.Prepare(wanted.id);
+  absl::StatusOr<std::string> dir = driver_.Prepare(wanted);
   if (absl::IsAlreadyExists(dir.status())) return absl::OkStatus();
   ESPALIER_RETURN_IF_ERROR(dir.status());
   if (!dir->empty()) {
@@ -280,6 +282,8 @@ bool HostReconciler::IsUnwanted(const RunState& run, const CallContext& context,
   }
   if (vm->metadata().uid() != id.uid) return true;
   if (placement.attempt() < id.attempt) return false;
+  // As above.
+  if (HasEnded(run.phase) && placement.disk_host() == options_.host) return false;
   return placement.attempt() > id.attempt || placement.host() != options_.host;
 }
 

@@ -24,6 +24,7 @@ absl::InlinedVector<absl::string_view, 4> HostsOf(const Resource& resource) {
   if (!resource.has_vm()) return hosts;
   const v1::VmPlacement& placement = resource.vm().status().placement();
   if (!placement.host().empty()) hosts.push_back(placement.host());
+  if (!placement.disk_host().empty()) hosts.push_back(placement.disk_host());
   for (const v1::RetiringRun& run : placement.retiring()) hosts.push_back(run.host());
   return hosts;
 }

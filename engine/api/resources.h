@@ -107,8 +107,8 @@ class Resources {
 // Whether the object matches all conditions of the query (paging aside). Pure.
 bool Matches(const Query& query, const Resource& resource);
 
-// The hosts that a query may name to see the object: a Host's own, where a Vm is placed, where runs
-// of it are still ending. A name may come twice. Views of `resource`.
+// The hosts that a query may name to see the object: a Host's own, where a Vm is placed, where its
+// disk is kept, where runs of it are still ending. A name may come twice. Views of `resource`.
 absl::InlinedVector<absl::string_view, 4> HostsOf(const Resource& resource);
 
 }  // namespace espalier

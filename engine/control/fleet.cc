@@ -29,6 +29,7 @@ HostFacts FactsOf(const std::string& host, const Snapshot& now, FenceBoard& fenc
     facts.known = true;
     facts.silent = found->host().status().liveness().state() != v1::HostLiveness::READY;
     facts.leave = WhyLeave(*found);
+    facts.boot_id = found->host().status().observed().boot_id();
   }
   if (facts.silent) facts.until_surely_ended = fences.UntilSurelyEnded(host, run_lease);
   return facts;

@@ -13,6 +13,8 @@ namespace {
 using Placement = v1::VmPlacement;
 using Observed = v1::VmObserved;
 
+// A person's word, beside the spec, that it shall not run.
+constexpr char kPowerHold[] = "power";
 // A run that lasted this long was no failed start: the next wait begins short again.
 constexpr absl::Duration kRanWell = absl::Seconds(60);
 constexpr absl::Duration kFirstRestart = absl::Seconds(1);
@@ -50,6 +52,18 @@ Sight SightOfEnded(const Resource& vm, Observed::Phase phase) {
   if (WasAsked(vm) || restart == v1::VmSpec::ALWAYS) return Sight::kEndedAgain;
   if (phase == Observed::STOPPED) return Sight::kEndedWell;
   return restart == v1::VmSpec::NEVER ? Sight::kEndedBadly : Sight::kEndedAgain;
+}
+
+// The host was booted anew since this was seen there: nothing of before still runs.
+bool WasBootedAnew(const std::string& seen_under, const HostFacts& facts) {
+  return !seen_under.empty() && !facts.boot_id.empty() && seen_under != facts.boot_id;
+}
+
+// A run that its agent has only pulled an image for may still be started under the new boot.
+bool HasStarted(const Observed* report) {
+  return report != nullptr &&
+         (report->phase() == Observed::STARTING || report->phase() == Observed::RUNNING ||
+          report->phase() == Observed::STOPPING);
 }
 
 bool IsKept(const Resource& vm) { return vm.vm().spec().partition() == v1::VmSpec::KEEP; }
@@ -111,7 +125,8 @@ class Stepper {
     decision.finalize = step.action == Action::kFinalize;
     if (decision.finalize) return decision;
 
-    Carry(step.action, sight, after);
+    Carry(step.action, want, sight, after);
+    SettleDisk(want, sight, after);
     if (step.to != Placement::PHASE_UNSPECIFIED) after.set_phase(step.to);
     SetWhy(want, sight, blocked, after);
     if (sight == Sight::kRunning && !after.has_first_started_at()) {
@@ -126,7 +141,8 @@ class Stepper {
   }
 
  private:
-  // Takes away the runs whose end was reported, and those on hosts that are not there any more.
+  // Takes away the runs whose end was reported, and those on hosts that are not there any more or
+  // were booted anew.
   void SettleRetiring(Placement& after) const {
     google::protobuf::RepeatedPtrField<v1::RetiringRun> left;
     for (const v1::RetiringRun& run : before_.retiring()) {
@@ -136,12 +152,54 @@ class Stepper {
       });
       const HostFacts facts = host_(run.host());
       const bool gone = !facts.known && facts.until_surely_ended <= absl::ZeroDuration();
-      if (!reported && !gone) *left.Add() = run;
+      if (!reported && !gone && !WasBootedAnew(run.boot_id(), facts)) *left.Add() = run;
     }
     after.mutable_retiring()->Swap(&left);
   }
 
-  void Carry(Action action, Sight sight, Placement& after) const {
+  // Whether the disk that is kept serves the next run.
+  void SettleDisk(Want want, Sight sight, Placement& after) const {
+    if (after.disk_host().empty()) return;
+    const HostFacts facts = host_(after.disk_host());
+    std::string given_up;
+    if (sight == Sight::kRunning || want == Want::kGone || IsOverForGood(after) ||
+        (spec_.has_host() && spec_.host() != after.disk_host())) {
+      after.clear_disk_host();
+      return;
+    }
+    if (!facts.known) {
+      given_up = "the host is gone";
+    } else if (want == Want::kOff) {
+      return;
+    } else if (!facts.leave.empty()) {
+      given_up = facts.leave;
+    } else if (facts.silent && !IsKept(vm_) && facts.until_surely_ended <= absl::ZeroDuration()) {
+      given_up = "the host is silent";
+    } else {
+      return;
+    }
+    Heal(absl::StrCat("the disk that ", after.disk_host(), " kept was given up: ", given_up),
+         after);
+    after.clear_disk_host();
+  }
+
+  static bool IsOverForGood(const Placement& placement) {
+    return IsOver(placement.phase()) && placement.stop();
+  }
+
+  // Whether the run that has ended leaves a disk that the next one goes on with: it was asked to
+  // stop, and not because it is wanted elsewhere.
+  bool KeepsDisk(Want want, Sight sight) const {
+    if (sight != Sight::kEndedAgain && sight != Sight::kEndedWell && sight != Sight::kEndedBadly) {
+      return false;
+    }
+    // Of what was never started there is none.
+    if (!report_->has_started_at()) return false;
+    if (want == Want::kOff) return true;
+    return want == Want::kRun && WasAsked(vm_) && report_->phase() == Observed::STOPPED;
+  }
+
+  void Carry(Action action, Want want, Sight sight, Placement& after) const {
     switch (action) {
       case Action::kKeep:
       case Action::kFinalize:
@@ -149,18 +207,12 @@ class Stepper {
       case Action::kAskStop:
         after.set_stop(true);
         return;
-      case Action::kPark:
-        after.set_stop(false);
-        return;
-      case Action::kStartInPlace:
-        after.set_attempt(before_.attempt() + 1);
-        after.set_stop(false);
-        return;
       case Action::kLeaveRetiring:
         Retire(after);
         [[fallthrough]];
       case Action::kLeave:
         CountEnd(sight, after);
+        if (KeepsDisk(want, sight)) after.set_disk_host(before_.host());
         after.clear_host();
         after.set_stop(false);
         return;
@@ -181,13 +233,17 @@ class Stepper {
     run.set_macos(before_.image_os() == "darwin");
     run.set_cpu(spec_.cpu());
     run.set_memory_mib(spec_.memory_mib());
+    if (HasStarted(report_)) run.set_boot_id(report_->boot_id());
   }
 
   // What an end means for the next attempt, and for those who look for losses.
   void CountEnd(Sight sight, Placement& after) const {
     after.clear_not_before();
     if (sight == Sight::kLostAgain || sight == Sight::kLostForGood) {
-      Heal(absl::StrCat("host ", before_.host(), " was lost with attempt ", before_.attempt()),
+      const bool booted =
+          WasBootedAnew(report_ == nullptr ? "" : report_->boot_id(), host_(before_.host()));
+      Heal(absl::StrCat("host ", before_.host(), booted ? " was booted anew" : " was lost",
+                        " with attempt ", before_.attempt()),
            after);
       return;
     }
@@ -217,8 +273,7 @@ class Stepper {
         after.clear_why();
         return;
       case Placement::STARTING:
-        after.set_why(sight == Sight::kParked ? absl::StrCat("starts again on ", host)
-                                              : WhyUnready(vm_, report_));
+        after.set_why(WhyUnready(vm_, report_));
         return;
       case Placement::UNKNOWN:
         after.set_why(absl::StrCat(
@@ -230,7 +285,8 @@ class Stepper {
         return;
       case Placement::STOPPED:
         if (want == Want::kOff)
-          after.set_why("powered off");
+          after.set_why(absl::StrCat(WhyOff(), after.disk_host().empty() ? "" : "; its disk is on ",
+                                     after.disk_host()));
         else if (sight == Sight::kEndedWell)
           after.set_why(WhyEnded(vm_, *report_));
         return;
@@ -259,8 +315,14 @@ class Stepper {
     }
     if (want == Want::kExpire) return "its time to live is over";
     if (want == Want::kMove) return absl::StrCat("leaves ", before_.host(), ": ", WhyMove());
-    if (want == Want::kOff) return "powered off";
+    if (want == Want::kOff) return WhyOff();
     return "stops, to start again";
+  }
+
+  std::string WhyOff() const {
+    const auto hold = vm_.metadata().holds().find(kPowerHold);
+    if (hold == vm_.metadata().holds().end()) return "powered off";
+    return absl::StrCat("powered off by ", hold->second.by(), ": ", hold->second.why());
   }
 
   std::string WhyMove() const {
@@ -300,6 +362,9 @@ class Stepper {
       again = std::min(again, std::max(left, absl::Milliseconds(1)));
     }
     if (sight == Sight::kSilent) again = std::min(again, UntilSurelyEnded(before_.host()));
+    if (after.phase() == Placement::PENDING && !after.disk_host().empty()) {
+      again = std::min(again, UntilSurelyEnded(after.disk_host()));
+    }
     for (const v1::RetiringRun& run : after.retiring()) {
       if (MayLive(vm_, run, host_)) again = std::min(again, UntilSurelyEnded(run.host()));
     }
@@ -333,6 +398,7 @@ absl::Duration RestartBackOff(std::uint32_t failures) {
 bool MayLive(const Resource& vm, const v1::RetiringRun& run, HostLookup host) {
   if (run.uid() == vm.metadata().uid()) return false;
   const HostFacts facts = host(run.host());
+  if (WasBootedAnew(run.boot_id(), facts)) return false;
   const bool fenced = facts.silent && facts.until_surely_ended <= absl::ZeroDuration();
   return !fenced || (IsKept(vm) && facts.known);
 }
@@ -351,7 +417,8 @@ Want WantOf(const Resource& vm, HostLookup host, absl::Time now) {
     if (spec.has_host() && spec.host() != placement.host()) return Want::kMove;
     if (!host(placement.host()).leave.empty()) return Want::kMove;
   }
-  return spec.power() == v1::VmSpec::OFF ? Want::kOff : Want::kRun;
+  const bool off = spec.power() == v1::VmSpec::OFF || vm.metadata().holds().contains(kPowerHold);
+  return off ? Want::kOff : Want::kRun;
 }
 
 Sight SightOf(const Resource& vm, HostLookup host, absl::Time now) {
@@ -360,16 +427,12 @@ Sight SightOf(const Resource& vm, HostLookup host, absl::Time now) {
   if (IsOver(placement.phase()) && placement.stop()) return Sight::kOver;
   const Observed* report = ReportOf(vm);
   const HostFacts facts = host(placement.host());
-  if (HasEnded(report)) {
-    if (placement.phase() == Placement::STOPPED) {
-      return facts.known && !facts.silent ? Sight::kParked : Sight::kEndedAgain;
-    }
-    return SightOfEnded(vm, report->phase());
-  }
-  if (facts.silent) {
+  if (HasEnded(report)) return SightOfEnded(vm, report->phase());
+  const bool booted_anew = HasStarted(report) && WasBootedAnew(report->boot_id(), facts);
+  if (facts.silent || booted_anew) {
     const bool lost = facts.until_surely_ended <= absl::ZeroDuration();
     // A host that somebody has deleted will not be heard again: nothing is kept for it.
-    if (!lost || (IsKept(vm) && facts.known)) return Sight::kSilent;
+    if (!booted_anew && (!lost || (IsKept(vm) && facts.known))) return Sight::kSilent;
     return vm.vm().spec().restart() == v1::VmSpec::NEVER && !WasAsked(vm) ? Sight::kLostForGood
                                                                           : Sight::kLostAgain;
   }

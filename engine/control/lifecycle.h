@@ -11,15 +11,21 @@
 //               │                                        │                           │
 //               │                   power off ┌──────────┼───────────┬───────────┐   │ ended
 //               │                             ▼          ▼           ▼           ▼   ▼
-//               │◀── power on, elsewhere ── STOPPED   EXPIRED     (gone)   STOPPED, FAILED
-//               │                                                         (for good: stop is set)
+//               │◀──── power on ────────── STOPPED    EXPIRED     (gone)   STOPPED, FAILED
+//               │                   (no host, disk_host)                  (for good: stop is set)
 //               │   surely ended
 //               └──────────◀────── UNKNOWN ◀── host silent ── STARTING, RUNNING, STOPPING
 //                                     └──────── heard again ──▶ what its agent reports
 //
-// A run is over when its agent reports so, or when its host has been silent for so long that its
-// runner must have ended it (fencing.h); never because somebody assumes it. While it may live it
+// A run is over when its agent reports so, when its host has been booted anew since it was seen, or
+// when its host has been silent for so long that its runner must have ended it (fencing.h); never
+// because somebody assumes it. While it may live it
 // takes room: on placement.host, or as an entry of placement.retiring.
+//
+// What is powered off takes none. Its host keeps the disk (placement.disk_host), and it goes on
+// with it there; the disk is given up when the host is gone, has been silent for so long that a run
+// there would count as lost (never with partition: keep), is drained or the VM pinned elsewhere by
+// the time it is on again. Only the latest run's disk counts, and only until the next one runs.
 #pragma once
 
 #include <string>
@@ -49,15 +55,14 @@ enum class Sight {
   kNowhere,
   // It ended for good, and that was written down.
   kOver,
-  // It is powered off in its place, which can start it.
-  kParked,
   // Its run has ended, and it shall be started again.
   kEndedAgain,
   // Its run has ended without an error, and its policy does not start it again.
   kEndedWell,
   // Its run has ended with an error, and its policy does not start it again.
   kEndedBadly,
-  // Its host is silent for so long that the run has surely ended; it shall be started again.
+  // Its host is silent for so long, or was booted anew, that the run has surely ended; it shall be
+  // started again.
   kLostAgain,
   // The same, but its policy does not start it again.
   kLostForGood,
@@ -74,11 +79,8 @@ enum class Action {
   kKeep,
   // The agent shall stop this attempt.
   kAskStop,
-  // It keeps its place, not running.
-  kPark,
-  // Another attempt in the same place.
-  kStartInPlace,
-  // The place is given up: another attempt may be placed.
+  // The place is given up: another attempt may be placed. Of what was asked to stop in order to go
+  // on later its host keeps the disk.
   kLeave,
   // The same, but the run's room stays booked until its agent reports the end.
   kLeaveRetiring,
@@ -107,6 +109,8 @@ struct HostFacts {
   bool silent = true;
   // VMs shall leave it: why, or empty.
   std::string leave;
+  // Boot identity that its agent reported last; empty if it never did.
+  std::string boot_id;
   // How long until fenced runs there have surely ended, counted as if it is not heard again.
   absl::Duration until_surely_ended = absl::InfiniteDuration();
 };

@@ -19,7 +19,6 @@ constexpr std::array<std::array<Step, kSights>, kWants> kTable = {{
     {{
         /* kNowhere     */ {kSame, Action::kFinalize},
         /* kOver        */ {kSame, Action::kFinalize},
-        /* kParked      */ {kSame, Action::kFinalize},
         /* kEndedAgain  */ {kSame, Action::kFinalize},
         /* kEndedWell   */ {kSame, Action::kFinalize},
         /* kEndedBadly  */ {kSame, Action::kFinalize},
@@ -34,7 +33,6 @@ constexpr std::array<std::array<Step, kSights>, kWants> kTable = {{
     {{
         /* kNowhere     */ {P::EXPIRED, Action::kEnd},
         /* kOver        */ {kSame, Action::kKeep},
-        /* kParked      */ {P::EXPIRED, Action::kEnd},
         /* kEndedAgain  */ {P::EXPIRED, Action::kEnd},
         /* kEndedWell   */ {P::EXPIRED, Action::kEnd},
         /* kEndedBadly  */ {P::EXPIRED, Action::kEnd},
@@ -49,7 +47,6 @@ constexpr std::array<std::array<Step, kSights>, kWants> kTable = {{
     {{
         /* kNowhere     */ {P::PENDING, Action::kKeep},
         /* kOver        */ {kSame, Action::kKeep},
-        /* kParked      */ {P::PENDING, Action::kLeave},
         /* kEndedAgain  */ {P::PENDING, Action::kLeave},
         /* kEndedWell   */ {P::STOPPED, Action::kEnd},
         /* kEndedBadly  */ {P::FAILED, Action::kEnd},
@@ -60,28 +57,25 @@ constexpr std::array<std::array<Step, kSights>, kWants> kTable = {{
         /* kRunning     */ {P::STOPPING, Action::kAskStop},
         /* kStopping    */ {P::STOPPING, Action::kAskStop},
     }},
-    // Want::kOff. The agent stops what is powered off by itself; the place is kept.
+    // Want::kOff. The place is given up, the disk kept.
     {{
         /* kNowhere     */ {P::STOPPED, Action::kKeep},
         /* kOver        */ {P::STOPPED, Action::kLeave},
-        /* kParked      */ {P::STOPPED, Action::kKeep},
-        /* kEndedAgain  */ {P::STOPPED, Action::kPark},
-        /* kEndedWell   */ {P::STOPPED, Action::kPark},
-        /* kEndedBadly  */ {P::STOPPED, Action::kPark},
+        /* kEndedAgain  */ {P::STOPPED, Action::kLeave},
+        /* kEndedWell   */ {P::STOPPED, Action::kLeave},
+        /* kEndedBadly  */ {P::STOPPED, Action::kLeave},
         /* kLostAgain   */ {P::STOPPED, Action::kLeaveRetiring},
         /* kLostForGood */ {P::STOPPED, Action::kLeaveRetiring},
-        /* kSilent      */ {P::UNKNOWN, Action::kKeep},
-        /* kPreparing   */ {P::STOPPING, Action::kKeep},
-        /* kRunning     */ {P::STOPPING, Action::kKeep},
-        /* kStopping    */ {P::STOPPING, Action::kKeep},
+        /* kSilent      */ {P::UNKNOWN, Action::kAskStop},
+        /* kPreparing   */ {P::STOPPING, Action::kAskStop},
+        /* kRunning     */ {P::STOPPING, Action::kAskStop},
+        /* kStopping    */ {P::STOPPING, Action::kAskStop},
     }},
     // Want::kRun. A run that its agent was told to stop is stopped first, and started again: a stop
-    // is
-    // never taken back.
+    // is never taken back.
     {{
         /* kNowhere     */ {P::PENDING, Action::kKeep},
         /* kOver        */ {kSame, Action::kKeep},
-        /* kParked      */ {P::STARTING, Action::kStartInPlace},
         /* kEndedAgain  */ {P::PENDING, Action::kLeave},
         /* kEndedWell   */ {P::STOPPED, Action::kEnd},
         /* kEndedBadly  */ {P::FAILED, Action::kEnd},

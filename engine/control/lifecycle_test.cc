@@ -17,10 +17,10 @@ using P = v1::VmPlacement;
 using O = v1::VmObserved;
 
 constexpr Want kWants[] = {Want::kGone, Want::kExpire, Want::kMove, Want::kOff, Want::kRun};
-constexpr Sight kSights[] = {Sight::kNowhere,    Sight::kOver,        Sight::kParked,
-                             Sight::kEndedAgain, Sight::kEndedWell,   Sight::kEndedBadly,
-                             Sight::kLostAgain,  Sight::kLostForGood, Sight::kSilent,
-                             Sight::kPreparing,  Sight::kRunning,     Sight::kStopping};
+constexpr Sight kSights[] = {
+    Sight::kNowhere,    Sight::kOver,      Sight::kEndedAgain,  Sight::kEndedWell,
+    Sight::kEndedBadly, Sight::kLostAgain, Sight::kLostForGood, Sight::kSilent,
+    Sight::kPreparing,  Sight::kRunning,   Sight::kStopping};
 const absl::Time kNow = absl::FromUnixSeconds(1'700'000'000);
 
 // A VM and the facts about its host, in a given situation.
@@ -37,6 +37,7 @@ struct Case {
     observed.set_attempt(placement().attempt());
     observed.set_phase(phase);
     observed.set_message("said why");
+    if (phase != O::PULLING) observed.mutable_started_at()->set_seconds(1);
   }
 };
 
@@ -71,10 +72,6 @@ Case In(Want want, Sight sight) {
       made.placement().set_stop(true);
       made.placement().set_why("failed on mac-01: earlier");
       made.Report(O::FAILED);
-      break;
-    case Sight::kParked:
-      made.placement().set_phase(P::STOPPED);
-      made.Report(O::STOPPED);
       break;
     case Sight::kEndedAgain:
       made.Report(O::FAILED);
@@ -126,8 +123,7 @@ Case In(Want want, Sight sight) {
   return made;
 }
 
-// A drain has nothing to say of a VM that is nowhere, over, or in a parked place that is left
-// anyway.
+// A drain has nothing to say of a VM that is nowhere or over.
 bool CanBe(Want want, Sight sight) {
   return want != Want::kMove || (sight != Sight::kNowhere && sight != Sight::kOver);
 }
@@ -138,30 +134,29 @@ std::string NameOf(Want want, Sight sight) {
 
 // What one cell is expected to do: its phase, and one letter for what becomes of the run.
 //   .  stays  s  asked to stop  l  place left  L  left, booked as retiring
-//   e  ended for good  E  the same, booked  n  next attempt in place  f  the object goes
+//   d  place left, disk kept  e  ended for good  E  the same, booked  f  the object goes
 struct Row {
   Want want;
   const char* cells[std::size(kSights)];
 };
 
-// Columns as in kSights: nowhere over parked again well badly lost lost-for-good silent prepares
-// runs stops.
+// Columns as in kSights: nowhere over again well badly lost lost-for-good silent prepares runs
+// stops.
 constexpr Row kExpected[] = {
     {Want::kGone,
-     {"f", "f", "f", "f", "f", "f", "f", "f", "UNKNOWN s", "STOPPING s", "STOPPING s",
-      "STOPPING s"}},
+     {"f", "f", "f", "f", "f", "f", "f", "UNKNOWN s", "STOPPING s", "STOPPING s", "STOPPING s"}},
     {Want::kExpire,
-     {"EXPIRED e", "FAILED .", "EXPIRED e", "EXPIRED e", "EXPIRED e", "EXPIRED e", "EXPIRED E",
-      "EXPIRED E", "UNKNOWN s", "STOPPING s", "STOPPING s", "STOPPING s"}},
-    {Want::kMove,
-     {"", "", "PENDING l", "PENDING l", "STOPPED e", "FAILED e", "PENDING L", "FAILED E",
+     {"EXPIRED e", "FAILED .", "EXPIRED e", "EXPIRED e", "EXPIRED e", "EXPIRED E", "EXPIRED E",
       "UNKNOWN s", "STOPPING s", "STOPPING s", "STOPPING s"}},
+    {Want::kMove,
+     {"", "", "PENDING l", "STOPPED e", "FAILED e", "PENDING L", "FAILED E", "UNKNOWN s",
+      "STOPPING s", "STOPPING s", "STOPPING s"}},
     {Want::kOff,
-     {"STOPPED .", "STOPPED l", "STOPPED .", "STOPPED .", "STOPPED .", "STOPPED .", "STOPPED L",
-      "STOPPED L", "UNKNOWN .", "STOPPING .", "STOPPING .", "STOPPING ."}},
+     {"STOPPED .", "STOPPED l", "STOPPED d", "STOPPED d", "STOPPED d", "STOPPED L", "STOPPED L",
+      "UNKNOWN s", "STOPPING s", "STOPPING s", "STOPPING s"}},
     {Want::kRun,
-     {"PENDING .", "FAILED .", "STARTING n", "PENDING l", "STOPPED e", "FAILED e", "PENDING L",
-      "FAILED E", "UNKNOWN .", "STARTING .", "RUNNING .", "STOPPING s"}},
+     {"PENDING .", "FAILED .", "PENDING l", "STOPPED e", "FAILED e", "PENDING L", "FAILED E",
+      "UNKNOWN .", "STARTING .", "RUNNING .", "STOPPING s"}},
 };
 
 std::string WhatHappens(const Case& before, const LifecycleDecision& decision) {
@@ -170,10 +165,8 @@ std::string WhatHappens(const Case& before, const LifecycleDecision& decision) {
   const P& is = decision.placement;
   const bool retires = is.retiring_size() > was.retiring_size();
   std::string letter = ".";
-  if (is.attempt() > was.attempt()) {
-    letter = "n";
-  } else if (!was.host().empty() && is.host().empty()) {
-    letter = retires ? "L" : "l";
+  if (!was.host().empty() && is.host().empty()) {
+    letter = retires ? "L" : is.disk_host().empty() ? "l" : "d";
   } else if (is.stop() && !was.stop()) {
     const bool over =
         is.phase() == P::STOPPED || is.phase() == P::FAILED || is.phase() == P::EXPIRED;
@@ -267,6 +260,117 @@ TEST(LifecycleTest, FailuresInARowWaitLongerAndALongRunForgivesThem) {
   EXPECT_EQ(FromTimestamp(after.not_before()), kNow + absl::Seconds(8));
   SetTimestamp(kNow - absl::Seconds(90), *quick.placement().mutable_since());
   EXPECT_EQ(Decide(quick.vm, quick, kNow).placement.failures(), 1u);
+}
+
+// A VM that was powered off on mac-01, and is on again.
+Case OnAgain() {
+  Case made = In(Want::kOff, Sight::kEndedWell);
+  made.placement() = Decide(made.vm, made, kNow).placement;
+  EXPECT_EQ(made.placement().disk_host(), "mac-01");
+  EXPECT_EQ(made.placement().why(), "powered off; its disk is on mac-01");
+  made.spec().set_power(v1::VmSpec::ON);
+  return made;
+}
+
+TEST(LifecycleTest, WhatWasPoweredOffWaitsForItsDisk) {
+  Case made = OnAgain();
+  EXPECT_EQ(Decide(made.vm, made, kNow).placement.disk_host(), "mac-01");
+  made.facts.silent = true;
+  made.facts.until_surely_ended = absl::Seconds(9);
+  EXPECT_EQ(Decide(made.vm, made, kNow).placement.disk_host(), "mac-01");
+  EXPECT_EQ(Decide(made.vm, made, kNow).again, absl::Seconds(9));
+  // Until it runs: a start that fails loses nothing.
+  Case started = OnAgain();
+  started.placement().set_host("mac-01");
+  started.placement().set_attempt(4);
+  started.placement().set_phase(P::STARTING);
+  started.Report(O::STARTING);
+  EXPECT_EQ(Decide(started.vm, started, kNow).placement.disk_host(), "mac-01");
+  started.Report(O::FAILED);
+  EXPECT_EQ(Decide(started.vm, started, kNow).placement.disk_host(), "mac-01");
+  started.Report(O::RUNNING);
+  EXPECT_EQ(Decide(started.vm, started, kNow).placement.disk_host(), "");
+}
+
+TEST(LifecycleTest, AKeptDiskIsGivenUpWhenItsHostIsAndSaysSo) {
+  struct Row {
+    const char* name;
+    bool off = false;
+    bool kept = false;
+    HostFacts facts;
+    const char* healed;
+  };
+  const HostFacts gone = {.known = false, .silent = true};
+  const HostFacts lost = {
+      .known = true, .silent = true, .until_surely_ended = absl::ZeroDuration()};
+  const HostFacts drained = {.known = true, .silent = false, .leave = "drain by ana: swap"};
+  constexpr char kPrefix[] = "the disk that mac-01 kept was given up: ";
+  for (const Row& row : {
+           Row{.name = "gone", .facts = gone, .healed = "the host is gone"},
+           Row{.name = "gone while off", .off = true, .facts = gone, .healed = "the host is gone"},
+           Row{.name = "lost", .facts = lost, .healed = "the host is silent"},
+           Row{.name = "lost while off", .off = true, .facts = lost, .healed = ""},
+           Row{.name = "lost, to be kept", .kept = true, .facts = lost, .healed = ""},
+           Row{.name = "drained", .facts = drained, .healed = "drain by ana: swap"},
+           Row{.name = "drained while off", .off = true, .facts = drained, .healed = ""},
+       }) {
+    SCOPED_TRACE(row.name);
+    Case made = OnAgain();
+    made.facts = row.facts;
+    if (row.off) made.spec().set_power(v1::VmSpec::OFF);
+    if (row.kept) made.spec().set_partition(v1::VmSpec::KEEP);
+    const P after = Decide(made.vm, made, kNow).placement;
+    EXPECT_EQ(after.disk_host().empty(), row.healed[0] != '\0');
+    EXPECT_EQ(after.healed_what(), row.healed[0] == '\0' ? "" : absl::StrCat(kPrefix, row.healed));
+  }
+  // Pinned elsewhere, it was its owner's wish.
+  Case pinned = OnAgain();
+  pinned.spec().set_host("mac-02");
+  EXPECT_EQ(Decide(pinned.vm, pinned, kNow).placement.disk_host(), "");
+  EXPECT_EQ(Decide(pinned.vm, pinned, kNow).placement.healed_what(), "");
+}
+
+TEST(LifecycleTest, APowerHoldStopsItAndSaysWho) {
+  Case made = Running();
+  v1::Hold& hold = (*made.vm.mutable_metadata()->mutable_holds())["power"];
+  hold.set_by("ana");
+  hold.set_why("too hot");
+  EXPECT_EQ(WantOf(made.vm, made, kNow), Want::kOff);
+  EXPECT_EQ(Decide(made.vm, made, kNow).placement.why(), "powered off by ana: too hot");
+}
+
+TEST(LifecycleTest, AHostThatWasBootedAnewHasEndedItsRuns) {
+  Case made = Running();
+  made.facts.boot_id = "boot-2";
+  const auto seen_under = [&](const char* boot_id) {
+    made.vm.mutable_vm()->mutable_status()->mutable_observed()->set_boot_id(boot_id);
+  };
+  seen_under("boot-2");
+  EXPECT_EQ(SightOf(made.vm, made, kNow), Sight::kRunning);
+  seen_under("boot-1");
+  EXPECT_EQ(SightOf(made.vm, made, kNow), Sight::kLostAgain);
+  // Whatever its policy, and although its host is heard or not heard yet.
+  made.spec().set_partition(v1::VmSpec::KEEP);
+  made.facts.silent = true;
+  EXPECT_EQ(SightOf(made.vm, made, kNow), Sight::kLostAgain);
+  const P after = Decide(made.vm, made, kNow).placement;
+  EXPECT_EQ(after.phase(), P::PENDING);
+  EXPECT_EQ(after.healed_what(), "host mac-01 was booted anew with attempt 3");
+  // What was only about to start may be started yet.
+  made.Report(O::PULLING);
+  EXPECT_EQ(SightOf(made.vm, made, kNow), Sight::kSilent);
+}
+
+TEST(LifecycleTest, ARetiringRunEndsWithTheBootThatItWasSeenUnder) {
+  Case made = In(Want::kGone, Sight::kNowhere);
+  v1::RetiringRun& run = *made.placement().add_retiring();
+  run.set_uid("an-older-uid");
+  run.set_host("mac-01");
+  run.set_boot_id("boot-1");
+  made.facts.boot_id = "boot-1";
+  EXPECT_FALSE(Decide(made.vm, made, kNow).finalize);
+  made.facts.boot_id = "boot-2";
+  EXPECT_TRUE(Decide(made.vm, made, kNow).finalize);
 }
 
 // Random situations, also such as never come about by themselves.

@@ -170,6 +170,9 @@ bool Placer::Plan(const Resource& vm, const Snapshot& now, HostLookup host, Plan
     const sched::Decision chosen = scheduler_.Place(sched::WishOf(wanted));
     planned.placed = chosen.placed();
     why = chosen.why;
+    if (!chosen.placed() && !placement.disk_host().empty()) {
+      absl::StrAppend(&why, "; its disk is on ", placement.disk_host());
+    }
     if (chosen.placed()) {
       placement.set_host(chosen.host);
       placement.set_attempt(placement.attempt() + 1);

@@ -121,6 +121,8 @@ class TestWorld {
     observed.set_sequence(++sequence_);
     observed.set_phase(phase);
     observed.set_message(message);
+    observed.set_boot_id("boot-1");
+    if (phase != v1::VmObserved::PULLING) observed.mutable_started_at()->set_seconds(1);
     StatusWrite write;
     write.set_writer(StatusWrite::OBSERVED);
     *write.mutable_resource() = report;

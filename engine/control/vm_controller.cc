@@ -18,6 +18,7 @@ std::set<std::string> HostsOf(const ResourcePtr& vm) {
   if (vm == nullptr) return hosts;
   const v1::VmPlacement& placement = vm->vm().status().placement();
   if (!placement.host().empty()) hosts.insert(placement.host());
+  if (!placement.disk_host().empty()) hosts.insert(placement.disk_host());
   for (const v1::RetiringRun& run : placement.retiring()) hosts.insert(run.host());
   return hosts;
 }
@@ -26,6 +27,8 @@ std::set<std::string> HostsOf(const ResourcePtr& vm) {
 bool SameForVms(const ResourcePtr& before, const ResourcePtr& after) {
   if (before == nullptr || after == nullptr) return false;
   return before->host().status().liveness().state() == after->host().status().liveness().state() &&
+         before->host().status().observed().boot_id() ==
+             after->host().status().observed().boot_id() &&
          WhyLeave(*before) == WhyLeave(*after);
 }
 

@@ -22,7 +22,7 @@ TEST_F(VmControllerTest, AVmIsPlacedStartedAndRuns) {
   EXPECT_EQ(Placement("build").attempt(), 1);
   EXPECT_EQ(Placement("build").image_digest(), Digest('a'));
   EXPECT_EQ(Placement("build").image_reference(),
-            absl::StrCat("registry.example/sonoma@", Digest('a')));
+            absl::StrCat("registry.example/sonoma:1@", Digest('a')));
   EXPECT_EQ(Placement("build").image_os(), "darwin");
   EXPECT_EQ(Placement("build").why(), "waits for mac-01 to take it up");
   EXPECT_TRUE(Report("build", v1::VmObserved::PULLING).ok());
@@ -62,7 +62,7 @@ TEST_F(VmControllerTest, ARawReferenceIsResolvedAndPinned) {
   AddHost("mac-01");
   Apply(VmNamed("build", "registry.example/sonoma:1"));
   EXPECT_EQ(Placement("build").image_reference(),
-            absl::StrCat("registry.example/sonoma@", Digest('a')));
+            absl::StrCat("registry.example/sonoma:1@", Digest('a')));
 }
 
 TEST_F(VmControllerTest, AFailedRunIsTriedAgainAfterABackOffAsTheNextAttempt) {
@@ -202,26 +202,43 @@ TEST_F(VmControllerTest, AReplacedVmWaitsUntilTheOldRunHasEnded) {
   EXPECT_EQ(Placement("build").retiring_size(), 0);
 }
 
-TEST_F(VmControllerTest, PowerOffKeepsThePlaceAndPowerOnStartsTheNextAttemptThere) {
+TEST_F(VmControllerTest, PowerOffFreesTheRoomKeepsTheDiskAndPowerOnGoesOnThere) {
   AddImages();
   AddHost("mac-01");
-  AddHost("mac-02");
   Apply(VmNamed("build"));
   RunAll();
-  const std::string host = Placement("build").host();
+  AddHost("mac-02");
   Resource off = VmNamed("build");
   off.mutable_vm()->mutable_spec()->set_power(v1::VmSpec::OFF);
   Apply(off);
   EXPECT_EQ(Phase("build"), P::STOPPING);
-  EXPECT_FALSE(Placement("build").stop());
+  EXPECT_TRUE(Placement("build").stop());
   EXPECT_TRUE(Report("build", v1::VmObserved::STOPPED).ok());
   EXPECT_EQ(Phase("build"), P::STOPPED);
-  EXPECT_EQ(Placement("build").why(), "powered off");
-  EXPECT_EQ(Placement("build").host(), host);
+  EXPECT_EQ(Placement("build").why(), "powered off; its disk is on mac-01");
+  EXPECT_EQ(Placement("build").host(), "");
   Apply(VmNamed("build"));
   EXPECT_EQ(Phase("build"), P::STARTING);
-  EXPECT_EQ(Placement("build").host(), host);
+  EXPECT_EQ(Placement("build").host(), "mac-01");
   EXPECT_EQ(Placement("build").attempt(), 2);
+}
+
+TEST_F(VmControllerTest, WhatWasPoweredOffWaitsForRoomWhereItsDiskIs) {
+  AddImages();
+  AddHost("mac-01");
+  Apply(VmNamed("build"));
+  RunAll();
+  Resource off = VmNamed("build");
+  off.mutable_vm()->mutable_spec()->set_power(v1::VmSpec::OFF);
+  Apply(off);
+  EXPECT_TRUE(Report("build", v1::VmObserved::STOPPED).ok());
+  Apply(VmNamed("other"));
+  Apply(VmNamed("another"));
+  EXPECT_EQ(Placement("another").host(), "mac-01") << "its slot is free for others";
+  AddHost("mac-02");
+  Apply(VmNamed("build"));
+  EXPECT_EQ(Phase("build"), P::PENDING);
+  EXPECT_THAT(Placement("build").why(), HasSubstr("no free macOS slot; its disk is on mac-01"));
 }
 
 TEST_F(VmControllerTest, ADrainMovesVmsAndSaysWhoAndWhy) {

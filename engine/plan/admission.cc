@@ -31,11 +31,19 @@ std::string WhyNotDeletable(const Objects& objects, const Resource& resource) {
   if (!resource.has_host() || resource.host().spec().drain_on_destroy()) return "";
   int running = 0;
   std::string first;
+  std::string has_disk;
   objects.ForEach([&](const Resource& other) {
-    if (!other.has_vm() || !MayBeRunning(other.vm())) return;
-    if (other.vm().status().placement().host() != resource.metadata().name()) return;
+    if (!other.has_vm()) return;
+    const v1::VmPlacement& placement = other.vm().status().placement();
+    if (placement.disk_host() == resource.metadata().name()) has_disk = ToHuman(RefOf(other));
+    if (placement.host() != resource.metadata().name() || !MayBeRunning(other.vm())) return;
     if (running++ == 0) first = ToHuman(RefOf(other));
   });
+  if (running == 0 && !has_disk.empty()) {
+    return absl::StrCat(has_disk,
+                        " is powered off and has its disk on it; delete it, or set "
+                        "drain_on_destroy");
+  }
   if (running == 0) return "";
   return absl::StrCat(running == 1 ? absl::StrCat(first, " runs on it")
                                    : absl::StrCat(running, " VMs run on it (", first, ", ...)"),
@@ -60,6 +68,10 @@ void StartNewIncarnation(const Resource& before, Resource& after) {
   run.set_macos(old_status.placement().image_os() == "darwin");
   run.set_cpu(before.vm().spec().cpu());
   run.set_memory_mib(before.vm().spec().memory_mib());
+  if (ReportsCurrentRun(before.metadata().uid(), old_status) &&
+      old_status.observed().phase() != v1::VmObserved::PULLING) {
+    run.set_boot_id(old_status.observed().boot_id());
+  }
 }
 
 }  // namespace espalier

@@ -355,6 +355,13 @@ TEST(DeletePlanTest, HostIsKeptWhileVmsRunOnIt) {
   ASSERT_TRUE(output.ok());
   ASSERT_TRUE(output->problems.HasErrors());
   EXPECT_THAT(output->problems.list()[0].message(), HasSubstr("vm ci/build runs on it"));
+  // Powered off, it does not run there; its disk would go with the host.
+  vm.mutable_vm()->mutable_status()->mutable_placement()->clear_host();
+  vm.mutable_vm()->mutable_status()->mutable_placement()->set_disk_host("mac-01");
+  objects.Put(vm);
+  const auto off = MakeDeletePlan(objects, request, "ana", kNow);
+  ASSERT_TRUE(off.ok() && off->problems.HasErrors());
+  EXPECT_THAT(off->problems.list()[0].message(), HasSubstr("vm ci/build is powered off and has"));
 }
 
 TEST(DigestTest, DependsOnWhatIsDoneAndNotOnWhy) {
@@ -369,6 +376,41 @@ TEST(DigestTest, DependsOnWhatIsDoneAndNotOnWhy) {
   EXPECT_EQ(PlanDigest(plan, objects), digest);
   plan.mutable_actions(0)->mutable_changes(0)->set_after("9");
   EXPECT_NE(PlanDigest(plan, objects), digest);
+}
+
+TEST(PlanTest, RefusesHoldsThatNothingHeeds) {
+  Resource host;
+  host.mutable_metadata()->set_name("mac-01");
+  host.mutable_host();
+  ObjectsInMap objects;
+  for (const Resource& object :
+       {Stored(host, Owner()), Stored(Vm("build"), kGit), Stored(Image("sonoma"), kGit)}) {
+    objects.Put(object);
+  }
+  struct Row {
+    Ref ref;
+    const char* hold;
+    bool heeded;
+  };
+  const Ref on_host{Kind::kHost, "", "mac-01"};
+  const Ref on_vm{Kind::kVm, "ci", "build"};
+  for (const Row& row :
+       {Row{on_host, "cordon", true}, Row{on_host, "drain", true}, Row{on_host, "power", false},
+        Row{on_vm, "power", true}, Row{on_vm, "drain", false}, Row{on_vm, "suspend", false},
+        Row{{Kind::kImage, "", "sonoma"}, "power", false}}) {
+    SCOPED_TRACE(absl::StrCat(row.hold, " of ", ToHuman(row.ref)));
+    ApplyRequest request = RequestOf(kCli);
+    v1::HoldChange& change = *request.add_holds();
+    *change.mutable_ref() = ToProto(row.ref);
+    change.set_hold(row.hold);
+    change.set_why("swap");
+    const PlanOutput output = Plan(objects, request);
+    EXPECT_EQ(output.problems.HasErrors(), !row.heeded);
+    EXPECT_EQ(output.writes.size(), row.heeded ? 1u : 0u);
+    if (!row.heeded) {
+      EXPECT_THAT(output.problems.list()[0].message(), HasSubstr("power of a vm"));
+    }
+  }
 }
 
 }  // namespace

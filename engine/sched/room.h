@@ -10,8 +10,8 @@
 
 namespace espalier::sched {
 
-// Whether the current run takes room on placement.host: it was placed and has not ended for good. A
-// VM that is powered off keeps its place; one that ended and is not started again has `stop` set.
+// Whether the current run takes room on placement.host: it was placed and has not ended for good
+// (`stop` is set then). What is powered off is placed nowhere: its host keeps the disk, not room.
 bool TakesRoom(const v1::VmPlacement& placement);
 
 // What the host offers to VMs in all.

@@ -18,7 +18,8 @@ Wish WishOf(const Resource& vm, const Resource* image) {
             .arch = placement.image_arch(),
             .image_digest = placement.image_digest(),
             .image_bytes = placement.image_bytes(),
-            .host = spec.host(),
+            // The disk that it goes on with lies where it lies.
+            .host = spec.has_host() ? spec.host() : placement.disk_host(),
             .labels = Labels(spec.host_labels().begin(), spec.host_labels().end()),
             .preferred =
                 Labels(spec.preferred_host_labels().begin(), spec.preferred_host_labels().end())};

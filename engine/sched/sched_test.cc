@@ -65,7 +65,7 @@ TEST(SchedTest, EndingRunsKeepTheirRoomUntilTheyAreReportedEnded) {
   EXPECT_EQ(scheduler.Place(WishOf(vm)).host, "mac");
 }
 
-TEST(SchedTest, AVmThatEndedForGoodTakesNoRoomAndOneThatIsPoweredOffDoes) {
+TEST(SchedTest, AVmThatEndedForGoodTakesNoRoomAndOneThatIsPoweredOffNeither) {
   Resource vm = MakeVm({.name = "a", .host = "mac"});
   v1::VmPlacement& placement = *vm.mutable_vm()->mutable_status()->mutable_placement();
   placement.set_phase(v1::VmPlacement::STOPPED);
@@ -76,6 +76,14 @@ TEST(SchedTest, AVmThatEndedForGoodTakesNoRoomAndOneThatIsPoweredOffDoes) {
   placement.set_stop(true);
   scheduler.Put(vm);
   EXPECT_EQ(scheduler.RoomOf("mac")->macos, 2);
+  // Powered off: only its disk stands there, and it is where the next run goes.
+  placement.clear_host();
+  placement.clear_stop();
+  placement.set_disk_host("mac");
+  scheduler.Put(vm);
+  scheduler.Put(MakeHost({.name = "other"}));
+  EXPECT_EQ(scheduler.RoomOf("mac")->macos, 2);
+  EXPECT_EQ(scheduler.Place(WishOf(vm)).host, "mac");
 }
 
 TEST(SchedTest, SaysWhyEachHostWasNotTaken) {

@@ -7,7 +7,7 @@
 namespace espalier::agent {
 
 absl::Status DriverConformanceTest::Run(const RunSpec& spec) {
-  ESPALIER_ASSIGN_OR_RETURN(const std::string dir, driver().Prepare(spec.id));
+  ESPALIER_ASSIGN_OR_RETURN(const std::string dir, driver().Prepare(spec));
   if (!dir.empty()) world_->FillBundle(dir);
   return driver().Start(spec);
 }
@@ -65,8 +65,8 @@ TEST_P(DriverConformanceTest, StopsWhatHasJustBeenStarted) {
 TEST_P(DriverConformanceTest, StartingTwiceStartsOneMachine) {
   const RunSpec spec = world_->Spec("0b", 1);
   ASSERT_EQ(Run(spec), absl::OkStatus());
-  EXPECT_TRUE(absl::IsAlreadyExists(driver().Prepare(spec.id).status()) ||
-              driver().Prepare(spec.id).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(driver().Prepare(spec).status()) ||
+              driver().Prepare(spec).ok());
   EXPECT_EQ(driver().Start(spec), absl::OkStatus());
   ASSERT_TRUE(Reaches(spec.id, "running"));
   EXPECT_EQ(driver().List()->runs.size(), 1u);
@@ -74,7 +74,7 @@ TEST_P(DriverConformanceTest, StartingTwiceStartsOneMachine) {
 
 TEST_P(DriverConformanceTest, PreparingAgainAfterAnUnfinishedStartIsAllowed) {
   const RunSpec spec = world_->Spec("0c", 1);
-  ASSERT_TRUE(driver().Prepare(spec.id).ok());
+  ASSERT_TRUE(driver().Prepare(spec).ok());
   EXPECT_EQ(PhaseOf(spec.id), "absent") << "what was only prepared is no run";
   world_->RestartAgent();
   EXPECT_EQ(PhaseOf(spec.id), "absent");
@@ -147,6 +147,43 @@ TEST_P(DriverConformanceTest, RefusesToForgetWhatLives) {
   ASSERT_EQ(Run(spec), absl::OkStatus());
   EXPECT_TRUE(absl::IsFailedPrecondition(driver().Forget(spec.id)));
   EXPECT_TRUE(Reaches(spec.id, "running"));
+}
+
+TEST_P(DriverConformanceTest, TheNextRunGoesOnWithTheDiskOfTheLast) {
+  const RunSpec spec = world_->Spec("1e", 1);
+  ASSERT_EQ(Run(spec), absl::OkStatus());
+  ASSERT_TRUE(Reaches(spec.id, "running"));
+  const std::string disk = world_->DiskOf(spec.id);
+  ASSERT_NE(disk, "");
+  RunSpec next = world_->Spec("1e", 2);
+  next.disk_of = 1;
+  EXPECT_TRUE(absl::IsFailedPrecondition(Run(next))) << "two machines on one disk";
+
+  ASSERT_EQ(driver().Stop(spec.id, absl::Seconds(1)), absl::OkStatus());
+  ASSERT_TRUE(Reaches(spec.id, "stopped"));
+  EXPECT_EQ(world_->DiskOf(spec.id), disk) << "an ended run keeps its disk until it is forgotten";
+  // An agent that died in between begins the start anew.
+  ASSERT_TRUE(driver().Prepare(next).ok());
+  world_->RestartAgent();
+  ASSERT_EQ(Run(next), absl::OkStatus());
+  ASSERT_TRUE(Reaches(next.id, "running"));
+  EXPECT_EQ(world_->DiskOf(next.id), disk);
+  ASSERT_EQ(driver().Forget(spec.id), absl::OkStatus());
+  EXPECT_EQ(PhaseOf(next.id), "running");
+  EXPECT_EQ(world_->DiskOf(next.id), disk);
+  EXPECT_EQ(world_->DiskOf(spec.id), "");
+  // And one that begins with the image has another.
+  const RunSpec other = world_->Spec("1f", 1);
+  ASSERT_EQ(Run(other), absl::OkStatus());
+  EXPECT_NE(world_->DiskOf(other.id), disk);
+}
+
+TEST_P(DriverConformanceTest, SaysSoIfTheDiskToGoOnWithIsNotHere) {
+  RunSpec spec = world_->Spec("2a", 2);
+  spec.disk_of = 1;
+  EXPECT_TRUE(absl::IsNotFound(Run(spec)));
+  EXPECT_EQ(PhaseOf(spec.id), "absent");
+  EXPECT_EQ(driver().Forget(spec.id), absl::OkStatus()) << "what was prepared goes with it";
 }
 
 TEST_P(DriverConformanceTest, KnowsNothingOfRunsThatNeverWere) {

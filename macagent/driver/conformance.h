@@ -31,6 +31,8 @@ class DriverWorld {
   virtual void FillBundle(const std::string& dir) = 0;
   // A run that this host can start, with a lease that does not end during a test.
   virtual RunSpec Spec(const std::string& uid, std::int64_t attempt) = 0;
+  // Names the disk of a run: equal for runs that go on with the same one. Empty if it is not here.
+  virtual std::string DiskOf(const RunId& id) = 0;
   // Ends the machine behind the driver's back, with an error.
   virtual void Kill(const RunId& id) = 0;
 };

@@ -79,6 +79,8 @@ struct RunSpec {
   std::uint32_t memory_mib = 0;
   // 0 keeps the size of the image's disk.
   std::uint32_t disk_gib = 0;
+  // It goes on with the disk of this attempt of the same VM, which has ended; 0: with the image's.
+  std::int64_t disk_of = 0;
   // Where ports on the host listen.
   std::string address;
   std::map<std::string, PortMapping> ports;
@@ -135,9 +137,11 @@ class Driver {
   virtual Capacity GetCapacity() const = 0;
 
   // The directory into which the image's files (disk.img, vmlinuz, initrd) are to be cloned before
-  // Start; it is made, and emptied of an earlier try. Empty: this driver takes no files.
-  // ALREADY_EXISTS: the run was started. RESOURCE_EXHAUSTED: the disk is full.
-  virtual absl::StatusOr<std::string> Prepare(const RunId& id) = 0;
+  // Start; it is made, and emptied of an earlier try. Empty: nothing is to be cloned, because this
+  // driver takes no files or because the run goes on with a disk that is here (`spec.disk_of`).
+  // ALREADY_EXISTS: the run was started. RESOURCE_EXHAUSTED: the disk is full. NOT_FOUND: there is
+  // no such disk; FAILED_PRECONDITION: its run lives.
+  virtual absl::StatusOr<std::string> Prepare(const RunSpec& spec) = 0;
 
   // Starts the machine and returns without waiting for it: List tells how it goes. OK also if it
   // was started before (nothing is started twice). RESOURCE_EXHAUSTED: the host refuses another
@@ -156,8 +160,9 @@ class Driver {
   // nothing. With `fence` false it needs no lease. NOT_FOUND; FAILED_PRECONDITION if it has ended.
   virtual absl::Status Renew(const RunId& id, bool fence, absl::Duration until) = 0;
 
-  // Erases disk and record of a run. OK if there is none; FAILED_PRECONDITION while it lives. The
-  // disk of an ended run may be erased earlier, its record not.
+  // Erases disk and record of a run, which an ended one keeps until then, and what Prepare made for
+  // one that was never started. OK if there is none; FAILED_PRECONDITION while it lives. A later
+  // run that goes on with the disk keeps it.
   virtual absl::Status Forget(const RunId& id) = 0;
 };
 

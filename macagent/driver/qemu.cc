@@ -59,6 +59,10 @@ std::uint32_t MachineMemoryMib() {
   return static_cast<std::uint32_t>(std::max<std::int64_t>(mib - kMemoryForTheHost, mib / 2));
 }
 
+// What of an image lies in a bundle; but for the disk, as far as the image has it.
+constexpr char kDiskFile[] = "disk.img";
+constexpr const char* kImageFiles[] = {kDiskFile, "vmlinuz", "initrd", "cmdline"};
+
 bool NobodyListens(const absl::Status& status) {
   return absl::IsNotFound(status) || absl::IsUnavailable(status);
 }
@@ -75,14 +79,16 @@ class QemuDriver final : public Driver {
 
   Capacity GetCapacity() const override { return capacity_; }
 
-  absl::StatusOr<std::string> Prepare(const RunId& id) override {
-    const std::string dir = Bundle(id);
+  absl::StatusOr<std::string> Prepare(const RunSpec& spec) override {
+    const std::string dir = Bundle(spec.id);
     if (io_.Stat(absl::StrCat(dir, "/", kRunFile)).ok()) {
-      return absl::AlreadyExistsError(absl::StrCat(ToString(id), " was started"));
+      return absl::AlreadyExistsError(absl::StrCat(ToString(spec.id), " was started"));
     }
     ESPALIER_RETURN_IF_ERROR(io_.RemoveAll(dir));
     ESPALIER_RETURN_IF_ERROR(io_.MakeDirs(dir, 0700));
-    return dir;
+    if (spec.disk_of == 0) return dir;
+    ESPALIER_RETURN_IF_ERROR(TakeOver({spec.id.uid, spec.disk_of}, dir));
+    return std::string();
   }
 
   absl::Status Start(const RunSpec& spec) override {
@@ -163,9 +169,24 @@ class QemuDriver final : public Driver {
     return absl::StrCat(options_.dir, "/", ToString(id));
   }
 
+  // Gives the files of an ended run to the bundle `dir` as well. Links and not moves: whatever
+  // becomes of the new run before it is started, the old one still has them.
+  absl::Status TakeOver(const RunId& from, const std::string& dir) {
+    ESPALIER_ASSIGN_OR_RETURN(const RunState run, Look(from));
+    if (!HasEnded(run.phase)) {
+      return absl::FailedPreconditionError(absl::StrCat(ToString(from), " lives"));
+    }
+    for (const char* file : kImageFiles) {
+      const std::string name = absl::StrCat(Bundle(from), "/", file);
+      if (std::string(file) != kDiskFile && absl::IsNotFound(io_.Stat(name).status())) continue;
+      ESPALIER_RETURN_IF_ERROR(io_.LinkFile(name, absl::StrCat(dir, "/", file)));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status GrowDisk(const std::string& dir, std::uint32_t gib) {
     ESPALIER_ASSIGN_OR_RETURN(std::unique_ptr<File> disk,
-                              io_.Open(absl::StrCat(dir, "/disk.img"), false));
+                              io_.Open(absl::StrCat(dir, "/", kDiskFile), false));
     ESPALIER_ASSIGN_OR_RETURN(const std::int64_t size, disk->Size());
     const std::int64_t wanted = std::int64_t{gib} << 30;
     return size < wanted ? disk->Truncate(wanted) : absl::OkStatus();
@@ -209,9 +230,6 @@ class QemuDriver final : public Driver {
     }
     run.phase = RunPhase::kFailed;
     run.message = "its runner ended without a word";
-    for (const char* file : {"disk.img", "vmlinuz", "initrd"}) {
-      ESPALIER_RETURN_IF_ERROR(io_.RemoveAll(absl::StrCat(dir, "/", file)));
-    }
     ESPALIER_RETURN_IF_ERROR(io_.WriteFile(absl::StrCat(dir, "/", kRunFile), EncodeRun(run), 0600));
     log_.Warn("runner is gone", {{telemetry::kUid, id.uid}, {telemetry::kAttempt, id.attempt}});
     return run;

@@ -4,6 +4,7 @@
 #include "macagent/driver/qemu.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <memory>
 #include <string>
@@ -102,6 +103,11 @@ class QemuWorld final : public DriverWorld {
     ASSERT_TRUE(found.ok() && absl::SimpleAtoi(found->out, &pid)) << found->out;
     ASSERT_EQ(io_->Kill(pid, SIGKILL), absl::OkStatus());
   }
+  std::string DiskOf(const RunId& id) override {
+    struct stat info = {};
+    if (stat((BundleOf(id) + "/disk.img").c_str(), &info) != 0) return "";
+    return absl::StrCat(info.st_ino);
+  }
   std::string BundleOf(const RunId& id) {
     return absl::StrCat(dir_.path(), "/", std::string(120, 'x'), "/vms/", ToString(id));
   }
@@ -130,7 +136,7 @@ INSTANTIATE_TEST_SUITE_P(Qemu, DriverConformanceTest, testing::Values(&MakeQemuW
 class QemuDriverTest : public testing::Test {
  protected:
   absl::Status Run(const RunSpec& spec) {
-    const absl::StatusOr<std::string> dir = world_.driver().Prepare(spec.id);
+    const absl::StatusOr<std::string> dir = world_.driver().Prepare(spec);
     if (!dir.ok()) return dir.status();
     world_.FillBundle(*dir);
     return world_.driver().Start(spec);
@@ -164,7 +170,8 @@ TEST_F(QemuDriverTest, TheGuestAnswersOnItsPortWithWhatLiesOnItsDisk) {
   // A booted guest heeds its power button: it stops long before the grace is over.
   ASSERT_EQ(world_.driver().Stop(spec.id, absl::Minutes(5)), absl::OkStatus());
   EXPECT_TRUE(world_.Eventually([&] { return StateOf(spec.id).phase == RunPhase::kStopped; }));
-  EXPECT_TRUE(absl::IsNotFound(world_.io().Stat(world_.BundleOf(spec.id) + "/disk.img").status()));
+  ASSERT_EQ(world_.driver().Forget(spec.id), absl::OkStatus());
+  EXPECT_TRUE(absl::IsNotFound(world_.io().Stat(world_.BundleOf(spec.id)).status()));
 }
 
 TEST_F(QemuDriverTest, SaysWhyQemuDidNotStart) {

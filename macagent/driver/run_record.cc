@@ -43,6 +43,7 @@ json ToJson(const RunState& run) {
           {"cpu", spec.cpu},
           {"memory_mib", spec.memory_mib},
           {"disk_gib", spec.disk_gib},
+          {"disk_of", spec.disk_of},
           {"address", spec.address},
           {"ports", ports},
           {"metadata", spec.metadata},
@@ -66,6 +67,7 @@ RunState FromJson(const json& in) {
   spec.cpu = in.at("cpu").get<std::uint32_t>();
   spec.memory_mib = in.at("memory_mib").get<std::uint32_t>();
   spec.disk_gib = in.at("disk_gib").get<std::uint32_t>();
+  spec.disk_of = in.at("disk_of").get<std::int64_t>();
   spec.address = in.at("address").get<std::string>();
   for (const auto& [name, port] : in.at("ports").items()) {
     spec.ports[name] = {port.at("host").get<std::uint32_t>(),
@@ -118,6 +120,7 @@ std::string EncodeSimState(const SimState& state) {
   for (const SimVm& vm : state.vms) {
     vms.push_back({{"run", ToJson(vm.run)},
                    {"name", vm.name},
+                   {"disk", vm.disk},
                    {"boots_at_us", Micros(vm.boots_at)},
                    {"crashes_at_us", Micros(vm.crashes_at)},
                    {"stops_at_us", Micros(vm.stops_at)}});
@@ -142,6 +145,7 @@ absl::StatusOr<SimState> DecodeSimState(absl::string_view text) {
       SimVm vm;
       vm.run = FromJson(entry.at("run"));
       vm.name = entry.at("name").get<std::string>();
+      vm.disk = entry.at("disk").get<std::string>();
       vm.boots_at = FromMicros(entry.at("boots_at_us").get<std::int64_t>());
       vm.crashes_at = FromMicros(entry.at("crashes_at_us").get<std::int64_t>());
       vm.stops_at = FromMicros(entry.at("stops_at_us").get<std::int64_t>());

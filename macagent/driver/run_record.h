@@ -27,6 +27,8 @@ struct SimVm {
   RunState run;
   // The machine's name in the hypervisor.
   std::string name;
+  // Which disk it has: the name of the run that began with it.
+  std::string disk;
   // When it is up; infinite while it stalls.
   absl::Duration boots_at = absl::InfiniteDuration();
   // When it crashes by itself.

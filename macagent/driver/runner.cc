@@ -208,8 +208,7 @@ int RunVm(Clock& clock, Threads& threads, Io& io, const std::string& self) {
     Machine machine(threads, io, std::move(argv));
     runner.Watch(machine, **server);
   }
-  for (const char* file : {"disk.img", "vmlinuz", "initrd", kQmpSocket}) (void)io.RemoveAll(file);
-  // The record last: who reads of an end may count on the disk being gone.
+  (void)io.RemoveAll(kQmpSocket);
   const absl::Status saved = runner.Save();
   server->reset();
   (void)io.RemoveAll(kRunnerSocket);

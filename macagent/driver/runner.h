@@ -6,7 +6,7 @@
 //   stop GRACE_MS             power button, and after the grace the end
 //
 // and ends the machine by itself when the run lease is over and the run is fenced. At the end it
-// erases the disk and leaves the record, with how the run ended, for the agent.
+// leaves the disk, and the record with how the run ended, for the agent.
 #pragma once
 
 #include "engine/base/clock.h"

@@ -15,7 +15,7 @@ class SimDriver final : public Driver {
  public:
   explicit SimDriver(SimHypervisor& hypervisor) : hypervisor_(hypervisor) {}
   Capacity GetCapacity() const override { return hypervisor_.GetCapacity(); }
-  absl::StatusOr<std::string> Prepare(const RunId& id) override { return std::string(); }
+  absl::StatusOr<std::string> Prepare(const RunSpec& spec) override { return std::string(); }
   absl::Status Start(const RunSpec& spec) override { return hypervisor_.Start(spec); }
   absl::Status Stop(const RunId& id, absl::Duration grace) override {
     return hypervisor_.Stop(id, grace);
@@ -166,8 +166,16 @@ absl::Status SimHypervisor::Start(const RunSpec& spec) {
     MutexLock lock(mu_);
     Settle(now);
     if (Find(spec.id) != nullptr) return absl::OkStatus();
+    std::string disk = ToString(spec.id);
+    if (spec.disk_of != 0) {
+      const SimVm* before = Find({spec.id.uid, spec.disk_of});
+      if (before == nullptr) return absl::NotFoundError("the disk is not here");
+      if (IsAlive(*before)) return absl::FailedPreconditionError(before->name + " lives");
+      disk = before->disk;
+    }
     ESPALIER_RETURN_IF_ERROR(Admit(spec));
     SimVm vm;
+    vm.disk = std::move(disk);
     vm.run = {.spec = spec,
               .phase = RunPhase::kStarting,
               .message = "",
@@ -243,6 +251,12 @@ absl::Status SimHypervisor::Forget(const RunId& id) {
     std::erase_if(state_.vms, [&](const SimVm& other) { return other.run.spec.id == id; });
   }
   return Save();
+}
+
+std::string SimHypervisor::DiskOf(const RunId& id) {
+  MutexLock lock(mu_);
+  const SimVm* vm = Find(id);
+  return vm == nullptr ? "" : vm->disk;
 }
 
 absl::Status SimHypervisor::KillVm(absl::string_view name) {

@@ -73,6 +73,9 @@ class SimHypervisor {
   absl::StatusOr<Listing> List();
   absl::Status Renew(const RunId& id, bool fence, absl::Duration until);
   absl::Status Forget(const RunId& id);
+  // The run whose disk this one has: itself, or the first of those it goes on from. Empty if it is
+  // not here.
+  std::string DiskOf(const RunId& id);
 
   // Other hands. `name` is a machine's name, its owner ("ci/build") or its uid. NOT_FOUND.
   absl::Status KillVm(absl::string_view name);

@@ -51,7 +51,9 @@ class FileSimDriver final : public Driver {
         driver_(MakeSimDriver(*machine_)) {}
 
   Capacity GetCapacity() const override { return driver_->GetCapacity(); }
-  absl::StatusOr<std::string> Prepare(const RunId& id) override { return driver_->Prepare(id); }
+  absl::StatusOr<std::string> Prepare(const RunSpec& spec) override {
+    return driver_->Prepare(spec);
+  }
   absl::Status Start(const RunSpec& spec) override { return driver_->Start(spec); }
   absl::Status Stop(const RunId& id, absl::Duration grace) override {
     return driver_->Stop(id, grace);

@@ -35,6 +35,7 @@ class SimWorld final : public DriverWorld {
             .ports = {{"ssh", {8822, 22}}},
             .lease_until = clock_.Elapsed() + absl::Hours(1)};
   }
+  std::string DiskOf(const RunId& id) override { return machine_.DiskOf(id); }
   void Kill(const RunId& id) override {
     EXPECT_EQ(machine_.KillVm(ToString(id)), absl::OkStatus());
   }

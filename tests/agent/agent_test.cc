@@ -80,6 +80,7 @@ TEST_F(AgentTest, PullsStartsAndReportsAVm) {
   EXPECT_EQ(observed.ports().at("screenshare"), 5900u);
   EXPECT_EQ(observed.ports().at("http"), 10000u);
   EXPECT_TRUE(observed.has_started_at());
+  EXPECT_EQ(observed.boot_id(), world_.Host().boot_id());
   EXPECT_EQ(world_.Host().images().at(kTestDigest).state(), v1::HeldImage::READY);
   EXPECT_EQ(world_.Host().macos_running(), 1u);
 }
@@ -99,7 +100,12 @@ TEST_F(AgentTest, StopsWhatTheEngineStops) {
   ASSERT_TRUE(Reaches("a", Observed::STOPPED));
   EXPECT_EQ(alive(), 0u);
   EXPECT_TRUE(world_.Observed("a").ports().empty());
-  // Its record goes away once its end is known, and it is not started again.
+  // Its disk stays until the engine has made up its mind: it may be wanted for the next run.
+  world_.Run(absl::Minutes(1));
+  EXPECT_EQ(world_.machine.List()->runs.size(), 1u);
+  world_.Place("a",
+               [](v1::VmPlacement& placement) { placement.set_phase(v1::VmPlacement::STOPPED); });
+  // Then it goes, and is not started again.
   world_.Run(absl::Minutes(1));
   EXPECT_TRUE(world_.machine.List()->runs.empty());
   EXPECT_EQ(world_.Observed("a").phase(), Observed::STOPPED);
@@ -108,17 +114,57 @@ TEST_F(AgentTest, StopsWhatTheEngineStops) {
   EXPECT_EQ(world_.Observed("b").ports().at("ssh"), 8822u);
 }
 
-TEST_F(AgentTest, StopsWhatIsSwitchedOffOrDeleted) {
-  DeclareRunning("a");
+TEST_F(AgentTest, StopsWhatIsDeleted) {
   DeclareRunning("b");
-  world_.Declare("a",
-                 [](Resource& vm) { vm.mutable_vm()->mutable_spec()->set_power(v1::VmSpec::OFF); });
   world_.Delete("b");
-  ASSERT_TRUE(Reaches("a", Observed::STOPPED));
   ASSERT_TRUE(Reaches("b", Observed::STOPPED));
   world_.Finalize("b");
   world_.Run(absl::Minutes(2));
   EXPECT_EQ(alive(), 0u);
+  EXPECT_TRUE(world_.machine.List()->runs.empty());
+}
+
+// Powered off, it is placed nowhere; its disk waits here for the next attempt.
+TEST_F(AgentTest, KeepsTheDiskOfWhatIsPoweredOffAndGoesOnWithIt) {
+  DeclareRunning("a");
+  const std::string uid = UidOf("a");
+  const std::string disk = world_.machine.DiskOf({uid, 1});
+  ASSERT_NE(disk, "");
+  world_.Place("a", [](v1::VmPlacement& placement) { placement.set_stop(true); });
+  ASSERT_TRUE(Reaches("a", Observed::STOPPED));
+  world_.Place("a", [](v1::VmPlacement& placement) {
+    placement.clear_host();
+    placement.clear_stop();
+    placement.set_disk_host("mac-01");
+  });
+  world_.Run(absl::Minutes(5));
+  world_.KillAgent();
+  world_.StartAgent();
+  world_.Run(absl::Minutes(5));
+  EXPECT_EQ(world_.machine.DiskOf({uid, 1}), disk);
+  EXPECT_EQ(alive(), 0u);
+
+  world_.PlaceHere("a", 2);
+  ASSERT_TRUE(Reaches("a", Observed::RUNNING));
+  EXPECT_EQ(world_.machine.DiskOf({uid, 2}), disk);
+  EXPECT_EQ(world_.machine.DiskOf({uid, 1}), disk) << "until the engine knows that it runs";
+  world_.Place("a", [](v1::VmPlacement& placement) { placement.clear_disk_host(); });
+  world_.Run(absl::Minutes(1));
+  EXPECT_EQ(world_.machine.List()->runs.size(), 1u);
+}
+
+TEST_F(AgentTest, ErasesAKeptDiskThatNobodyWantsAnyMore) {
+  DeclareRunning("a");
+  world_.Place("a", [](v1::VmPlacement& placement) { placement.set_stop(true); });
+  ASSERT_TRUE(Reaches("a", Observed::STOPPED));
+  world_.Place("a", [](v1::VmPlacement& placement) {
+    placement.clear_host();
+    placement.set_disk_host("mac-01");
+  });
+  world_.Run(absl::Minutes(1));
+  ASSERT_EQ(world_.machine.List()->runs.size(), 1u);
+  world_.Place("a", [](v1::VmPlacement& placement) { placement.clear_disk_host(); });
+  world_.Run(absl::Minutes(1));
   EXPECT_TRUE(world_.machine.List()->runs.empty());
 }
 

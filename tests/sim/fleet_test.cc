@@ -293,7 +293,7 @@ class Fleet {
           break;
         }
         case 4:
-          if (random.Chance(0.3)) (void)machine.hypervisor().Reboot();
+          if (random.Chance(0.5)) Reboot(machine);
           break;
         case 5:
           StopEngine();
@@ -335,6 +335,15 @@ class Fleet {
         EXPECT_EQ(known->DebugString(), object.DebugString()) << "I8";
       }
     }
+  }
+
+  // Power is cut, and the agent comes up with the machine: what it reports proves what has ended.
+  void Reboot(Machine& machine) {
+    const bool was_alive = machine.alive();
+    if (was_alive) machine.KillAgent();
+    (void)machine.hypervisor().Reboot();
+    world_.Sleep(absl::Seconds(world_.random().Below(15)));
+    if (was_alive) machine.StartAgent();
   }
 
   void Heal() {

@@ -14,9 +14,9 @@ absl::Status MortalDriver::Alive() const {
   return weather_.dead ? absl::UnavailableError("the agent was killed") : absl::OkStatus();
 }
 
-absl::StatusOr<std::string> MortalDriver::Prepare(const agent::RunId& id) {
+absl::StatusOr<std::string> MortalDriver::Prepare(const agent::RunSpec& spec) {
   if (absl::Status alive = Alive(); !alive.ok()) return alive;
-  return inner_->Prepare(id);
+  return inner_->Prepare(spec);
 }
 absl::Status MortalDriver::Start(const agent::RunSpec& spec) {
   if (absl::Status alive = Alive(); !alive.ok()) return alive;

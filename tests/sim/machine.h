@@ -23,7 +23,7 @@ class MortalDriver final : public agent::Driver {
  public:
   MortalDriver(World& world, agent::SimHypervisor& hypervisor, const Weather& weather);
   agent::Capacity GetCapacity() const override { return inner_->GetCapacity(); }
-  absl::StatusOr<std::string> Prepare(const agent::RunId& id) override;
+  absl::StatusOr<std::string> Prepare(const agent::RunSpec& spec) override;
   absl::Status Start(const agent::RunSpec& spec) override;
   absl::Status Stop(const agent::RunId& id, absl::Duration grace) override;
   absl::StatusOr<agent::Listing> List() override;

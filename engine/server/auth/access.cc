@@ -263,6 +263,7 @@ absl::StatusOr<Resource> Visible(const Caller& caller, Resource resource) {
   shown.set_host(placement.host());
   shown.set_attempt(placement.attempt());
   shown.set_phase(placement.phase());
+  shown.set_disk_host(placement.disk_host());
   return moved;
 }
 

@@ -177,7 +177,32 @@ class AgentTest(unittest.TestCase):
         self.assertIn("hello from the e2e test", text)
         self.assertEqual(json.loads(self.page(observed, "metadata.json")), {"job": "7"})
         self.delete("web")
-        self.assertEqual(list((self.dir / "linux-01/vms").iterdir()), [])
+        wait_for("its bundle to go", lambda: not list((self.dir / "linux-01/vms").iterdir()))
+
+    def test_power_off_keeps_the_disk_and_power_on_goes_on_with_it(self):
+        self.create("desk")
+        observed = self.running("desk")
+        wait_for("the guest's page", lambda: self.page(observed))
+        bundles = self.dir / "linux-01/vms"
+        disk = (bundles / f"{observed['uid']}.1/disk.img").stat().st_ino
+
+        def power(word):
+            self.rest("namespaces/ci/vms/desk", "PATCH", {"spec": {"power": word}})
+
+        power("off")
+        wait_for("it to be off", lambda: self.status("desk")["placement"]["phase"] == "stopped")
+        self.assertIsNone(self.page(observed))
+        self.assertEqual(self.status("desk")["placement"]["disk_host"], "linux-01")
+        # Neither a new agent nor a while takes the disk away.
+        self.programs.end("linux-01", signal.SIGKILL)
+        self.start_agent("linux-01", "qemu")
+        power("on")
+        again = wait_for("its next run", lambda: self.status("desk")["observed"]["attempt"] == 2 and
+                         self.running("desk"))
+        wait_for("the guest's page", lambda: self.page(again))
+        self.assertEqual((bundles / f"{again['uid']}.2/disk.img").stat().st_ino, disk)
+        wait_for("the old bundle to go", lambda: not (bundles / f"{again['uid']}.1").exists())
+        self.delete("desk")
 
     def test_vms_survive_a_killed_agent_and_are_adopted(self):
         self.create("kept")
