@@ -8,6 +8,8 @@
 //     disk.img vmlinuz initrd cmdline      the image's files, cloned
 //     runner.sock               the runner answers here
 //     qmp.sock console.log qemu.log runner.log
+//
+// The port "vnc" is the machine's console, on loopback only; all others are forwarded to the guest.
 #pragma once
 
 #include <memory>

@@ -91,7 +91,7 @@ class QemuWorld final : public DriverWorld {
                     .cpu = 1,
                     .memory_mib = 128,
                     .address = "127.0.0.1",
-                    .ports = {{"http", {NextPort(), 80}}},
+                    .ports = {{"http", {NextPort(), 80}}, {"vnc", {NextPort(), 5900}}},
                     .metadata = {{"job", "42"}},
                     .lease_until = clock_->Elapsed() + absl::Hours(1)};
     return spec;
@@ -172,6 +172,20 @@ TEST_F(QemuDriverTest, TheGuestAnswersOnItsPortWithWhatLiesOnItsDisk) {
   EXPECT_TRUE(world_.Eventually([&] { return StateOf(spec.id).phase == RunPhase::kStopped; }));
   ASSERT_EQ(world_.driver().Forget(spec.id), absl::OkStatus());
   EXPECT_TRUE(absl::IsNotFound(world_.io().Stat(world_.BundleOf(spec.id)).status()));
+}
+
+TEST_F(QemuDriverTest, TheConsoleAnswersOnTheVncPort) {
+  const RunSpec spec = world_.Spec("ag", 1);
+  ASSERT_EQ(Run(spec), absl::OkStatus());
+  ASSERT_TRUE(world_.Eventually([&] { return StateOf(spec.id).phase == RunPhase::kRunning; }));
+  // It listens a moment after the machine is there.
+  EXPECT_TRUE(world_.Eventually([&] {
+    const auto greeting =
+        world_.io().Run({.argv = {"bash", "-c",
+                                  absl::StrCat("exec 3<>/dev/tcp/127.0.0.1/",
+                                               spec.ports.at("vnc").host, " && head -c 11 <&3")}});
+    return greeting.ok() && greeting->out == "RFB 003.008";
+  }));
 }
 
 TEST_F(QemuDriverTest, SaysWhyQemuDidNotStart) {
