@@ -26,7 +26,7 @@ TEST(ExplainTest, ExplainsAField) {
 }
 
 TEST(ExplainTest, ExplainsValuesAndWhatStandsBelow) {
-  EXPECT_THAT(*Explain("vm.power"), HasSubstr("\n  off\n    Is stopped and keeps its place and "));
+  EXPECT_THAT(*Explain("vm.power"), HasSubstr("\n  off\n    Is stopped. Its host keeps its disk"));
   EXPECT_THAT(*Explain("vm.ports"), HasSubstr("guest  <integer>\n    Port in the guest.\n"));
 }
 
