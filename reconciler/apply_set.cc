@@ -2,17 +2,9 @@
 
 #include <algorithm>
 
+#include "engine/api/act_for_source.h"
+
 namespace espalier {
-namespace {
-
-v1::Scope ScopeOf(const v1::GitSourceSpec& spec) {
-  v1::Scope scope;
-  *scope.mutable_namespaces() = spec.namespaces();
-  *scope.mutable_kinds() = spec.kinds();
-  return scope;
-}
-
-}  // namespace
 
 Owner OwnerOf(const std::string& source, const std::string& commit) {
   Owner owner;
@@ -26,15 +18,8 @@ ApplyRequest ApplyRequestOf(const std::string& source, const v1::GitSourceSpec& 
                             const LoadedSet& set) {
   ApplyRequest request;
   request.mutable_objects()->Assign(set.declared.begin(), set.declared.end());
-  *request.mutable_owner() = OwnerOf(source, set.commit);
-  *request.mutable_scope() = ScopeOf(spec);
-  if (!spec.has_prune() || spec.prune()) {
-    v1::Prune& prune = *request.mutable_prune();
-    prune.set_whole_scope_loaded(true);
-    const v1::DestructionBudget& budget = spec.destruction_budget();
-    if (budget.has_percent()) prune.set_percent(budget.percent());
-    if (budget.has_objects()) prune.set_objects(budget.objects());
-  }
+  ActForSource(source, spec, request);
+  request.mutable_owner()->set_commit(set.commit);
   return request;
 }
 
@@ -42,7 +27,8 @@ DriftRequest DriftRequestOf(const std::string& source, const v1::GitSourceSpec& 
                             const LoadedSet* set) {
   DriftRequest request;
   *request.mutable_owner() = OwnerOf(source, set != nullptr ? set->commit : "");
-  *request.mutable_scope() = ScopeOf(spec);
+  *request.mutable_scope()->mutable_namespaces() = spec.namespaces();
+  *request.mutable_scope()->mutable_kinds() = spec.kinds();
   if (set != nullptr) {
     request.mutable_declared()->Assign(set->declared.begin(), set->declared.end());
     request.set_with_declared(true);

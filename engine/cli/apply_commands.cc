@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "engine/api/act_for_source.h"
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/deletion.h"
@@ -57,26 +58,6 @@ absl::StatusOr<std::vector<v1::Declared>> Load(Invocation& invocation, const App
   return objects;
 }
 
-// The request of a GitSource, so that a plan here is the plan that the reconciler would make.
-absl::Status ActForSource(Invocation& invocation, const std::string& name, ApplyRequest& request) {
-  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
-  ESPALIER_ASSIGN_OR_RETURN(const Resource source,
-                            resources->Get(invocation.Context(), Ref{Kind::kGitSource, "", name}));
-  const v1::GitSourceSpec& spec = source.git_source().spec();
-  request.mutable_owner()->set_manager(Owner::GIT);
-  request.mutable_owner()->set_instance(name);
-  *request.mutable_scope()->mutable_namespaces() = spec.namespaces();
-  *request.mutable_scope()->mutable_kinds() = spec.kinds();
-  if (!spec.has_prune() || spec.prune()) {
-    v1::Prune& prune = *request.mutable_prune();
-    prune.set_whole_scope_loaded(true);
-    const v1::DestructionBudget& budget = spec.destruction_budget();
-    if (budget.has_percent()) prune.set_percent(budget.percent());
-    if (budget.has_objects()) prune.set_objects(budget.objects());
-  }
-  return absl::OkStatus();
-}
-
 // apply, diff and plan are one call that differs in what it claims and whether it stores.
 absl::StatusOr<int> Apply(Invocation& invocation, const ApplyFlags& flags, bool only_plan) {
   Problems problems;
@@ -88,11 +69,14 @@ absl::StatusOr<int> Apply(Invocation& invocation, const ApplyFlags& flags, bool 
   request.set_transfer(flags.transfer);
   request.set_expected_digest(flags.expect_digest);
   if (flags.override) ESPALIER_RETURN_IF_ERROR(AddOverride(flags, *request.mutable_override()));
+  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
   if (!flags.source.empty()) {
-    ESPALIER_RETURN_IF_ERROR(ActForSource(invocation, flags.source, request));
+    ESPALIER_ASSIGN_OR_RETURN(
+        const Resource source,
+        resources->Get(invocation.Context(), Ref{Kind::kGitSource, "", flags.source}));
+    ActForSource(flags.source, source.git_source().spec(), request);
   }
   for (v1::Declared& object : objects) *request.add_objects() = std::move(object);
-  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
   CallContext context = invocation.Context();
   context.operation_id = invocation.random.Uid();
   ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result, resources->Apply(context, request));

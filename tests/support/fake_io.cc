@@ -150,16 +150,6 @@ void FakeIo::SetRunner(std::function<absl::StatusOr<ProcessResult>(const Process
   runner_ = std::move(runner);
 }
 
-std::map<pid_t, FakeIo::Process> FakeIo::processes() const {
-  MutexLock lock(mu_);
-  return processes_;
-}
-
-void FakeIo::EndProcess(pid_t pid) {
-  MutexLock lock(mu_);
-  processes_.erase(pid);
-}
-
 int FakeIo::calls(absl::string_view operation) const {
   MutexLock lock(mu_);
   const auto found = calls_.find(std::string(operation));
@@ -360,7 +350,7 @@ absl::StatusOr<pid_t> FakeIo::Spawn(const SpawnOptions& options) {
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Enter("Spawn", options.argv.empty() ? "" : options.argv[0]));
   const pid_t pid = next_pid_++;
-  processes_[pid] = {options, {}};
+  processes_.insert(pid);
   return pid;
 }
 
@@ -369,7 +359,6 @@ absl::Status FakeIo::Kill(pid_t pid, int signal) {
   ESPALIER_RETURN_IF_ERROR(Enter("Kill", absl::StrCat(pid)));
   const auto found = processes_.find(pid);
   if (found == processes_.end()) return absl::NotFoundError(absl::StrCat("no process ", pid));
-  found->second.signals.push_back(signal);
   if (signal == SIGKILL || signal == SIGTERM) processes_.erase(found);
   return absl::OkStatus();
 }

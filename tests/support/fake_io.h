@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,16 +39,6 @@ class FakeIo final : public Io {
   void LosePower();
   // Answers Run. Without it every program is missing. Called without locks held.
   void SetRunner(std::function<absl::StatusOr<ProcessResult>(const ProcessOptions&)> runner);
-
-  // --- Processes that Spawn started and nobody has ended.
-  struct Process {
-    SpawnOptions options;
-    // Signals it has got; SIGKILL and SIGTERM end it.
-    std::vector<int> signals;
-  };
-  std::map<pid_t, Process> processes() const;
-  // As if it had ended by itself.
-  void EndProcess(pid_t pid);
   // Calls of an operation so far, failed ones as well.
   int calls(absl::string_view operation) const;
 
@@ -96,7 +87,8 @@ class FakeIo final : public Io {
   std::map<std::string, int> calls_ ABSL_GUARDED_BY(mu_);
   std::int64_t free_bytes_ ABSL_GUARDED_BY(mu_) = std::int64_t{1} << 40;
   std::function<absl::StatusOr<ProcessResult>(const ProcessOptions&)> runner_ ABSL_GUARDED_BY(mu_);
-  std::map<pid_t, Process> processes_ ABSL_GUARDED_BY(mu_);
+  // Those that Spawn started and no SIGKILL or SIGTERM has ended.
+  std::set<pid_t> processes_ ABSL_GUARDED_BY(mu_);
   pid_t next_pid_ ABSL_GUARDED_BY(mu_) = 1000;
 };
 
