@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "engine/model/problem.h"
+#include "engine/render/words.h"
 
 namespace espalier {
 namespace {
@@ -96,8 +97,8 @@ Verdict ValidityOf(const LoadedSet& set, const std::string& applied) {
   if (set.valid()) {
     return {.state = v1::Condition::TRUE,
             .reason = "Valid",
-            .message = absl::StrCat(set.declared.size(), " objects in ", set.files,
-                                    set.files == 1 ? " file" : " files")};
+            .message = absl::StrCat(Count(set.declared.size(), "object"), " in ",
+                                    Count(set.files, "file"))};
   }
   Verdict verdict = RefusedByList(set.problems.list());
   verdict.reason = "Invalid";

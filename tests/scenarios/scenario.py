@@ -159,10 +159,27 @@ class World:
         subprocess.run([BIN / "espalier", "token", "create", "--role", "reconciler", "--source", source,
                         "--out", token], env=self.environment, check=True, stdout=subprocess.DEVNULL)
         ready = self.directory / "reconciler.ready"
+        ready.unlink(missing_ok=True)
         self.start("reconciler", BIN / "espalier-reconciler", "--engine", self.environment["ESPALIER_ENGINE"],
                    "--token-file", token, "--cache-dir", self.directory / "reconciler", "--webhook",
                    "127.0.0.1:0", "--ready-file", ready)
         self.wait_for("reconciler", lambda: ready.exists() and ready.read_text())
+        address = json.loads(ready.read_text())["webhook"]
+        self.environment["HOOKS"] = f"http://{address}/hooks"
+        self.placeholders.add(address, "hooks.test:1")
+
+    def secret(self, name, value):
+        """Sets a variable for what is started from now on."""
+        self.environment[name] = value
+
+    def git_server(self, user, password):
+        """Serves the bare repositories below $HOME over http, at $GIT_SERVER."""
+        ready = self.directory / "git-server.ready"
+        self.start("git-server", sys.executable, pathlib.Path(__file__).with_name("git_server.py"),
+                   self.directory, user, password, ready)
+        self.wait_for("git-server", lambda: ready.exists() and ready.read_text())
+        self.environment["GIT_SERVER"] = f"http://{ready.read_text()}"
+        self.placeholders.add(ready.read_text(), "git.test:1")
 
     def registry(self):
         """Starts a registry at $REGISTRY, with macos/sonoma:14 and linux/debian:12 in it."""
@@ -206,8 +223,9 @@ class World:
 
     def run(self, command):
         """What a command of the scenario prints, with its exit code if that is not 0."""
-        own = {"agent": self.agent, "kill-agent": self.kill_agent,
-               "reconciler": self.reconciler, "registry": self.registry}
+        own = {"agent": self.agent, "kill-agent": self.kill_agent, "git-server": self.git_server,
+               "reconciler": self.reconciler, "registry": self.registry, "secret": self.secret,
+               "stop": self.stop}
         first, *words = shlex.split(command, comments=False) if "<<" not in command else [""]
         if first in own:
             own[first](*words)
