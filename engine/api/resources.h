@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -40,6 +41,21 @@ using Query = v1::Query;
 using StatusWrite = v1::StatusWrite;
 using WatchBatch = v1::WatchBatch;
 
+// An object that several hold and nobody changes.
+using ResourcePtr = std::shared_ptr<const Resource>;
+
+// A WatchBatch whose objects are shared with those who keep them instead of copied.
+struct SharedBatch {
+  struct Event {
+    v1::Event::Type type = v1::Event::TYPE_UNSPECIFIED;
+    ResourcePtr resource;
+  };
+  std::vector<Event> events;
+  std::string resume;
+  std::int64_t revision = 0;
+  bool synced = false;
+};
+
 // A running watch. Belongs to one thread; destroying it ends it.
 class Watch {
  public:
@@ -51,6 +67,10 @@ class Watch {
   // the watcher was too slow or the revision is compacted, start again from nothing. Any other
   // error: start again from the last `resume`.
   virtual absl::StatusOr<WatchBatch> Next(absl::Duration deadline) = 0;
+
+  // The same as Next, for those who keep the objects: where engine and watcher are one process they
+  // are the engine's own.
+  virtual absl::StatusOr<SharedBatch> NextShared(absl::Duration deadline);
 
   // From now on raises `wakeup` whenever Next would not block, so that one thread can wait for
   // several watches and a timer. `wakeup` must outlive the watch.
@@ -67,6 +87,12 @@ class Resources {
   // One page in order of kind, namespace and name, and the revision that it is consistent with.
   // Further pages show later changes; a watch from the first page's `resume` misses none of them.
   virtual absl::StatusOr<ListPage> List(const CallContext& context, const Query& query) = 0;
+
+  // As List, but shows the objects of the page to `visit`, in order, where they are kept; the
+  // answer comes without items. For those who only look: copying an object takes longer than
+  // reading it. `visit` must keep no reference and must not call back.
+  virtual absl::StatusOr<ListPage> VisitPage(const CallContext& context, const Query& query,
+                                             absl::FunctionRef<void(const Resource&)> visit);
 
   // Makes the set so: plans it at one revision and, unless it is a dry run or has errors, stores
   // it. OK carries {plan, problems, applied}: validation, conflict of owners, digest mismatch and

@@ -81,7 +81,7 @@ absl::Status ObjectView::Restart() {
 absl::Status ObjectView::Pull(std::vector<ObjectChange>& changes) {
   while (true) {
     if (watch_ == nullptr) ESPALIER_RETURN_IF_ERROR(Restart());
-    absl::StatusOr<WatchBatch> batch = watch_->Next(clock_.Elapsed());
+    absl::StatusOr<SharedBatch> batch = watch_->NextShared(clock_.Elapsed());
     if (!batch.ok()) {
       // Too old is no fault of anybody: list again at once, but only once in a row.
       const bool list_now = absl::IsOutOfRange(batch.status()) && failures_ == 0;
@@ -91,8 +91,8 @@ absl::Status ObjectView::Pull(std::vector<ObjectChange>& changes) {
       retry_at_ = absl::InfiniteDuration();
       continue;
     }
-    const bool more = batch->events_size() > 0;
-    heard_ = heard_ || more || batch->synced() || batch->revision() > 0;
+    const bool more = !batch->events.empty();
+    heard_ = heard_ || more || batch->synced || batch->revision > 0;
     Take(*batch, changes);
     // An empty batch of a first state that is still on its way is not the end of it, but it is all
     // that is here now; the watch raises the wakeup when the rest comes.
@@ -100,42 +100,40 @@ absl::Status ObjectView::Pull(std::vector<ObjectChange>& changes) {
   }
 }
 
-void ObjectView::Take(WatchBatch& batch, std::vector<ObjectChange>& changes) {
+void ObjectView::Take(SharedBatch& batch, std::vector<ObjectChange>& changes) {
   // Half a first state is nothing to resume from.
-  if (!batch.resume().empty() && (!listing_ || batch.synced())) resume_ = batch.resume();
+  if (!batch.resume.empty() && (!listing_ || batch.synced)) resume_ = batch.resume;
   if (listing_) {
-    for (Event& event : *batch.mutable_events()) {
-      const Ref ref = RefOf(event.resource());
-      if (event.type() == Event::GONE) {
+    for (SharedBatch::Event& event : batch.events) {
+      const Ref ref = RefOf(*event.resource);
+      if (event.type == Event::GONE) {
         listed_.objects_.erase(ref);
       } else {
-        listed_.objects_[ref] =
-            std::make_shared<const Resource>(std::move(*event.mutable_resource()));
+        listed_.objects_[ref] = std::move(event.resource);
       }
     }
-    listed_.revision_ = std::max(listed_.revision_, batch.revision());
-    if (batch.synced()) Swap(changes);
+    listed_.revision_ = std::max(listed_.revision_, batch.revision);
+    if (batch.synced) Swap(changes);
     return;
   }
   if (heard_) failures_ = 0;
   MutexLock lock(mu_);
-  if (batch.events_size() == 0 && batch.revision() <= current_->revision_) return;
+  if (batch.events.empty() && batch.revision <= current_->revision_) return;
   if (current_.use_count() > 1) current_ = std::make_shared<Snapshot>(*current_);
-  for (Event& event : *batch.mutable_events()) {
-    const Ref ref = RefOf(event.resource());
+  for (SharedBatch::Event& event : batch.events) {
+    const Ref ref = RefOf(*event.resource);
     const auto found = current_->objects_.find(ref);
     ResourcePtr before = found == current_->objects_.end() ? nullptr : found->second;
-    if (event.type() == Event::GONE) {
+    if (event.type == Event::GONE) {
       if (before == nullptr) continue;
       current_->objects_.erase(found);
       changes.push_back({.before = std::move(before), .after = nullptr});
       continue;
     }
-    auto after = std::make_shared<const Resource>(std::move(*event.mutable_resource()));
-    current_->objects_[ref] = after;
-    changes.push_back({.before = std::move(before), .after = std::move(after)});
+    current_->objects_[ref] = event.resource;
+    changes.push_back({.before = std::move(before), .after = std::move(event.resource)});
   }
-  current_->revision_ = std::max(current_->revision_, batch.revision());
+  current_->revision_ = std::max(current_->revision_, batch.revision);
 }
 
 // The list is complete: what differs between it and what was known is what changed.

@@ -22,9 +22,6 @@
 
 namespace espalier {
 
-// Shared: a snapshot, a change and a reader's own copy may hold the same immutable object.
-using ResourcePtr = std::shared_ptr<const Resource>;
-
 // The objects of a query as they were at one revision. Immutable, thread-safe.
 class Snapshot {
   using Objects = absl::btree_map<Ref, ResourcePtr>;
@@ -115,7 +112,7 @@ class ObjectView {
 
  private:
   absl::Status Restart();
-  void Take(WatchBatch& batch, std::vector<ObjectChange>& changes);
+  void Take(SharedBatch& batch, std::vector<ObjectChange>& changes);
   void Swap(std::vector<ObjectChange>& changes);
   absl::Status BackOff(const absl::Status& status);
 

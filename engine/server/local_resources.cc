@@ -123,10 +123,21 @@ absl::StatusOr<Resource> LocalResources::Get(const CallContext& context, const R
 }
 
 absl::StatusOr<ListPage> LocalResources::List(const CallContext& context, const Query& query) {
+  std::vector<Resource> items;
+  ESPALIER_ASSIGN_OR_RETURN(ListPage page, VisitPage(context, query, [&](const Resource& object) {
+                              items.push_back(object);
+                            }));
+  for (Resource& item : items) *page.add_items() = std::move(item);
+  return page;
+}
+
+absl::StatusOr<ListPage> LocalResources::VisitPage(const CallContext& context, const Query& query,
+                                                   absl::FunctionRef<void(const Resource&)> visit) {
   const ObjectMap objects = hub_.Snapshot();
   const std::size_t wanted = query.page_size() == 0
                                  ? limits::kPageSize
                                  : std::min<std::size_t>(query.page_size(), limits::kPageSize);
+  std::size_t visited = 0;
   ListPage page;
   page.set_revision(objects.revision());
   page.set_resume(hub_.TokenFor(objects.revision()));
@@ -144,11 +155,12 @@ absl::StatusOr<ListPage> LocalResources::List(const CallContext& context, const 
   objects.ForEachFrom(begin, [&](const std::string& key, const ObjectPtr& object) {
     if (!absl::StartsWith(key, prefix)) return false;
     if (!Matches(query, *object)) return true;
-    if (static_cast<std::size_t>(page.items_size()) >= wanted) {
+    if (visited == wanted) {
       page.set_next_page(key);
       return false;
     }
-    *page.add_items() = *object;
+    ++visited;
+    visit(*object);
     return true;
   });
   return page;

@@ -159,6 +159,24 @@ TEST_F(LocalResourcesTest, PagesCoverTheListOnceInOrder) {
   EXPECT_EQ(count, 25);
 }
 
+TEST_F(LocalResourcesTest, AVisitedPageIsTheListedOne) {
+  Apply(RequestOf({Image("ventura"), Image("sonoma"), Image("sequoia")}));
+  Query query;
+  query.add_kinds("image");
+  query.set_page_size(2);
+  const auto listed = engine_->List(As("ana"), query);
+  ASSERT_TRUE(listed.ok());
+  ListPage visited;
+  const auto page = engine_->VisitPage(
+      As("ana"), query, [&](const Resource& object) { *visited.add_items() = object; });
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page->items_size(), 0);
+  ASSERT_EQ(visited.items_size(), 2);
+  EXPECT_EQ(visited.items(1).metadata().name(), "sonoma");
+  visited.MergeFrom(*page);
+  EXPECT_EQ(visited.SerializeAsString(), listed->SerializeAsString());
+}
+
 TEST_F(LocalResourcesTest, StaleControllerWriteIsAborted) {
   Apply(RequestOf({Image("sonoma")}));
   const Resource read = *engine_->Get(As("ana"), Ref{Kind::kImage, "", "sonoma"});

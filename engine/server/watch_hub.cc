@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
+#include "engine/base/status.h"
 
 namespace espalier {
 namespace {
@@ -21,11 +22,31 @@ Meaning MeaningFor(const Query& query, const Change& change) {
   return Meaning::kNothing;
 }
 
-void AddEvent(Meaning meaning, const Change& change, WatchBatch& batch) {
-  Event& event = *batch.add_events();
-  event.set_type(meaning == Meaning::kPut ? Event::PUT : Event::GONE);
-  *event.mutable_resource() = change.after != nullptr ? *change.after : *change.before;
-  event.set_revision(change.revision);
+// Events of a batch, and the revision of each.
+struct Taken {
+  SharedBatch batch;
+  std::vector<std::int64_t> revisions;
+
+  void Add(Meaning meaning, const Change& change) {
+    batch.events.push_back({.type = meaning == Meaning::kPut ? Event::PUT : Event::GONE,
+                            .resource = change.after != nullptr ? change.after : change.before});
+    revisions.push_back(change.revision);
+  }
+};
+
+// The same for those who need the objects in a message.
+WatchBatch CopyOf(const Taken& taken) {
+  WatchBatch batch;
+  for (std::size_t i = 0; i < taken.revisions.size(); ++i) {
+    Event& event = *batch.add_events();
+    event.set_type(taken.batch.events[i].type);
+    *event.mutable_resource() = *taken.batch.events[i].resource;
+    event.set_revision(taken.revisions[i]);
+  }
+  batch.set_resume(taken.batch.resume);
+  batch.set_revision(taken.batch.revision);
+  batch.set_synced(taken.batch.synced);
+  return batch;
 }
 
 }  // namespace
@@ -38,21 +59,13 @@ class WatchHub::HubWatch final : public Watch {
   ~HubWatch() override { hub_.Forget(*this); }
 
   absl::StatusOr<WatchBatch> Next(absl::Duration deadline) override {
-    while (true) {
-      if (cancellation_ != nullptr && cancellation_->cancelled()) {
-        return absl::CancelledError("watch was cancelled");
-      }
-      {
-        MutexLock lock(mu_);
-        if (too_slow_) return absl::OutOfRangeError("watcher was too slow; list again");
-        if (HasNews()) return TakeBatch();
-      }
-      if (!hub_.clock_.WaitUntil(own_wakeup_, deadline)) {
-        MutexLock lock(mu_);
-        if (too_slow_) return absl::OutOfRangeError("watcher was too slow; list again");
-        return TakeBatch();
-      }
-    }
+    ESPALIER_ASSIGN_OR_RETURN(const Taken taken, Take(deadline));
+    return CopyOf(taken);
+  }
+
+  absl::StatusOr<SharedBatch> NextShared(absl::Duration deadline) override {
+    ESPALIER_ASSIGN_OR_RETURN(Taken taken, Take(deadline));
+    return std::move(taken.batch);
   }
 
   void NotifyOn(Wakeup& wakeup) override {
@@ -93,6 +106,24 @@ class WatchHub::HubWatch final : public Watch {
   }
 
  private:
+  absl::StatusOr<Taken> Take(absl::Duration deadline) {
+    while (true) {
+      if (cancellation_ != nullptr && cancellation_->cancelled()) {
+        return absl::CancelledError("watch was cancelled");
+      }
+      {
+        MutexLock lock(mu_);
+        if (too_slow_) return absl::OutOfRangeError("watcher was too slow; list again");
+        if (HasNews()) return TakeBatch();
+      }
+      if (!hub_.clock_.WaitUntil(own_wakeup_, deadline)) {
+        MutexLock lock(mu_);
+        if (too_slow_) return absl::OutOfRangeError("watcher was too slow; list again");
+        return TakeBatch();
+      }
+    }
+  }
+
   bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return initial_left_ || !queue_.empty();
   }
@@ -107,11 +138,12 @@ class WatchHub::HubWatch final : public Watch {
     if (other != nullptr) other->Notify();
   }
 
-  WatchBatch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    WatchBatch batch;
+  Taken TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    Taken taken;
+    SharedBatch& batch = taken.batch;
     if (initial_left_) {
-      TakeInitial(batch);
-      return batch;
+      TakeInitial(taken);
+      return taken;
     }
     // Read before the queue: what it counts is in there or was taken from there.
     const std::int64_t offered = hub_.offered_.load(std::memory_order_acquire);
@@ -119,36 +151,33 @@ class WatchHub::HubWatch final : public Watch {
     std::int64_t revision = 0;
     while (!queue_.empty()) {
       const Change& change = queue_.front();
-      if (batch.events_size() >= static_cast<int>(limits::kWatchBatch) &&
-          change.revision != revision) {
-        break;
-      }
+      if (batch.events.size() >= limits::kWatchBatch && change.revision != revision) break;
       revision = change.revision;
-      AddEvent(MeaningFor(query_, change), change, batch);
+      taken.Add(MeaningFor(query_, change), change);
       queue_.pop_front();
     }
     const std::int64_t upto = queue_.empty() ? std::max(offered, revision) : revision;
-    batch.set_synced(true);
-    batch.set_revision(upto);
-    batch.set_resume(hub_.TokenFor(upto));
+    batch.synced = true;
+    batch.revision = upto;
+    batch.resume = hub_.TokenFor(upto);
     if (!queue_.empty() && other_wakeup_ != nullptr) other_wakeup_->Notify();
-    return batch;
+    return taken;
   }
 
-  void TakeInitial(WatchBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+  void TakeInitial(Taken& taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    SharedBatch& batch = taken.batch;
     bool more = false;
     std::string next;
     initial_.ForEachFrom(initial_next_, [&](const std::string& key, const ObjectPtr& object) {
-      if (batch.events_size() >= static_cast<int>(limits::kWatchBatch)) {
+      if (batch.events.size() >= limits::kWatchBatch) {
         next = key;
         more = true;
         return false;
       }
       if (Matches(query_, *object)) {
-        AddEvent(
+        taken.Add(
             Meaning::kPut,
-            Change{.revision = object->metadata().revision(), .before = nullptr, .after = object},
-            batch);
+            Change{.revision = object->metadata().revision(), .before = nullptr, .after = object});
       }
       return true;
     });
@@ -156,9 +185,9 @@ class WatchHub::HubWatch final : public Watch {
     initial_next_ = std::move(next);
     if (!more) {
       // Only a complete state may be resumed from.
-      batch.set_synced(true);
-      batch.set_revision(initial_.revision());
-      batch.set_resume(hub_.TokenFor(initial_.revision()));
+      batch.synced = true;
+      batch.revision = initial_.revision();
+      batch.resume = hub_.TokenFor(initial_.revision());
       initial_ = ObjectMap();
     }
     if (HasNews() && other_wakeup_ != nullptr) other_wakeup_->Notify();

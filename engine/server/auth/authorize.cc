@@ -24,6 +24,13 @@ absl::StatusOr<ListPage> AuthorizedResources::List(const CallContext& context, c
   return inner_.List(context, query);
 }
 
+absl::StatusOr<ListPage> AuthorizedResources::VisitPage(
+    const CallContext& context, const Query& query,
+    absl::FunctionRef<void(const Resource&)> visit) {
+  ESPALIER_RETURN_IF_ERROR(access::MayQuery(context.caller, query));
+  return inner_.VisitPage(context, query, visit);
+}
+
 absl::StatusOr<std::unique_ptr<Watch>> AuthorizedResources::StartWatch(const CallContext& context,
                                                                        const Query& query,
                                                                        const std::string& resume) {

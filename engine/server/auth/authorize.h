@@ -19,6 +19,8 @@ class AuthorizedResources final : public Resources {
 
   absl::StatusOr<Resource> Get(const CallContext& context, const Ref& ref) override;
   absl::StatusOr<ListPage> List(const CallContext& context, const Query& query) override;
+  absl::StatusOr<ListPage> VisitPage(const CallContext& context, const Query& query,
+                                     absl::FunctionRef<void(const Resource&)> visit) override;
   absl::StatusOr<ApplyResult> Apply(const CallContext& context,
                                     const ApplyRequest& request) override;
   std::vector<absl::StatusOr<std::int64_t>> UpdateStatus(

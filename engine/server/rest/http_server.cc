@@ -168,7 +168,8 @@ class Server final : public HttpServer {
     response.status = answer.status;
     for (const auto& [name, value] : answer.headers) response.set_header(name, value);
     if (!answer.stream) {
-      response.set_content(answer.body, answer.content_type);
+      response.body = std::move(answer.body);
+      response.set_header("Content-Type", answer.content_type);
       return;
     }
     response.set_chunked_content_provider(

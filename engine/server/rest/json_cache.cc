@@ -15,7 +15,10 @@ constexpr std::size_t kEntryBytes = 160;
 void JsonCache::Append(const Resource& object, std::string& out) {
   std::shared_ptr<const std::string> json = Find(object);
   if (json == nullptr) {
-    json = std::make_shared<const std::string>(ToJson(object, Indent::kNone));
+    std::string text = ToJson(object, Indent::kNone);
+    // It was written piece by piece: up to half of its room is air.
+    text.shrink_to_fit();
+    json = std::make_shared<const std::string>(std::move(text));
     MutexLock lock(mu_);
     Keep(object, json);
   }

@@ -174,14 +174,16 @@ HttpAnswer ListObjects(Resources& resources, JsonCache& cache, const CallContext
                        const Route& route, const HttpCall& call) {
   const absl::StatusOr<Query> query = QueryOf(route, call);
   if (!query.ok()) return ProblemAnswer(query.status());
-  const absl::StatusOr<ListPage> page = resources.List(context, *query);
-  if (!page.ok()) return ProblemAnswer(page.status());
   HttpAnswer answer;
   answer.body = "{\"items\":[";
-  for (int i = 0; i < page->items_size(); ++i) {
-    if (i > 0) answer.body += ',';
-    cache.Append(page->items(i), answer.body);
-  }
+  bool first = true;
+  const absl::StatusOr<ListPage> page =
+      resources.VisitPage(context, *query, [&](const Resource& object) {
+        if (!first) answer.body += ',';
+        first = false;
+        cache.Append(object, answer.body);
+      });
+  if (!page.ok()) return ProblemAnswer(page.status());
   absl::StrAppend(&answer.body, "],\"revision\":", page->revision());
   if (!page->next_page().empty()) {
     answer.body += ",\"next_page\":";
