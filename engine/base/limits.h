@@ -26,8 +26,9 @@ inline constexpr std::size_t kCommitGroupBytes = 2 * 1024 * 1024;
 // Objects of one apply: a repository of this size is still planned in seconds.
 inline constexpr std::size_t kApplyObjects = 20000;
 
-// Events kept in memory for resuming watchers; older resume tokens are answered with "too old".
-inline constexpr std::size_t kWatchHistory = 16384;
+// Events kept in memory for resuming watchers, some 40 s of a fleet that makes 20 VMs a second;
+// older resume tokens are answered with "too old", and their watcher lists its objects again.
+inline constexpr std::size_t kWatchHistory = 4096;
 // Their bytes: what superseded values may add to the memory of the daemon.
 inline constexpr std::size_t kWatchHistoryBytes = 32 * 1024 * 1024;
 // Events waiting for one watcher. A slower one is told "too old" and lists again.

@@ -15,8 +15,9 @@
 namespace espalier {
 
 struct SqliteOptions {
-  // The log is swept once it has so many rows more than live keys and history need.
-  std::size_t sweep_slack_rows = limits::kWatchHistory / 2;
+  // The log is swept once it has so many rows more than live keys and history need:
+  // often enough that a start stays short, seldom enough that writers do not wait for it.
+  std::size_t sweep_slack_rows = 8192;
 };
 
 // Opens the store in the file `path`, which is made if it is not there; its folder must exist.
