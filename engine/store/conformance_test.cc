@@ -199,7 +199,7 @@ TEST_P(StoreTest, BoundsItsHistory) {
     ops.push_back(Put(absl::StrCat(i), "x"));
   for (std::size_t i = 0; i < transactions; ++i) Commit(ops);
   EXPECT_EQ(EventsAfter(0), "OUT_OF_RANGE");
-  EXPECT_NE(EventsAfter(store_->revision() - 100), "OUT_OF_RANGE");
+  EXPECT_NE(EventsAfter(store_->revision() - transactions / 2), "OUT_OF_RANGE");
   EXPECT_THAT(store_->Range("", "", 0)->items, SizeIs(limits::kTransactionOps));
 }
 
