@@ -66,7 +66,7 @@ class Placeholders:
                       lambda m: self.numbered("uid", m[0], lambda n: f"<uid-{n}>"), text)
         text = re.sub(r"\b(?=[a-f]*\d)[0-9a-f]{12}\b", lambda m: self.digest(m[0]), text)
         # YAML quotes an identity only if it could be read as a number.
-        text = re.sub(r': "(<uid-\d+>)"$', r": \1", text, flags=re.M)
+        text = re.sub(r': "(<u?id-\d+>\.*)"$', r": \1", text, flags=re.M)
         text = re.sub(r"\b(vm|runners)-([a-z][a-km-np-z2-9]{4})\b(?!-)",
                       lambda m: self.numbered("name", m[0], lambda n: f"{m[1]}-{n:x>5}"), text)
         text = re.sub(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z", "<time>", text)
