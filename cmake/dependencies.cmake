@@ -1,6 +1,7 @@
 # Third-party libraries, as targets espalier_dep::NAME. On Linux what ships in the provider and the
-# command line comes from Debian's static archives; libcurl, libgit2, cpp-httplib and prometheus-cpp
-# exist (or are usable) only as shared libraries and stay so. Elsewhere the packages' own targets are used.
+# command line comes from Debian's static archives, but for libcurl, which is found at run time; libgit2,
+# cpp-httplib and prometheus-cpp exist (or are usable) only as shared libraries and stay so. Elsewhere
+# the packages' own targets are used.
 
 find_package(Threads REQUIRED)
 find_program(ESPALIER_PROTOC protoc REQUIRED)
@@ -69,7 +70,9 @@ else()
 endif()
 
 _espalier_dep(json nlohmann_json::nlohmann_json)
-_espalier_dep(curl CURL::libcurl)
+# Its headers alone: engine/net/curl_library.h.
+_espalier_dep(curl ${CMAKE_DL_LIBS})
+target_include_directories(espalier_dep_curl SYSTEM INTERFACE ${CURL_INCLUDE_DIRS})
 
 # Programs that end up on users' machines do not need these; they are looked for where they are used.
 find_library(_git2 NAMES libgit2.so git2)

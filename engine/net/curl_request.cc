@@ -22,107 +22,105 @@ bool IsLoopback(absl::string_view host) {
          host.find_first_not_of("0123456789.") == absl::string_view::npos;
 }
 
-std::string UrlPart(const std::string& url, CURLUPart part) {
-  CURLU* const parsed = curl_url();
-  std::string result;
-  char* text = nullptr;
-  if (curl_url_set(parsed, CURLUPART_URL, url.c_str(), 0) == CURLUE_OK &&
-      curl_url_get(parsed, part, &text, 0) == CURLUE_OK) {
-    result = text;
-  }
-  curl_free(text);
-  curl_url_cleanup(parsed);
-  return result;
-}
-
 long Millis(absl::Duration duration) {
   return static_cast<long>(std::max<std::int64_t>(1, absl::ToInt64Milliseconds(duration)));
 }
 
 }  // namespace
 
-CurlRequest::CurlRequest(CURL* curl, HttpRequest& request, const Cancellation* stop,
-                         const HeadersSeen* on_headers, const Sink* sink)
-    : curl_(curl), request_(request), stop_(stop), on_headers_(on_headers), sink_(sink) {}
+CurlRequest::CurlRequest(const CurlLibrary& curl, CURL* handle, HttpRequest& request,
+                         const Cancellation* stop, const HeadersSeen* on_headers, const Sink* sink)
+    : curl_(curl),
+      handle_(handle),
+      request_(request),
+      stop_(stop),
+      on_headers_(on_headers),
+      sink_(sink) {}
 
 CurlRequest::~CurlRequest() {
   // Keeps the connection, forgets everything else: headers above all.
-  curl_easy_reset(curl_);
-  curl_slist_free_all(headers_);
+  curl_.easy_reset(handle_);
+  curl_.slist_free_all(headers_);
 }
 
 absl::StatusOr<HttpResponse> CurlRequest::Perform() {
   if (stop_ != nullptr && stop_->cancelled()) return absl::CancelledError("stopping");
   ESPALIER_RETURN_IF_ERROR(SetUp());
-  const CURLcode code = curl_easy_perform(curl_);
+  const CURLcode code = curl_.easy_perform(handle_);
   if (!failure_.ok()) return failure_;
   if (code != CURLE_OK) return FromCurl(code);
   if (!announced_) ESPALIER_RETURN_IF_ERROR(AnnounceHeaders());
   return std::move(response_);
 }
 
+template <typename T>
+void CurlRequest::Set(CURLoption option, T value) {
+  const CURLcode code = curl_.easy_setopt(handle_, option, value);
+  if (code != CURLE_OK && failure_.ok()) failure_ = FromCurl(code);
+}
+
 absl::Status CurlRequest::SetUp() {
-  curl_easy_setopt(curl_, CURLOPT_ERRORBUFFER, error_);
-  curl_easy_setopt(curl_, CURLOPT_URL, request_.url.c_str());
-  curl_easy_setopt(curl_, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl_, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  curl_easy_setopt(curl_, CURLOPT_USERAGENT, "espalier");
+  Set(CURLOPT_ERRORBUFFER, error_);
+  Set(CURLOPT_URL, request_.url.c_str());
+  Set(CURLOPT_PROTOCOLS_STR, "http,https");
+  Set(CURLOPT_FOLLOWLOCATION, 0L);
+  Set(CURLOPT_NOSIGNAL, 1L);
+  Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  Set(CURLOPT_USERAGENT, "espalier");
   // A name server or proxy is asked for hosts of the network only.
-  if (IsLoopback(UrlPart(request_.url, CURLUPART_HOST))) {
-    curl_easy_setopt(curl_, CURLOPT_PROXY, "");
+  if (IsLoopback(UrlPart(CURLUPART_HOST))) {
+    Set(CURLOPT_PROXY, "");
   }
-  if (!request_.ca_file.empty()) curl_easy_setopt(curl_, CURLOPT_CAINFO, request_.ca_file.c_str());
-  curl_easy_setopt(curl_, CURLOPT_CONNECTTIMEOUT_MS, Millis(request_.idle_timeout));
+  if (!request_.ca_file.empty()) Set(CURLOPT_CAINFO, request_.ca_file.c_str());
+  Set(CURLOPT_CONNECTTIMEOUT_MS, Millis(request_.idle_timeout));
   // "Below one byte per second for that long": curl counts in whole seconds.
-  curl_easy_setopt(curl_, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(curl_, CURLOPT_LOW_SPEED_TIME, (Millis(request_.idle_timeout) + 999) / 1000);
+  Set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+  Set(CURLOPT_LOW_SPEED_TIME, (Millis(request_.idle_timeout) + 999) / 1000);
   if (request_.total_timeout > absl::ZeroDuration()) {
-    curl_easy_setopt(curl_, CURLOPT_TIMEOUT_MS, Millis(request_.total_timeout));
+    Set(CURLOPT_TIMEOUT_MS, Millis(request_.total_timeout));
   }
-  curl_easy_setopt(curl_, CURLOPT_MAX_RECV_SPEED_LARGE,
-                   static_cast<curl_off_t>(request_.max_bytes_per_second));
-  curl_easy_setopt(curl_, CURLOPT_HEADERFUNCTION, &CurlRequest::OnHeader);
-  curl_easy_setopt(curl_, CURLOPT_HEADERDATA, this);
-  curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, &CurlRequest::OnBody);
-  curl_easy_setopt(curl_, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(curl_, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(curl_, CURLOPT_XFERINFOFUNCTION, &CurlRequest::OnTick);
-  curl_easy_setopt(curl_, CURLOPT_XFERINFODATA, this);
-  curl_easy_setopt(curl_, CURLOPT_BUFFERSIZE, 256L * 1024);
+  Set(CURLOPT_MAX_RECV_SPEED_LARGE, static_cast<curl_off_t>(request_.max_bytes_per_second));
+  Set(CURLOPT_HEADERFUNCTION, &CurlRequest::OnHeader);
+  Set(CURLOPT_HEADERDATA, this);
+  Set(CURLOPT_WRITEFUNCTION, &CurlRequest::OnBody);
+  Set(CURLOPT_WRITEDATA, this);
+  Set(CURLOPT_NOPROGRESS, 0L);
+  Set(CURLOPT_XFERINFOFUNCTION, &CurlRequest::OnTick);
+  Set(CURLOPT_XFERINFODATA, this);
+  // Only a wish: a handle whose last exchange ended early still has its buffer and takes no other.
+  curl_.easy_setopt(handle_, CURLOPT_BUFFERSIZE, 256L * 1024);
   for (const auto& [name, value] : request_.headers) {
     ESPALIER_RETURN_IF_ERROR(AddHeader(name, value));
   }
   SetUpBody();
-  curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, headers_);
-  return absl::OkStatus();
+  Set(CURLOPT_HTTPHEADER, headers_);
+  return failure_;
 }
 
 void CurlRequest::SetUpBody() {
   if (request_.method == "HEAD") {
-    curl_easy_setopt(curl_, CURLOPT_NOBODY, 1L);
+    Set(CURLOPT_NOBODY, 1L);
     return;
   }
   const bool sends = request_.body_source != nullptr || !request_.body.empty() ||
                      request_.method == "POST" || request_.method == "PUT" ||
                      request_.method == "PATCH";
   if (!sends) {
-    curl_easy_setopt(curl_, CURLOPT_HTTPGET, 1L);
+    Set(CURLOPT_HTTPGET, 1L);
   } else {
     const std::int64_t size = request_.body_source != nullptr
                                   ? request_.body_size
                                   : static_cast<std::int64_t>(request_.body.size());
-    curl_easy_setopt(curl_, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(curl_, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
-    curl_easy_setopt(curl_, CURLOPT_READFUNCTION, &CurlRequest::OnRead);
-    curl_easy_setopt(curl_, CURLOPT_READDATA, this);
-    curl_easy_setopt(curl_, CURLOPT_SEEKFUNCTION, &CurlRequest::OnSeek);
-    curl_easy_setopt(curl_, CURLOPT_SEEKDATA, this);
+    Set(CURLOPT_UPLOAD, 1L);
+    Set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
+    Set(CURLOPT_READFUNCTION, &CurlRequest::OnRead);
+    Set(CURLOPT_READDATA, this);
+    Set(CURLOPT_SEEKFUNCTION, &CurlRequest::OnSeek);
+    Set(CURLOPT_SEEKDATA, this);
     // curl would wait a second for "100 Continue", which few servers send.
-    headers_ = curl_slist_append(headers_, "Expect:");
+    headers_ = curl_.slist_append(headers_, "Expect:");
   }
-  curl_easy_setopt(curl_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  Set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
 }
 
 absl::Status CurlRequest::AddHeader(absl::string_view name, absl::string_view value) {
@@ -134,7 +132,7 @@ absl::Status CurlRequest::AddHeader(absl::string_view name, absl::string_view va
   // "name;" is curl's way to send an empty one.
   const std::string line =
       value.empty() ? absl::StrCat(name, ";") : absl::StrCat(name, ": ", value);
-  headers_ = curl_slist_append(headers_, line.c_str());
+  headers_ = curl_.slist_append(headers_, line.c_str());
   return absl::OkStatus();
 }
 
@@ -154,7 +152,7 @@ absl::Status CurlRequest::TakeHeaderLine(absl::string_view line) {
     // A new answer: an informational one may have come before. Trailers keep what is there.
     if (announced_) return absl::OkStatus();
     long status = 0;
-    curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+    curl_.easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
     response_.status = static_cast<int>(status);
     response_.headers.clear();
     return absl::OkStatus();
@@ -187,7 +185,7 @@ absl::Status CurlRequest::TakeBody(absl::string_view bytes) {
 absl::Status CurlRequest::AnnounceHeaders() {
   announced_ = true;
   long status = 0;
-  curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+  curl_.easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
   return on_headers_ == nullptr ? absl::OkStatus() : (*on_headers_)(response_);
 }
@@ -236,7 +234,7 @@ int CurlRequest::OnTick(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off
 
 absl::Status CurlRequest::FromCurl(CURLcode code) const {
   const std::string message =
-      absl::StrCat(Describe(), ": ", error_[0] != '\0' ? error_ : curl_easy_strerror(code));
+      absl::StrCat(Describe(), ": ", error_[0] != '\0' ? error_ : curl_.easy_strerror(code));
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
       return absl::DeadlineExceededError(message);
@@ -255,12 +253,24 @@ absl::Status CurlRequest::FromCurl(CURLcode code) const {
   }
 }
 
+std::string CurlRequest::UrlPart(CURLUPart part) const {
+  CURLU* const parsed = curl_.url();
+  std::string result;
+  char* text = nullptr;
+  if (curl_.url_set(parsed, CURLUPART_URL, request_.url.c_str(), 0) == CURLUE_OK &&
+      curl_.url_get(parsed, part, &text, 0) == CURLUE_OK) {
+    result = text;
+  }
+  curl_.free(text);
+  curl_.url_cleanup(parsed);
+  return result;
+}
+
 std::string CurlRequest::Describe() const {
-  const std::string& url = request_.url;
-  const std::string port = UrlPart(url, CURLUPART_PORT);
-  return absl::StrCat(request_.method, " ", UrlPart(url, CURLUPART_SCHEME), "://",
-                      UrlPart(url, CURLUPART_HOST), port.empty() ? "" : ":", port,
-                      UrlPart(url, CURLUPART_PATH));
+  const std::string port = UrlPart(CURLUPART_PORT);
+  return absl::StrCat(request_.method, " ", UrlPart(CURLUPART_SCHEME), "://",
+                      UrlPart(CURLUPART_HOST), port.empty() ? "" : ":", port,
+                      UrlPart(CURLUPART_PATH));
 }
 
 }  // namespace espalier

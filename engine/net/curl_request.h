@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/base/call_context.h"
 #include "engine/base/http.h"
+#include "engine/net/curl_library.h"
 
 namespace espalier {
 
@@ -21,7 +22,7 @@ class CurlRequest {
   using Sink = absl::FunctionRef<absl::Status(absl::string_view)>;
 
   // `sink` null: the whole body is kept. All are borrowed.
-  CurlRequest(CURL* curl, HttpRequest& request, const Cancellation* stop,
+  CurlRequest(const CurlLibrary& curl, CURL* handle, HttpRequest& request, const Cancellation* stop,
               const HeadersSeen* on_headers, const Sink* sink);
   ~CurlRequest();
   CurlRequest(const CurlRequest&) = delete;
@@ -37,6 +38,9 @@ class CurlRequest {
   static int OnSeek(void* self, curl_off_t offset, int origin);
   static int OnTick(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 
+  // A refusal is kept in `failure_`.
+  template <typename T>
+  void Set(CURLoption option, T value);
   absl::Status SetUp();
   void SetUpBody();
   absl::Status AddHeader(absl::string_view name, absl::string_view value);
@@ -44,11 +48,14 @@ class CurlRequest {
   absl::Status TakeBody(absl::string_view bytes);
   absl::Status AnnounceHeaders();
   absl::Status FromCurl(CURLcode code) const;
+  // Empty: the URL has none.
+  std::string UrlPart(CURLUPart part) const;
   // "GET https://host/path": without query and user, which may hold secrets.
   std::string Describe() const;
   bool streams_body() const { return sink_ != nullptr && response_.status / 100 == 2; }
 
-  CURL* const curl_;
+  const CurlLibrary& curl_;
+  CURL* const handle_;
   HttpRequest& request_;
   const Cancellation* const stop_;
   const HeadersSeen* const on_headers_;

@@ -1,4 +1,5 @@
-// MakeHttp: the real Http, over libcurl. Thread-safe; connections are kept and used again.
+// MakeHttp: the real Http, over libcurl. Thread-safe; connections are kept and used again. Without
+// a libcurl on the machine each request is FAILED_PRECONDITION, with what to install.
 #pragma once
 
 #include <memory>

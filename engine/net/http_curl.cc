@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/base/mutex.h"
+#include "engine/net/curl_library.h"
 #include "engine/net/curl_request.h"
 #include "engine/net/http.h"
 
@@ -17,13 +17,9 @@ namespace {
 // to share connections between threads is documented as unsafe.
 class CurlHttp final : public Http {
  public:
-  explicit CurlHttp(const Cancellation* stop) : stop_(stop) {
-    // Counted by curl, and safe to call from any thread in every version we build with.
-    ESPALIER_CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-  }
+  explicit CurlHttp(const Cancellation* stop) : stop_(stop), curl_(LoadCurl()) {}
   ~CurlHttp() override {
-    for (CURL* curl : idle_) curl_easy_cleanup(curl);
-    curl_global_cleanup();
+    for (CURL* handle : idle_) (*curl_)->easy_cleanup(handle);
   }
 
   absl::StatusOr<HttpResponse> Fetch(HttpRequest request) override {
@@ -40,38 +36,41 @@ class CurlHttp final : public Http {
   absl::StatusOr<HttpResponse> Perform(HttpRequest& request,
                                        const CurlRequest::HeadersSeen* on_headers,
                                        const CurlRequest::Sink* sink) {
-    CURL* const curl = Take();
-    if (curl == nullptr) return absl::ResourceExhaustedError("no memory for an HTTP request");
+    if (!curl_.ok()) return curl_.status();
+    const CurlLibrary& curl = **curl_;
+    CURL* const handle = Take(curl);
+    if (handle == nullptr) return absl::ResourceExhaustedError("no memory for an HTTP request");
     absl::StatusOr<HttpResponse> response =
-        CurlRequest(curl, request, stop_, on_headers, sink).Perform();
-    GiveBack(curl);
+        CurlRequest(curl, handle, request, stop_, on_headers, sink).Perform();
+    GiveBack(curl, handle);
     return response;
   }
 
-  CURL* Take() {
+  CURL* Take(const CurlLibrary& curl) {
     {
       MutexLock lock(mu_);
       if (!idle_.empty()) {
-        CURL* const curl = idle_.back();
+        CURL* const handle = idle_.back();
         idle_.pop_back();
-        return curl;
+        return handle;
       }
     }
-    return curl_easy_init();
+    return curl.easy_init();
   }
 
-  void GiveBack(CURL* curl) {
+  void GiveBack(const CurlLibrary& curl, CURL* handle) {
     {
       MutexLock lock(mu_);
       if (idle_.size() < limits::kIdleHttpHandles) {
-        idle_.push_back(curl);
+        idle_.push_back(handle);
         return;
       }
     }
-    curl_easy_cleanup(curl);
+    curl.easy_cleanup(handle);
   }
 
   const Cancellation* const stop_;
+  const absl::StatusOr<const CurlLibrary*> curl_;
   Mutex mu_;
   // The one used last is at the end: its connections are the youngest.
   std::vector<CURL*> idle_ ABSL_GUARDED_BY(mu_);

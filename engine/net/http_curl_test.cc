@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
+#include "engine/net/curl_library.h"
 #include "tests/support/http_server.h"
 
 namespace espalier {
@@ -209,6 +210,14 @@ TEST_F(HttpTest, RefusesForgedHeadersAndOtherProtocols) {
   EXPECT_TRUE(absl::IsInvalidArgument(http_->Fetch(std::move(request)).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(http_->Fetch({.url = "file:///etc/passwd"}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(http_->Fetch({.url = "no url"}).status()));
+}
+
+TEST(CurlLibraryTest, SaysWhatToInstall) {
+  for (const char* file : {"libnobody-has-this.so", "libm.so.6"}) {
+    const absl::Status status = OpenCurl(file).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_THAT(status.message(), HasSubstr("package libcurl4")) << file;
+  }
 }
 
 TEST_F(HttpTest, ServesManyThreads) {
