@@ -5,13 +5,8 @@ import shutil
 import subprocess
 import tempfile
 
-from plugin import BIN, ROOT
-
-# Set-up puts a launcher there where the machine has neither.
-TOOLS = os.path.join(ROOT, "build/tools/bin")
-SEARCH = os.pathsep.join([os.environ.get("PATH", ""), TOOLS])
-CLI = os.environ.get("ESPALIER_TERRAFORM") or shutil.which("terraform", path=SEARCH) or shutil.which(
-    "tofu", path=SEARCH)
+import clis
+from plugin import BIN
 
 HEADER = """
 terraform {
@@ -29,7 +24,9 @@ class Failed(AssertionError):
 class Terraform:
     """A directory with a configuration and its state. Use as a context manager."""
 
-    def __init__(self, engine="127.0.0.1:1", token="none", instance="e2e", **env):
+    def __init__(self, engine="127.0.0.1:1", token="none", instance="e2e", cli=None, **env):
+        """`cli`: of clis.py; the default one unless a test needs another. `env`: of every command."""
+        self.cli = cli or clis.default()
         self.directory = tempfile.mkdtemp(prefix="espalier-terraform-")
         rc = os.path.join(self.directory, "terraform.rc")
         with open(rc, "w") as out:
@@ -51,7 +48,7 @@ class Terraform:
             out.write(HEADER + body)
 
     def start(self, *args, **more):
-        return subprocess.Popen([CLI, *args], cwd=self.directory, env={**self.env, **more},
+        return subprocess.Popen([self.cli.path, *args], cwd=self.directory, env={**self.env, **more},
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, text=True)
 
