@@ -1,0 +1,186 @@
+// Core's calls about managed resources.
+#include "provider/provider.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "provider/conform.h"
+#include "provider/connection.h"
+#include "provider/plan.h"
+#include "provider/schema_proto.h"
+#include "provider/wire.h"
+
+namespace espalier::provider {
+namespace {
+
+// Private data: what core keeps beside the state for us, unseen.
+constexpr absl::string_view kAdoptMark = "adopt";
+constexpr absl::string_view kTransferMark = "transfer";
+
+Takeover TakeoverOf(absl::string_view private_data) {
+  if (private_data == kAdoptMark) return Takeover::kAdopt;
+  return private_data == kTransferMark ? Takeover::kTransfer : Takeover::kNone;
+}
+
+std::string MarkOf(Takeover takeover) {
+  switch (takeover) {
+    case Takeover::kNone:
+      return "";
+    case Takeover::kAdopt:
+      return std::string(kAdoptMark);
+    case Takeover::kTransfer:
+      return std::string(kTransferMark);
+  }
+  return "";
+}
+
+}  // namespace
+
+void Provider::Handle(const tfplugin6::ValidateResourceConfig::Request& request,
+                      tfplugin6::ValidateResourceConfig::Response& response) {
+  Diagnostics diagnostics;
+  const Schema* schema =
+      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  if (schema != nullptr) {
+    if (const auto config = Decode(schema->attributes, request.config(), diagnostics)) {
+      Problems problems;
+      ValidateConfig(*schema, *config, problems);
+      for (const Problem& problem : problems.list()) {
+        diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problem);
+      }
+    }
+  }
+  Report(diagnostics, response);
+}
+
+void Provider::Handle(const tfplugin6::UpgradeResourceState::Request& request,
+                      tfplugin6::UpgradeResourceState::Response& response) {
+  Diagnostics diagnostics;
+  const Schema* schema =
+      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  if (schema != nullptr && !request.raw_state().flatmap().empty()) {
+    diagnostics.Error("State too old", "The state was written by Terraform 0.11 or earlier.");
+  } else if (schema != nullptr) {
+    const absl::StatusOr<Value> state =
+        ReadStateJson(schema->attributes, request.raw_state().json());
+    if (state.ok()) {
+      Encode(*state, *response.mutable_upgraded_state());
+      incarnations_.Remember(RefFor(*schema, *state), std::string(state->At(kUid).text()));
+    } else {
+      diagnostics.Failure("Cannot read the stored state", state.status());
+    }
+  }
+  Report(diagnostics, response);
+}
+
+void Provider::Handle(const tfplugin6::ReadResource::Request& request,
+                      tfplugin6::ReadResource::Response& response) {
+  Diagnostics diagnostics;
+  // Whatever goes wrong, state and private data stay what they were.
+  *response.mutable_new_state() = request.current_state();
+  response.set_private_(request.private_());
+  const Schema* schema =
+      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  if (schema != nullptr) {
+    const auto state = Decode(schema->attributes, request.current_state(), diagnostics);
+    const auto connected = state && state->is_known() ? Connected(diagnostics) : nullptr;
+    if (connected != nullptr) {
+      Outcome outcome = connected->operations->Read(*schema, *state);
+      Encode(outcome.state, *response.mutable_new_state());
+      Report(outcome.diagnostics, response);
+    }
+  }
+  Report(diagnostics, response);
+}
+
+void Provider::Handle(const tfplugin6::PlanResourceChange::Request& request,
+                      tfplugin6::PlanResourceChange::Response& response) {
+  Diagnostics diagnostics;
+  response.set_planned_private(request.prior_private());
+  const Schema* schema =
+      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  if (schema != nullptr) {
+    const auto prior = Decode(schema->attributes, request.prior_state(), diagnostics);
+    const auto config = Decode(schema->attributes, request.config(), diagnostics);
+    const auto proposed = Decode(schema->attributes, request.proposed_new_state(), diagnostics);
+    if (prior && config && proposed) {
+      const std::shared_ptr<Connection> current = connection();
+      const Value ns = current != nullptr ? current->settings.default_namespace : Value::Unknown();
+      Problems problems;
+      // A destroy is told by the proposal; the configuration may still be there.
+      const Takeover takeover = TakeoverOf(request.prior_private());
+      const Change change = PlanChange(*schema, *prior, proposed->is_null() ? Value() : *config, ns,
+                                       takeover, problems);
+      Encode(change.planned, *response.mutable_planned_state());
+      for (const Path& path : change.requires_replace) {
+        *response.add_requires_replace() = ToProto(path);
+      }
+      for (const Problem& problem : problems.list()) {
+        diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problem);
+      }
+      if (!problems.HasErrors() && current != nullptr && current->operations != nullptr) {
+        Report(current->operations->Preview(*schema, change, *prior, takeover), response);
+      }
+    }
+  }
+  Report(diagnostics, response);
+}
+
+void Provider::Handle(const tfplugin6::ApplyResourceChange::Request& request,
+                      tfplugin6::ApplyResourceChange::Response& response) {
+  Diagnostics diagnostics;
+  *response.mutable_new_state() = request.prior_state();
+  response.set_private_(request.planned_private());
+  const Schema* schema =
+      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  if (schema != nullptr) {
+    const auto prior = Decode(schema->attributes, request.prior_state(), diagnostics);
+    const auto planned = Decode(schema->attributes, request.planned_state(), diagnostics);
+    const auto connected = prior && planned ? Connected(diagnostics) : nullptr;
+    if (connected != nullptr) {
+      Operations& operations = *connected->operations;
+      Outcome outcome =
+          planned->is_null() ? operations.Delete(*schema, *prior)
+          : prior->is_null()
+              ? operations.Create(*schema, *planned)
+              : operations.Update(*schema, *prior, *planned, TakeoverOf(request.planned_private()));
+      response.set_private_(MarkOf(outcome.takeover));
+      Encode(outcome.state, *response.mutable_new_state());
+      Report(outcome.diagnostics, response);
+    }
+  }
+  Report(diagnostics, response);
+}
+
+void Provider::Handle(const tfplugin6::ImportResourceState::Request& request,
+                      tfplugin6::ImportResourceState::Response& response) {
+  Diagnostics diagnostics;
+  const Schema* schema =
+      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  const auto connected = schema != nullptr ? Connected(diagnostics) : nullptr;
+  if (connected != nullptr) {
+    Outcome outcome = connected->operations->Import(
+        *schema, request.id(), connected->settings.default_namespace, connected->settings.transfer);
+    if (!outcome.state.is_null()) {
+      tfplugin6::ImportResourceState::ImportedResource& imported =
+          *response.add_imported_resources();
+      imported.set_type_name(request.type_name());
+      Encode(outcome.state, *imported.mutable_state());
+      imported.set_private_(MarkOf(outcome.takeover));
+    }
+    Report(outcome.diagnostics, response);
+  }
+  Report(diagnostics, response);
+}
+
+void Provider::Handle(const tfplugin6::MoveResourceState::Request& request,
+                      tfplugin6::MoveResourceState::Response& response) {
+  Diagnostics diagnostics;
+  diagnostics.Error("Cannot move between types",
+                    absl::StrCat("A ", request.source_type_name(), " cannot become a ",
+                                 request.target_type_name(),
+                                 ". Remove the one from state and import or create the other."));
+  Report(diagnostics, response);
+}
+
+}  // namespace espalier::provider
