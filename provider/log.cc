@@ -80,8 +80,11 @@ class CoreLog : public Log {
 
 }  // namespace
 
-CoreLevel ParseCoreLevel(absl::string_view specific, absl::string_view general) {
-  const std::string text = absl::AsciiStrToLower(specific.empty() ? general : specific);
+CoreLevel ParseCoreLevel(std::initializer_list<absl::string_view> variables) {
+  std::string text;
+  for (const absl::string_view variable : variables) {
+    if (text.empty()) text = absl::AsciiStrToLower(variable);
+  }
   constexpr std::array<absl::string_view, 6> kNames = {"trace", "debug", "info",
                                                        "warn",  "error", "off"};
   if (text.empty()) return CoreLevel::kOff;

@@ -2,6 +2,7 @@
 // TF_LOG. Thread-safe.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -11,11 +12,11 @@
 
 namespace espalier::provider {
 
-// The level that the environment asks for: the first of `specific` (TF_LOG_PROVIDER) and `general`
-// (TF_LOG) that is set, in any case. Anything that is no level but "off" and empty asks for all, as
-// in core.
+// The level that the environment asks for, in any case: the first of `variables` that is set, of
+// which the most specific comes first (TF_LOG_PROVIDER_ESPALIER, TF_LOG_PROVIDER, TF_LOG). Anything
+// that is no level but "off" and empty asks for all, as in core.
 enum class CoreLevel { kTrace, kDebug, kInfo, kWarn, kError, kOff };
-CoreLevel ParseCoreLevel(absl::string_view specific, absl::string_view general);
+CoreLevel ParseCoreLevel(std::initializer_list<absl::string_view> variables);
 
 // One line of the log, with its newline. The reserved keys are always strings: core dies of others.
 std::string CoreLogLine(absl::Time now, LogLevel level, absl::string_view message,

@@ -22,11 +22,11 @@ TEST(CoreLogTest, NeverBreaksALineOrAReservedKey) {
   EXPECT_EQ(line.find('\n'), line.size() - 1);
 }
 
-TEST(CoreLogTest, TakesTheLevelOfTheMoreSpecificVariable) {
-  EXPECT_EQ(ParseCoreLevel("", ""), CoreLevel::kOff);
-  EXPECT_EQ(ParseCoreLevel("", "WARN"), CoreLevel::kWarn);
-  EXPECT_EQ(ParseCoreLevel("off", "TRACE"), CoreLevel::kOff);
-  EXPECT_EQ(ParseCoreLevel("", "json"), CoreLevel::kTrace);
+TEST(CoreLogTest, TakesTheLevelOfTheMostSpecificVariable) {
+  EXPECT_EQ(ParseCoreLevel({"", ""}), CoreLevel::kOff);
+  EXPECT_EQ(ParseCoreLevel({"", "", "WARN"}), CoreLevel::kWarn);
+  EXPECT_EQ(ParseCoreLevel({"off", "DEBUG", "TRACE"}), CoreLevel::kOff);
+  EXPECT_EQ(ParseCoreLevel({"", "json"}), CoreLevel::kTrace);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // terraform-provider-espalier: started by Terraform's core, talks the plugin protocol with it and
-// the engine's interface with an engine, and ends when core says so or is gone.
+// the engine's interface with an engine, and ends when core says so or is gone. With a flag it does
+// what people who develop with it need: command_line.h.
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <unistd.h>
@@ -9,17 +10,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
 #include "engine/base/io.h"
 #include "engine/base/random.h"
 #include "engine/client/remote.h"
+#include "provider/command_line.h"
 #include "provider/crash.h"
 #include "provider/handshake.h"
 #include "provider/log.h"
 #include "provider/plugin_server.h"
 #include "provider/provider.h"
+#include "provider/schema_json.h"
 
 namespace espalier::provider {
 namespace {
@@ -46,66 +50,137 @@ PluginEnvironment ReadPluginEnvironment() {
           .temp_dir = Variable("TMPDIR")};
 }
 
-void WriteLine(const std::string& line) {
-  std::fwrite(line.data(), 1, line.size(), stdout);
+void Print(absl::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
-  // Core discards what follows; what a library prints shall not be lost.
-  ::dup2(STDERR_FILENO, STDOUT_FILENO);
 }
 
-int Main() {
-  const PluginEnvironment environment = ReadPluginEnvironment();
-  if (const absl::Status started = CheckHandshake(environment); !started.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(started.message()).c_str());
-    return 1;
-  }
-  const pid_t parent = ::getppid();
-  ReportCrashesToCore();
-  // The terminal's interrupt reaches us as well; core tells us what it means.
-  ::signal(SIGINT, SIG_IGN);
-  ::signal(SIGPIPE, SIG_IGN);
-  // Reading the machine's openssl.cnf would cost a tenth of our start and could forbid what core
-  // uses.
-  ::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+int Fail(absl::string_view why) {
+  std::fprintf(stderr, "%s\n", std::string(why).c_str());
+  return 1;
+}
 
+// The object graph, in the order in which it is made.
+struct Process {
   const std::unique_ptr<Clock> clock = MakeRealClock();
   const std::unique_ptr<Threads> threads = MakeRealThreads();
   const std::unique_ptr<Io> io = MakeRealIo();
   const std::unique_ptr<Random> random = Random::FromMachine();
   const std::unique_ptr<Log> log =
-      MakeCoreLog(*clock, ParseCoreLevel(Variable("TF_LOG_PROVIDER"), Variable("TF_LOG")));
-  Provider provider(
-      *clock, *random, *log, &Lookup,
-      [&](const RemoteOptions& options) -> absl::StatusOr<std::shared_ptr<Resources>> {
-        absl::StatusOr<std::unique_ptr<Remote>> made = MakeRemote(*clock, *threads, *io, options);
-        if (!made.ok()) return made.status();
-        // The interface lives as long as the connection that it belongs to.
-        std::shared_ptr<Remote> remote = *std::move(made);
-        return std::shared_ptr<Resources>(remote, &remote->resources());
-      });
-  Wakeup ended;
-  const absl::StatusOr<std::unique_ptr<PluginServer>> server =
-      StartPluginServer(environment, random->Uid(), *clock, *log, provider, ended);
-  if (!server.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(server.status().message()).c_str());
-    return 1;
+      MakeCoreLog(*clock, ParseCoreLevel({Variable("TF_LOG_PROVIDER_ESPALIER"),
+                                          Variable("TF_LOG_PROVIDER"), Variable("TF_LOG")}));
+  Provider provider{*clock, *random, *log, &Lookup,
+                    [this](const RemoteOptions& options) { return Connect(options); }};
+
+ private:
+  absl::StatusOr<std::shared_ptr<Resources>> Connect(const RemoteOptions& options) {
+    absl::StatusOr<std::unique_ptr<Remote>> made = MakeRemote(*clock, *threads, *io, options);
+    if (!made.ok()) return made.status();
+    // The interface lives as long as the connection that it belongs to.
+    std::shared_ptr<Remote> remote = *std::move(made);
+    return std::shared_ptr<Resources>(remote, &remote->resources());
   }
-  WriteLine((*server)->handshake_line());
-  while (!clock->WaitFor(ended, kParentInterval) && ::getppid() == parent) {
-  }
-  // gRPC waits for the handlers of its calls, one of which may wait for an engine: it does so on a
-  // thread of its own, and we wait only for a moment.
+};
+
+// Ends the process: gRPC waits for the handlers of its calls, one of which may wait for an engine.
+// It does so on a thread of its own, and we wait only for a moment.
+[[noreturn]] void End(Process& process, PluginServer& server) {
   Wakeup drained;
-  const std::unique_ptr<Thread> drain = threads->Start("drain", [&] {
-    (*server)->Stop();
+  const std::unique_ptr<Thread> drain = process.threads->Start("drain", [&] {
+    server.Stop();
     drained.Notify();
   });
-  clock->WaitFor(drained, kDrainTime);
-  // Core waits for our end, and nothing that is left needs an orderly goodbye.
+  process.clock->WaitFor(drained, kDrainTime);
+  // Whoever started us waits for our end, and nothing that is left needs an orderly goodbye.
   ::_exit(0);
+}
+
+int ServeCore() {
+  const PluginEnvironment environment = ReadPluginEnvironment();
+  if (const absl::Status started = CheckHandshake(environment); !started.ok()) {
+    return Fail(started.message());
+  }
+  const pid_t parent = ::getppid();
+  // The terminal's interrupt reaches us as well; core tells us what it means.
+  ::signal(SIGINT, SIG_IGN);
+  Process process;
+  Wakeup ended;
+  const absl::StatusOr<std::unique_ptr<PluginServer>> server = StartPluginServer(
+      environment, process.random->Uid(), *process.clock, *process.log, process.provider, ended);
+  if (!server.ok()) return Fail(server.status().message());
+  Print((*server)->handshake_line());
+  // Core discards what follows; what a library prints shall not be lost.
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  while (!process.clock->WaitFor(ended, kParentInterval) && ::getppid() == parent) {
+  }
+  End(process, **server);
+}
+
+// Serves whoever attaches, one core after the other or several at once. There is nobody who could
+// show a certificate, so the socket's mode is all that keeps others out.
+int ServeDebugger() {
+  // Blocked before any thread starts, so that only the wait below takes them.
+  sigset_t end_signals;
+  sigemptyset(&end_signals);
+  sigaddset(&end_signals, SIGTERM);
+  sigaddset(&end_signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &end_signals, nullptr);
+  PluginEnvironment environment = ReadPluginEnvironment();
+  environment.client_cert.clear();
+  Process process;
+  // A core that says it is done is one of many.
+  Wakeup one_ended;
+  const std::string unique = process.random->Uid();
+  const std::string path = SocketPath(environment, unique);
+  if (path.empty()) return Fail("No directory for the socket: PLUGIN_UNIX_SOCKET_DIR, TMPDIR.");
+  const absl::StatusOr<std::unique_ptr<PluginServer>> server = StartPluginServer(
+      environment, unique, *process.clock, *process.log, process.provider, one_ended);
+  if (!server.ok()) return Fail(server.status().message());
+  std::fprintf(stderr, "Serving until interrupted. Where Terraform shall attach, type:\n");
+  Print(ReattachLine(path, ::getpid()));
+  int taken = 0;
+  ::sigwait(&end_signals, &taken);
+  End(process, **server);
+}
+
+void PrintSchema() {
+  Process process;
+  Print(SchemaJson(process.provider));
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  const absl::StatusOr<Task> task = ParseCommandLine(arguments);
+  if (!task.ok()) {
+    std::fprintf(stderr, "terraform-provider-espalier: %s\n%s",
+                 std::string(task.status().message()).c_str(), std::string(Usage()).c_str());
+    return 2;
+  }
+  ReportCrashesToCore();
+  ::signal(SIGPIPE, SIG_IGN);
+  // Reading the machine's openssl.cnf would cost a tenth of our start and could forbid what core
+  // uses.
+  ::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+  switch (*task) {
+    case Task::kServe:
+      return ServeCore();
+    case Task::kDebug:
+      return ServeDebugger();
+    case Task::kSchemaJson:
+      PrintSchema();
+      return 0;
+    case Task::kVersion:
+      Print(VersionLine());
+      return 0;
+    case Task::kHelp:
+      Print(Usage());
+      return 0;
+  }
+  return 2;
 }
 
 }  // namespace
 }  // namespace espalier::provider
 
-int main() { return espalier::provider::Main(); }
+int main(int argc, char** argv) {
+  return espalier::provider::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -1,5 +1,5 @@
 // DocumentWriter: where a document is written piece by piece, without a tree of it in memory; one
-// form is JSON, one YAML. Internal to the model. One thread.
+// form is JSON, one YAML. Internal to the model, but for small JSON texts of others. One thread.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,131 @@
+"""The provider as a person starts it: its flags, and Terraform attached to a process that outlives it."""
+import json
+import os
+import re
+import select
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import unittest
+
+from fleet import Fleet
+from plugin import PROVIDER, environment
+from terraform import Terraform
+
+
+def by_hand(*args, **env):
+    """The environment of a shell: no cookie, no certificate."""
+    return subprocess.run([PROVIDER, *args], env=environment(TF_PLUGIN_MAGIC_COOKIE=None, **env),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+
+
+class Debugged:
+    """A provider under --debug. Use as a context manager."""
+
+    def __init__(self, **env):
+        self.directory = tempfile.TemporaryDirectory(prefix="espalier-debug-")
+        self.process = subprocess.Popen(
+            [PROVIDER, "--debug"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment(TF_PLUGIN_MAGIC_COOKIE=None, TMPDIR=self.directory.name, **env))
+        ready, _, _ = select.select([self.process.stdout], [], [], 10)
+        self.line = self.process.stdout.readline().decode() if ready else ""
+        match = re.fullmatch(r"export TF_REATTACH_PROVIDERS='(.*)'\n", self.line)
+        if not match:
+            raise AssertionError(f"no line to attach with: {self.line!r}")
+        self.variable = match[1]
+        (self.told,) = json.loads(self.variable).values()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        self.directory.cleanup()
+
+
+class DebugTest(unittest.TestCase):
+    def test_says_what_it_is_and_what_it_takes(self):
+        version = by_hand("--version")
+        self.assertEqual(version.returncode, 0)
+        self.assertRegex(version.stdout, r"\Aterraform-provider-espalier \d+\.\d+\.\d+\n\Z")
+        usage = by_hand("--help")
+        self.assertEqual(usage.returncode, 0)
+        for flag in ("--debug", "--schema-json", "--version"):
+            self.assertIn(flag, usage.stdout)
+        wrong = by_hand("--what")
+        self.assertEqual((wrong.returncode, wrong.stdout), (2, ""))
+        self.assertIn('"--what"', wrong.stderr)
+        bare = by_hand()
+        self.assertEqual((bare.returncode, bare.stdout), (1, ""))
+        self.assertIn("provider for Terraform", bare.stderr)
+
+    def test_schema_json_is_the_same_each_time(self):
+        first = by_hand("--schema-json")
+        self.assertEqual(first.returncode, 0, first.stderr)
+        self.assertEqual(first.stdout, by_hand("--schema-json").stdout)
+
+    def test_the_socket_is_the_users_alone(self):
+        with Debugged() as provider:
+            self.assertEqual(provider.told["Addr"]["Network"], "unix")
+            path = provider.told["Addr"]["String"]
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode) & 0o077, 0)
+
+    def test_does_not_listen_where_it_cannot_be_the_users_alone(self):
+        with tempfile.TemporaryDirectory() as base:
+            long = os.path.join(base, "d" * 200)
+            os.mkdir(long)
+            # /tmp is short enough: a long TMPDIR is passed over, never answered with a TCP port.
+            with Debugged(PLUGIN_UNIX_SOCKET_DIR=long) as provider:
+                self.assertEqual(provider.told["Addr"]["Network"], "unix")
+
+    def test_ends_when_asked_and_takes_its_socket_along(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signal=number), Debugged() as provider:
+                path = provider.told["Addr"]["String"]
+                with socket.socket(socket.AF_UNIX) as somebody:
+                    somebody.connect(path)
+                    provider.process.send_signal(number)
+                    self.assertEqual(provider.process.wait(5), 0)
+                self.assertFalse(os.path.exists(path))
+
+    def test_serves_one_command_after_the_other(self):
+        with Fleet(hosts=0) as fleet, Debugged() as provider, Terraform() as ours, Terraform() as others:
+            def configuration(instance, description):
+                return f"""
+                  provider "espalier" {{
+                    endpoint = "{fleet.engine}"
+                    token    = "{fleet.token}"
+                    instance = "{instance}"
+                  }}
+                  resource "espalier_namespace" "a" {{
+                    name        = "a"
+                    description = "{description}"
+                  }}"""
+            for terraform in (ours, others):
+                # Were it to start a provider of its own, it would find none.
+                with open(terraform.env["TF_CLI_CONFIG_FILE"], "w") as rc:
+                    rc.write("provider_installation {\n  filesystem_mirror { path = \"/nonexistent\" }\n}\n")
+                terraform.env["TF_REATTACH_PROVIDERS"] = provider.variable
+            ours.write(configuration("ours", "first"))
+            others.write(configuration("others", "theirs"))
+            ours.run("init", "-no-color")
+            others.run("init", "-no-color")
+            ours.apply()
+            ours.assert_no_changes()
+            # Another configuration of the same process: what it says counts from now on.
+            self.assertIn("ours", others.fails("plan"))
+            ours.write(configuration("ours", "second"))
+            ours.apply()
+            self.assertEqual(fleet.request("GET", "namespaces/a")["spec"]["description"], "second")
+            ours.destroy()
+            self.assertIsNone(fleet.request("GET", "namespaces/a"))
+            self.assertIsNone(provider.process.poll(), "it outlives every command")
+
+
+if __name__ == "__main__":
+    unittest.main()
