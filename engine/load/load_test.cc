@@ -85,6 +85,12 @@ TEST(LoadTest, SaysWhereWhatIsWrong) {
         "in.yaml:8:10: error: vm default/build: spec.power: must be one of on, off; is \"no\", did "
         "you mean on?",
         "in.yaml:9:10: error: vm default/build: spec.ports: must be a map"}},
+      {"a key that stands twice, and what is wrong beside it",
+       head + "spec:\n  image: a\n  image: 12\n  cpu: four\n",
+       {"in.yaml:7:3: error: the key \"image\" stands twice, in lines 6 and 7",
+        "in.yaml:7:10: error: vm default/build: spec.image: must be a string, is a number; write "
+        "\"12\" in quotes",
+        "in.yaml:8:8: error: vm default/build: spec.cpu: must be a number, is a string"}},
       {"rules, at the value",
        head + "spec:\n  image: a\n  cpu: 500\n  ports:\n    http:\n      guest: 0\n    Web: "
               "{guest: 1}\n",

@@ -111,7 +111,7 @@ class DocumentBuilder final : public YAML::EventHandler {
   DocumentBuilder(const Chunk& chunk, absl::string_view file, Problems& problems)
       : chunk_(chunk), file_(file), problems_(problems) {}
 
-  // The document that was read, unless there was something wrong in it or nothing at all.
+  // The document, unless there is none or it could not be read whole.
   std::optional<Node> Take() {
     if (failed_ || !root_.has_value() || root_->type == Node::Type::kNull) return std::nullopt;
     return std::move(root_);
@@ -122,11 +122,16 @@ class DocumentBuilder final : public YAML::EventHandler {
   }
 
   void FailAt(int line, int column, absl::string_view code, absl::string_view message) {
+    Report(line, column, code, message);
+    failed_ = true;
+  }
+
+  // Names a mistake that does not keep the rest of the document from being read.
+  void Report(int line, int column, absl::string_view code, absl::string_view message) {
     Problem& problem = problems_.Error(code, "", message);
     problem.set_file(std::string(file_));
     problem.set_line(line);
     problem.set_column(column);
-    failed_ = true;
   }
 
   // Asked when nothing more comes: the parser takes a quoted string that the end of the text cuts
@@ -199,7 +204,8 @@ class DocumentBuilder final : public YAML::EventHandler {
 
   void CheckAnchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (anchor == YAML::NullAnchor) return;
-    Fail(mark, "not_allowed", "anchors are not allowed; write the value out where it is used");
+    Report(LineOf(mark), ColumnOf(mark), "not_allowed",
+           "anchors are not allowed; write the value out where it is used");
   }
   // "?" is the tag of what is plain, "!" of what is quoted.
   void CheckTag(const YAML::Mark& mark, const std::string& tag) {
@@ -258,9 +264,9 @@ class DocumentBuilder final : public YAML::EventHandler {
     }
     const auto [first, is_new] = frame.key_lines.emplace(key.text, key.line);
     if (!is_new) {
-      return FailAt(key.line, key.column, "duplicate_key",
-                    absl::StrCat("the key \"", key.text, "\" stands twice, in lines ",
-                                 first->second, " and ", key.line));
+      Report(key.line, key.column, "duplicate_key",
+             absl::StrCat("the key \"", key.text, "\" stands twice, in lines ", first->second,
+                          " and ", key.line));
     }
     frame.node.entries.emplace_back(key.text, std::move(value));
   }
