@@ -1,3 +1,5 @@
+#include "engine/oci/reference.h"
+
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
@@ -7,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "engine/oci/digest.h"
-#include "engine/oci/registry.h"
 
 namespace espalier::oci {
 namespace {

@@ -1,7 +1,8 @@
+#include "engine/oci/reference.h"
+
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
-#include "engine/oci/registry.h"
 
 namespace espalier::oci {
 namespace {
