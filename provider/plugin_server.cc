@@ -42,6 +42,8 @@ class ProviderService final : public tfplugin6::Provider::Service {
   ESPALIER_FORWARD(ImportResourceState)
   ESPALIER_FORWARD(MoveResourceState)
   ESPALIER_FORWARD(ReadDataSource)
+  ESPALIER_FORWARD(GetFunctions)
+  ESPALIER_FORWARD(CallFunction)
   ESPALIER_FORWARD(StopProvider)
 #undef ESPALIER_FORWARD
 

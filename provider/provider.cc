@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "provider/connection.h"
+#include "provider/functions.h"
 #include "provider/schema_proto.h"
 #include "provider/wire.h"
 
@@ -64,6 +65,9 @@ void Provider::Handle(const tfplugin6::GetMetadata::Request&,
   for (const Schema& schema : schemas().data_sources()) {
     response.add_data_sources()->set_type_name(schema.type_name);
   }
+  for (const FunctionInfo& function : AllFunctions()) {
+    response.add_functions()->set_name(function.name);
+  }
 }
 
 void Provider::Handle(const tfplugin6::GetProviderSchema::Request&,
@@ -78,6 +82,9 @@ void Provider::Handle(const tfplugin6::GetProviderSchema::Request&,
   for (const Schema& schema : schemas().data_sources()) {
     (*response.mutable_data_source_schemas())[schema.type_name] =
         ToProto(schema.attributes, schema.description, kSchemaVersion);
+  }
+  for (const FunctionInfo& function : AllFunctions()) {
+    (*response.mutable_functions())[function.name] = ToProto(function);
   }
 }
 

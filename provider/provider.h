@@ -54,6 +54,8 @@ class Provider {
   void Handle(const tfplugin6::MoveResourceState::Request&,
               tfplugin6::MoveResourceState::Response&);
   void Handle(const tfplugin6::ReadDataSource::Request&, tfplugin6::ReadDataSource::Response&);
+  void Handle(const tfplugin6::GetFunctions::Request&, tfplugin6::GetFunctions::Response&);
+  void Handle(const tfplugin6::CallFunction::Request&, tfplugin6::CallFunction::Response&);
   void Handle(const tfplugin6::StopProvider::Request&, tfplugin6::StopProvider::Response&);
 
  private:

@@ -82,6 +82,21 @@ tfplugin6::Schema ToProto(const Attributes& attributes, absl::string_view descri
   return schema;
 }
 
+tfplugin6::Function ToProto(const FunctionInfo& function) {
+  tfplugin6::Function out;
+  out.set_summary(function.summary);
+  out.set_description(function.description);
+  for (const FunctionParameter& parameter : function.parameters) {
+    tfplugin6::Function::Parameter& added = *out.add_parameters();
+    added.set_name(parameter.name);
+    added.set_description(parameter.description);
+    added.set_type("\"string\"");
+    added.set_allow_null_value(parameter.allows_null);
+  }
+  out.mutable_return_()->set_type(function.result_type);
+  return out;
+}
+
 tfplugin6::AttributePath ToProto(const Path& path) {
   tfplugin6::AttributePath out;
   for (const Step& step : path) {

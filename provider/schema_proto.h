@@ -1,9 +1,10 @@
-// The wire form of schemas and paths. Pure.
+// The wire form of schemas, functions and paths. Pure.
 #pragma once
 
 #include <string>
 
 #include "provider/diagnostic.h"
+#include "provider/functions.h"
 #include "provider/path.h"
 #include "provider/schema.h"
 #include "tfplugin6/tfplugin6.pb.h"
@@ -11,6 +12,7 @@
 namespace espalier::provider {
 
 tfplugin6::Schema ToProto(const Attributes& attributes, absl::string_view description, int version);
+tfplugin6::Function ToProto(const FunctionInfo& function);
 tfplugin6::AttributePath ToProto(const Path& path);
 tfplugin6::Diagnostic ToProto(const Diagnostic& diagnostic);
 
