@@ -60,6 +60,25 @@ class SchemaWriter {
     out_.EndMap();
   }
 
+  void Write(const tfplugin6::Function& function) {
+    out_.BeginMap();
+    if (!function.description().empty()) out_.Member("description", function.description());
+    out_.Key("parameters");
+    out_.BeginList();
+    for (const tfplugin6::Function::Parameter& parameter : function.parameters()) {
+      out_.BeginMap();
+      if (!parameter.description().empty()) out_.Member("description", parameter.description());
+      Flag("is_nullable", parameter.allow_null_value());
+      out_.Member("name", parameter.name());
+      Type("type", parameter.type());
+      out_.EndMap();
+    }
+    out_.EndList();
+    Type("return_type", function.return_().type());
+    if (!function.summary().empty()) out_.Member("summary", function.summary());
+    out_.EndMap();
+  }
+
   void Write(const Attribute& attribute) {
     out_.BeginMap();
     Flag("computed", attribute.computed());
@@ -149,6 +168,7 @@ std::string SchemaJson(Provider& provider) {
   SchemaWriter writer(*out);
   out->BeginMap();
   writer.Member("data_source_schemas", schema.data_source_schemas());
+  writer.Member("functions", schema.functions());
   out->Key("provider");
   writer.Write(schema.provider());
   writer.Member("resource_schemas", schema.resource_schemas());
