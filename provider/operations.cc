@@ -10,7 +10,6 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "engine/base/telemetry.h"
-#include "engine/model/validate.h"
 #include "provider/readiness.h"
 
 namespace espalier::provider {
@@ -332,25 +331,8 @@ Outcome Operations::Read(const Schema& schema, const Value& state) {
   return outcome;
 }
 
-Outcome Operations::Import(const Schema& schema, absl::string_view id,
-                           const Value& default_namespace, bool transfer) {
+Outcome Operations::Import(const Schema& schema, const Ref& ref, bool transfer) {
   Outcome outcome;
-  const std::vector<std::string> parts = absl::StrSplit(id, '/');
-  const bool namespaced = schema.kind->namespaced;
-  Ref ref{schema.kind->kind, "", parts.back()};
-  if (namespaced) {
-    ref.ns = parts.size() == 2 ? parts.front() : std::string(default_namespace.text());
-  }
-  const bool valid = parts.size() <= (namespaced ? 2 : 1) && IsValidName(ref.name) &&
-                     (!namespaced || IsValidName(ref.ns));
-  if (!valid) {
-    outcome.diagnostics.Error("Invalid import id",
-                              absl::StrCat("The id of ", schema.type_name, " is ",
-                                           namespaced ? "\"namespace/name\", like \"ci/build\""
-                                                      : "the name, like \"build\"",
-                                           "; \"", id, "\" is not."));
-    return outcome;
-  }
   const absl::StatusOr<Resource> found = engine_.Get(ref);
   const std::string summary = absl::StrCat("Cannot import ", ToHuman(ref));
   if (absl::IsNotFound(found.status())) {

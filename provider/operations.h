@@ -41,10 +41,9 @@ class Operations {
   // Deletes and waits until the object is gone; builtin objects are released instead.
   Outcome Delete(const Schema& schema, const Value& prior);
   Outcome Read(const Schema& schema, const Value& state);
-  // `id` is "namespace/name", or the name alone. Changes nothing: core imports while it plans. What
-  // another manager owns is refused unless `transfer`.
-  Outcome Import(const Schema& schema, absl::string_view id, const Value& default_namespace,
-                 bool transfer);
+  // Changes nothing: core imports while it plans. What another manager owns is refused unless
+  // `transfer`.
+  Outcome Import(const Schema& schema, const Ref& ref, bool transfer);
   Outcome ReadData(const Schema& schema, const Value& config, const Value& default_namespace);
 
  private:

@@ -35,6 +35,8 @@ class ProviderService final : public tfplugin6::Provider::Service {
   ESPALIER_FORWARD(ValidateResourceConfig)
   ESPALIER_FORWARD(ValidateDataResourceConfig)
   ESPALIER_FORWARD(UpgradeResourceState)
+  ESPALIER_FORWARD(GetResourceIdentitySchemas)
+  ESPALIER_FORWARD(UpgradeResourceIdentity)
   ESPALIER_FORWARD(ConfigureProvider)
   ESPALIER_FORWARD(ReadResource)
   ESPALIER_FORWARD(PlanResourceChange)

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "provider/connection.h"
 #include "provider/functions.h"
+#include "provider/identity.h"
 #include "provider/schema_proto.h"
 #include "provider/wire.h"
 
@@ -85,6 +86,14 @@ void Provider::Handle(const tfplugin6::GetProviderSchema::Request&,
   }
   for (const FunctionInfo& function : AllFunctions()) {
     (*response.mutable_functions())[function.name] = ToProto(function);
+  }
+}
+
+void Provider::Handle(const tfplugin6::GetResourceIdentitySchemas::Request&,
+                      tfplugin6::GetResourceIdentitySchemas::Response& response) {
+  for (const Schema& schema : schemas().resources()) {
+    (*response.mutable_identity_schemas())[schema.type_name] =
+        IdentityToProto(schema.identity, kIdentityVersion);
   }
 }
 

@@ -42,6 +42,10 @@ class Provider {
               tfplugin6::ValidateDataResourceConfig::Response&);
   void Handle(const tfplugin6::UpgradeResourceState::Request&,
               tfplugin6::UpgradeResourceState::Response&);
+  void Handle(const tfplugin6::GetResourceIdentitySchemas::Request&,
+              tfplugin6::GetResourceIdentitySchemas::Response&);
+  void Handle(const tfplugin6::UpgradeResourceIdentity::Request&,
+              tfplugin6::UpgradeResourceIdentity::Response&);
   void Handle(const tfplugin6::ConfigureProvider::Request&,
               tfplugin6::ConfigureProvider::Response&);
   void Handle(const tfplugin6::ReadResource::Request&, tfplugin6::ReadResource::Response&);

@@ -23,6 +23,7 @@ Value Whole(std::int64_t number) { return Value::Of(Number::Of(number)); }
 // What one call gave: state, private data, diagnostics.
 struct Result {
   Value state;
+  Value identity;
   std::string private_data;
   std::vector<std::string> errors;
   std::vector<std::string> warnings;
@@ -69,6 +70,7 @@ class ProviderTest : public testing::Test {
     provider_.Handle(request, response);
     Result result;
     result.state = Decode(response.planned_state());
+    result.identity = DecodeIdentity(response.planned_identity());
     result.private_data = response.planned_private();
     for (const tfplugin6::AttributePath& path : response.requires_replace()) {
       result.replaces.push_back(path.steps(0).attribute_name());
@@ -87,6 +89,7 @@ class ProviderTest : public testing::Test {
     provider_.Handle(request, response);
     Result result;
     result.state = Decode(response.new_state());
+    result.identity = DecodeIdentity(response.new_identity());
     result.private_data = response.private_();
     Take(response, result);
     return result;
@@ -101,20 +104,26 @@ class ProviderTest : public testing::Test {
     provider_.Handle(request, response);
     Result result;
     result.state = Decode(response.new_state());
+    result.identity = DecodeIdentity(response.new_identity());
     result.private_data = response.private_();
     Take(response, result);
     return result;
   }
 
-  Result Import(const std::string& id) {
+  // By id, or by identity if that is empty.
+  Result Import(const std::string& id, const Value& identity = Value()) {
     tfplugin6::ImportResourceState::Request request;
     tfplugin6::ImportResourceState::Response response;
     request.set_type_name("espalier_vm");
     request.set_id(id);
+    if (!identity.is_null()) {
+      request.mutable_identity()->mutable_identity_data()->set_msgpack(WriteMsgpack(identity));
+    }
     provider_.Handle(request, response);
     Result result;
     if (response.imported_resources_size() == 1) {
       result.state = Decode(response.imported_resources(0).state());
+      result.identity = DecodeIdentity(response.imported_resources(0).identity());
       result.private_data = response.imported_resources(0).private_();
     }
     Take(response, result);
@@ -139,6 +148,12 @@ class ProviderTest : public testing::Test {
     const absl::StatusOr<Value> value = ReadMsgpack(wire.msgpack());
     EXPECT_TRUE(value.ok()) << value.status();
     return *Conform(Schema().attributes, *value, Strictness::kExact);
+  }
+
+  Value DecodeIdentity(const tfplugin6::ResourceIdentityData& wire) {
+    if (!wire.has_identity_data()) return Value();
+    return *Conform(Schema().identity, *ReadMsgpack(wire.identity_data().msgpack()),
+                    Strictness::kExact);
   }
 
   template <typename Response>
@@ -537,6 +552,49 @@ TEST_F(ProviderTest, ExplainsImportsThatCannotBe) {
   other.mutable_metadata()->mutable_owner()->set_source("fleet.yaml:12");
   engine_.objects().Put(other);
   EXPECT_THAT(Import("ci/build").errors[0], HasSubstr("git prod (fleet.yaml:12)"));
+}
+
+TEST_F(ProviderTest, TellsTheIdentityWithEveryAnswerAboutAnObject) {
+  const Value identity = Value::Map({{"name", Text("build")}, {"namespace", Text("ci")}});
+  EXPECT_EQ(Plan(Value(), Config()).identity, identity);
+  EXPECT_EQ(Plan(Value(), Config({{"name", Value::Unknown()}})).identity,
+            Value::Map({{"name", Value::Unknown()}, {"namespace", Text("ci")}}));
+  const Result created = Created(Config());
+  EXPECT_EQ(created.identity, identity);
+  EXPECT_EQ(Read(created.state).identity, identity);
+  EXPECT_EQ(Plan(created.state, Config({{"restart", Text("always")}})).identity, identity);
+  EXPECT_EQ(Import("ci/build").identity, identity);
+  EXPECT_EQ(Import("", identity).identity, identity);
+  EXPECT_EQ(Import("", identity).state, created.state);
+
+  const Result deleted = Apply(created.state, Value());
+  EXPECT_TRUE(deleted.identity.is_null());
+  EXPECT_TRUE(Read(created.state).identity.is_null());
+}
+
+TEST_F(ProviderTest, KeepsTheIdentityWhenACallFails) {
+  const Result created = Created(Config());
+  tfplugin6::ReadResource::Request request;
+  request.set_type_name("espalier_vm");
+  request.mutable_current_state()->set_msgpack("\xc1");
+  request.mutable_current_identity()->mutable_identity_data()->set_msgpack(
+      WriteMsgpack(created.identity));
+  tfplugin6::ReadResource::Response response;
+  provider_.Handle(request, response);
+  EXPECT_EQ(DecodeIdentity(response.new_identity()), created.identity);
+}
+
+TEST_F(ProviderTest, ReadsStoredIdentities) {
+  tfplugin6::UpgradeResourceIdentity::Request request;
+  request.set_type_name("espalier_vm");
+  request.mutable_raw_identity()->set_json("{\"name\": \"build\", \"namespace\": \"ci\"}");
+  tfplugin6::UpgradeResourceIdentity::Response response;
+  provider_.Handle(request, response);
+  EXPECT_EQ(DecodeIdentity(response.upgraded_identity()),
+            Value::Map({{"name", Text("build")}, {"namespace", Text("ci")}}));
+  request.mutable_raw_identity()->set_json("{\"name\": 1");
+  provider_.Handle(request, response);
+  EXPECT_EQ(response.diagnostics_size(), 1);
 }
 
 TEST_F(ProviderTest, NeedsTheEngineOnlyWhenItIsAskedSomething) {

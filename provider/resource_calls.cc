@@ -1,11 +1,12 @@
 // Core's calls about managed resources.
 #include "provider/provider.h"
 
-#include <utility>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "provider/conform.h"
 #include "provider/connection.h"
+#include "provider/identity.h"
 #include "provider/plan.h"
 #include "provider/schema_proto.h"
 #include "provider/wire.h"
@@ -32,6 +33,11 @@ std::string MarkOf(Takeover takeover) {
       return std::string(kTransferMark);
   }
   return "";
+}
+
+void EncodeIdentity(const Schema& schema, const Value& object,
+                    tfplugin6::ResourceIdentityData& wire) {
+  Encode(IdentityOf(schema, object), *wire.mutable_identity_data());
 }
 
 }  // namespace
@@ -73,12 +79,32 @@ void Provider::Handle(const tfplugin6::UpgradeResourceState::Request& request,
   Report(diagnostics, response);
 }
 
+void Provider::Handle(const tfplugin6::UpgradeResourceIdentity::Request& request,
+                      tfplugin6::UpgradeResourceIdentity::Response& response) {
+  Diagnostics diagnostics;
+  const Schema* schema =
+      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  if (schema != nullptr) {
+    const absl::StatusOr<Value> identity =
+        ReadStateJson(schema->identity, request.raw_identity().json());
+    if (identity.ok()) {
+      Encode(*identity, *response.mutable_upgraded_identity()->mutable_identity_data());
+    } else {
+      diagnostics.Failure("Cannot read the stored identity", identity.status());
+    }
+  }
+  Report(diagnostics, response);
+}
+
 void Provider::Handle(const tfplugin6::ReadResource::Request& request,
                       tfplugin6::ReadResource::Response& response) {
   Diagnostics diagnostics;
   // Whatever goes wrong, state and private data stay what they were.
   *response.mutable_new_state() = request.current_state();
   response.set_private_(request.private_());
+  if (request.has_current_identity()) {
+    *response.mutable_new_identity() = request.current_identity();
+  }
   const Schema* schema =
       Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
   if (schema != nullptr) {
@@ -87,6 +113,10 @@ void Provider::Handle(const tfplugin6::ReadResource::Request& request,
     if (connected != nullptr) {
       Outcome outcome = connected->operations->Read(*schema, *state);
       Encode(outcome.state, *response.mutable_new_state());
+      response.clear_new_identity();
+      if (!outcome.state.is_null()) {
+        EncodeIdentity(*schema, outcome.state, *response.mutable_new_identity());
+      }
       Report(outcome.diagnostics, response);
     }
   }
@@ -112,6 +142,9 @@ void Provider::Handle(const tfplugin6::PlanResourceChange::Request& request,
       const Change change = PlanChange(*schema, *prior, proposed->is_null() ? Value() : *config, ns,
                                        takeover, problems);
       Encode(change.planned, *response.mutable_planned_state());
+      if (!change.planned.is_null()) {
+        EncodeIdentity(*schema, change.planned, *response.mutable_planned_identity());
+      }
       for (const Path& path : change.requires_replace) {
         *response.add_requires_replace() = ToProto(path);
       }
@@ -131,6 +164,9 @@ void Provider::Handle(const tfplugin6::ApplyResourceChange::Request& request,
   Diagnostics diagnostics;
   *response.mutable_new_state() = request.prior_state();
   response.set_private_(request.planned_private());
+  if (request.has_planned_identity()) {
+    *response.mutable_new_identity() = request.planned_identity();
+  }
   const Schema* schema =
       Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
   if (schema != nullptr) {
@@ -146,6 +182,10 @@ void Provider::Handle(const tfplugin6::ApplyResourceChange::Request& request,
               : operations.Update(*schema, *prior, *planned, TakeoverOf(request.planned_private()));
       response.set_private_(MarkOf(outcome.takeover));
       Encode(outcome.state, *response.mutable_new_state());
+      response.clear_new_identity();
+      if (!outcome.state.is_null()) {
+        EncodeIdentity(*schema, outcome.state, *response.mutable_new_identity());
+      }
       Report(outcome.diagnostics, response);
     }
   }
@@ -157,15 +197,22 @@ void Provider::Handle(const tfplugin6::ImportResourceState::Request& request,
   Diagnostics diagnostics;
   const Schema* schema =
       Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
-  const auto connected = schema != nullptr ? Connected(diagnostics) : nullptr;
-  if (connected != nullptr) {
-    Outcome outcome = connected->operations->Import(
-        *schema, request.id(), connected->settings.default_namespace, connected->settings.transfer);
+  const auto identity =
+      schema != nullptr ? Decode(schema->identity, request.identity().identity_data(), diagnostics)
+                        : std::nullopt;
+  const auto connected = identity ? Connected(diagnostics) : nullptr;
+  const std::optional<Ref> ref =
+      connected != nullptr ? ImportTarget(*schema, request.id(), *identity,
+                                          connected->settings.default_namespace, diagnostics)
+                           : std::nullopt;
+  if (ref) {
+    Outcome outcome = connected->operations->Import(*schema, *ref, connected->settings.transfer);
     if (!outcome.state.is_null()) {
       tfplugin6::ImportResourceState::ImportedResource& imported =
           *response.add_imported_resources();
       imported.set_type_name(request.type_name());
       Encode(outcome.state, *imported.mutable_state());
+      EncodeIdentity(*schema, outcome.state, *imported.mutable_identity());
       imported.set_private_(MarkOf(outcome.takeover));
     }
     Report(outcome.diagnostics, response);

@@ -148,6 +148,16 @@ Attribute StatusAttribute(const std::vector<StableField>& fields) {
   return status;
 }
 
+Attributes IdentityAttributes(const KindInfo& kind) {
+  using Use = Attribute::Use;
+  Attributes attributes = {Text(kName, Use::kRequired, "Name.")};
+  if (kind.namespaced) {
+    attributes.push_back(Text(kNamespace, Use::kOptional,
+                              "Namespace; for an import, the provider's when left out."));
+  }
+  return Sorted(std::move(attributes));
+}
+
 Schema ResourceSchema(const KindInfo& kind) {
   using Use = Attribute::Use;
   Schema schema;
@@ -172,11 +182,13 @@ Schema ResourceSchema(const KindInfo& kind) {
   const std::vector<StableField> stable = StableStatusOf(kind);
   if (!stable.empty()) attributes.push_back(StatusAttribute(stable));
   schema.attributes = Sorted(std::move(attributes));
+  schema.identity = IdentityAttributes(kind);
   return schema;
 }
 
 Schema DataSourceSchema(const Schema& resource) {
   Schema schema = resource;
+  schema.identity.clear();
   std::erase_if(schema.attributes,
                 [](const Attribute& attribute) { return attribute.name == kTimeouts; });
   MakeComputed(schema.attributes);

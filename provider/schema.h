@@ -59,6 +59,8 @@ struct Schema {
   std::string type_name;
   std::string description;
   Attributes attributes;
+  // Of managed resources: what names an object. Required and optional are meant for import.
+  Attributes identity;
 };
 
 // Raised when the shape of a state changes, together with an upgrade from the older shape.

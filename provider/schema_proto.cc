@@ -97,6 +97,20 @@ tfplugin6::Function ToProto(const FunctionInfo& function) {
   return out;
 }
 
+tfplugin6::ResourceIdentitySchema IdentityToProto(const Attributes& identity, int version) {
+  tfplugin6::ResourceIdentitySchema schema;
+  schema.set_version(version);
+  for (const Attribute& attribute : identity) {
+    auto& out = *schema.add_identity_attributes();
+    out.set_name(attribute.name);
+    out.set_type(TypeJson(attribute));
+    out.set_required_for_import(attribute.use == Attribute::Use::kRequired);
+    out.set_optional_for_import(attribute.use == Attribute::Use::kOptional);
+    out.set_description(attribute.description);
+  }
+  return schema;
+}
+
 tfplugin6::AttributePath ToProto(const Path& path) {
   tfplugin6::AttributePath out;
   for (const Step& step : path) {

@@ -13,6 +13,8 @@ namespace espalier::provider {
 
 tfplugin6::Schema ToProto(const Attributes& attributes, absl::string_view description, int version);
 tfplugin6::Function ToProto(const FunctionInfo& function);
+// REQUIRES: no attribute is an object.
+tfplugin6::ResourceIdentitySchema IdentityToProto(const Attributes& identity, int version);
 tfplugin6::AttributePath ToProto(const Path& path);
 tfplugin6::Diagnostic ToProto(const Diagnostic& diagnostic);
 
