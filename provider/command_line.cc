@@ -28,7 +28,7 @@ constexpr absl::string_view kUsage =
   --version      print the version
   --help         print this
 
-To use it, put it where Terraform looks for providers: see docs/provider/index.md.
+To use it, put it where Terraform looks for providers: see docs/terraform/index.md.
 )";
 
 }  // namespace

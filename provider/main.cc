@@ -145,7 +145,7 @@ int ServeDebugger() {
 
 void PrintSchema() {
   Process process;
-  Print(SchemaJson(process.provider));
+  Print(SchemaJson(AskForSchemas(process.provider)));
 }
 
 int Main(const std::vector<std::string>& arguments) {

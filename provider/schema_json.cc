@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/model/writer.h"
-#include "tfplugin6/tfplugin6.pb.h"
 
 namespace espalier::provider {
 namespace {
@@ -38,6 +37,8 @@ class SchemaWriter {
  private:
   using Attribute = tfplugin6::Schema::Attribute;
   using NestedBlock = tfplugin6::Schema::NestedBlock;
+  using Parameter = tfplugin6::Function::Parameter;
+  using IdentityAttribute = tfplugin6::ResourceIdentitySchema::IdentityAttribute;
 
   void Write(const Block& block) {
     out_.BeginMap();
@@ -46,7 +47,64 @@ class SchemaWriter {
     for (const NestedBlock& nested : block.block_types()) blocks[nested.type_name()] = &nested;
     if (!blocks.empty()) WriteSorted("block_types", blocks);
     Flag("deprecated", block.deprecated());
+    Text("deprecation_message", block.deprecation_message());
     Description(block.description(), block.description_kind());
+    out_.EndMap();
+  }
+
+  // An action has no state, and so no version.
+  void Write(const tfplugin6::ActionSchema& action) {
+    out_.BeginMap();
+    out_.Key("block");
+    Write(action.schema().block());
+    out_.EndMap();
+  }
+
+  void Write(const tfplugin6::Function& function) {
+    out_.BeginMap();
+    Text("deprecation_message", function.deprecation_message());
+    Text("description", function.description());
+    if (!function.parameters().empty()) {
+      out_.Key("parameters");
+      out_.BeginList();
+      for (const Parameter& parameter : function.parameters()) Write(parameter);
+      out_.EndList();
+    }
+    Type("return_type", function.return_().type());
+    Text("summary", function.summary());
+    if (function.has_variadic_parameter()) {
+      out_.Key("variadic_parameter");
+      Write(function.variadic_parameter());
+    }
+    out_.EndMap();
+  }
+
+  void Write(const Parameter& parameter) {
+    out_.BeginMap();
+    Text("description", parameter.description());
+    Flag("is_nullable", parameter.allow_null_value());
+    Text("name", parameter.name());
+    Type("type", parameter.type());
+    out_.EndMap();
+  }
+
+  void Write(const tfplugin6::ResourceIdentitySchema& identity) {
+    out_.BeginMap();
+    std::map<std::string, const IdentityAttribute*> sorted;
+    for (const IdentityAttribute& attribute : identity.identity_attributes()) {
+      sorted[attribute.name()] = &attribute;
+    }
+    WriteSorted("attributes", sorted);
+    Number("version", identity.version());
+    out_.EndMap();
+  }
+
+  void Write(const IdentityAttribute& attribute) {
+    out_.BeginMap();
+    Text("description", attribute.description());
+    Flag("optional_for_import", attribute.optional_for_import());
+    Flag("required_for_import", attribute.required_for_import());
+    Type("type", attribute.type());
     out_.EndMap();
   }
 
@@ -60,29 +118,11 @@ class SchemaWriter {
     out_.EndMap();
   }
 
-  void Write(const tfplugin6::Function& function) {
-    out_.BeginMap();
-    if (!function.description().empty()) out_.Member("description", function.description());
-    out_.Key("parameters");
-    out_.BeginList();
-    for (const tfplugin6::Function::Parameter& parameter : function.parameters()) {
-      out_.BeginMap();
-      if (!parameter.description().empty()) out_.Member("description", parameter.description());
-      Flag("is_nullable", parameter.allow_null_value());
-      out_.Member("name", parameter.name());
-      Type("type", parameter.type());
-      out_.EndMap();
-    }
-    out_.EndList();
-    Type("return_type", function.return_().type());
-    if (!function.summary().empty()) out_.Member("summary", function.summary());
-    out_.EndMap();
-  }
-
   void Write(const Attribute& attribute) {
     out_.BeginMap();
     Flag("computed", attribute.computed());
     Flag("deprecated", attribute.deprecated());
+    Text("deprecation_message", attribute.deprecation_message());
     Description(attribute.description(), attribute.description_kind());
     if (attribute.has_nested_type()) {
       out_.Key("nested_type");
@@ -119,8 +159,11 @@ class SchemaWriter {
   }
 
   void Description(absl::string_view text, StringKind kind) {
-    if (!text.empty()) out_.Member("description", text);
+    Text("description", text);
     out_.Member("description_kind", kind == tfplugin6::MARKDOWN ? "markdown" : "plain");
+  }
+  void Text(absl::string_view key, absl::string_view text) {
+    if (!text.empty()) out_.Member(key, text);
   }
   void Flag(absl::string_view key, bool value) {
     if (!value) return;
@@ -160,17 +203,27 @@ class SchemaWriter {
 
 }  // namespace
 
-std::string SchemaJson(Provider& provider) {
-  tfplugin6::GetProviderSchema::Response schema;
-  provider.Handle(tfplugin6::GetProviderSchema::Request(), schema);
+SchemaAnswers AskForSchemas(Provider& provider) {
+  SchemaAnswers answers;
+  provider.Handle(tfplugin6::GetProviderSchema::Request(), answers.schema);
+  provider.Handle(tfplugin6::GetResourceIdentitySchemas::Request(), answers.identities);
+  return answers;
+}
+
+std::string SchemaJson(const SchemaAnswers& answers) {
+  const tfplugin6::GetProviderSchema::Response& schema = answers.schema;
   std::string json;
   const std::unique_ptr<DocumentWriter> out = MakeJsonWriter(Indent::kTwo, json);
   SchemaWriter writer(*out);
   out->BeginMap();
+  writer.Member("action_schemas", schema.action_schemas());
   writer.Member("data_source_schemas", schema.data_source_schemas());
+  writer.Member("ephemeral_resource_schemas", schema.ephemeral_resource_schemas());
   writer.Member("functions", schema.functions());
+  writer.Member("list_resource_schemas", schema.list_resource_schemas());
   out->Key("provider");
   writer.Write(schema.provider());
+  writer.Member("resource_identity_schemas", answers.identities.identity_schemas());
   writer.Member("resource_schemas", schema.resource_schemas());
   out->EndMap();
   return json + "\n";

@@ -92,10 +92,10 @@ std::string ReferencePage(const KindInfo& kind) {
   std::vector<std::string> names = {kind.name, kind.plural};
   names.insert(names.end(), kind.aliases.begin(), kind.aliases.end());
   absl::StrAppend(&out, "- in documents: `kind: ", kind.title, "`\n- in commands: `",
-                  absl::StrJoin(names, "`, `"), "`\n- in Terraform: `espalier_", kind.name, "`\n",
-                  "- over REST: `/api/v1/", kind.namespaced ? "namespaces/{namespace}/" : "",
-                  kind.plural, "`\n- scope: ", kind.namespaced ? "a namespace" : "the cluster",
-                  "\n");
+                  absl::StrJoin(names, "`, `"), "`\n- in Terraform: [`espalier_", kind.name,
+                  "`](../terraform/resources/", kind.name, ".md)\n", "- over REST: `/api/v1/",
+                  kind.namespaced ? "namespaces/{namespace}/" : "", kind.plural,
+                  "`\n- scope: ", kind.namespaced ? "a namespace" : "the cluster", "\n");
   if (!kind.builtin.empty()) {
     absl::StrAppend(&out, "- always there: `", absl::StrJoin(kind.builtin, "`, `"), "`",
                     kind.only_builtin ? ", and no other" : "", "\n");

@@ -8,13 +8,11 @@ provider "espalier" {
   instance = "example"
 }
 
-# power is off, so that nothing waits for a Mac here.
 resource "espalier_vm" "signing" {
   name       = "signing"
   image      = "registry.example/macos/sonoma:14.6"
   cpu        = 4
   memory_mib = 8192
-  power      = "off"
 
   ports = {
     http = { guest = 8080 }

@@ -1,0 +1,1 @@
+terraform import espalier_cluster.default default

@@ -1,0 +1,1 @@
+terraform import espalier_git_source.fleet fleet

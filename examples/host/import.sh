@@ -1,0 +1,1 @@
+terraform import espalier_host.mac_01 mac-01

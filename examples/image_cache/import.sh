@@ -1,0 +1,1 @@
+terraform import espalier_image_cache.build_images build-images

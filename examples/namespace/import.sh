@@ -1,0 +1,1 @@
+terraform import espalier_namespace.ci ci

@@ -1,0 +1,1 @@
+terraform import espalier_registry_credential.internal internal

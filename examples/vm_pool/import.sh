@@ -1,0 +1,1 @@
+terraform import espalier_vm_pool.runners default/runners
