@@ -6,8 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "engine/model/utf8.h"
+#include "engine/model/writer.h"
 
 namespace espalier::provider {
 namespace {
@@ -16,19 +15,7 @@ namespace {
 constexpr std::size_t kValueBytes = 16 * 1024;
 
 void AppendJson(std::string& out, absl::string_view text) {
-  out += '"';
-  if (FindInvalidUtf8(text) != absl::string_view::npos) text = "(not UTF-8)";
-  for (const char c : text.substr(0, kValueBytes)) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppendFormat(&out, "\\u%04x", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
+  AppendJsonString(text.substr(0, kValueBytes), out);
 }
 
 absl::string_view NameOf(LogLevel level) {

@@ -159,11 +159,17 @@ Outcome Operations::Create(const Schema& schema, const Value& planned) {
             outcome.diagnostics);
   if (!stored.ok()) return outcome;
   const std::string uid = stored->metadata().uid();
-  log_.Info("object created", {{telemetry::kRef, ToHuman(ref)}, {telemetry::kUid, uid}});
+  LogChange("object created", ref, uid);
   incarnations_.Remember(ref, uid);
   const Resource last = Await(*std::move(stored), planned, "create", outcome.diagnostics);
   outcome.state = Settle(planned, StateOf(schema, last, planned.At(kTimeouts)));
   return outcome;
+}
+
+void Operations::LogChange(absl::string_view message, const Ref& ref, const std::string& uid) {
+  // Nothing is put into words that nobody will read.
+  if (!log_.Enabled(LogLevel::kInfo)) return;
+  log_.Info(message, {{telemetry::kRef, ToHuman(ref)}, {telemetry::kUid, uid}});
 }
 
 Resource Operations::Await(Resource stored, const Value& planned, absl::string_view step,
@@ -226,7 +232,7 @@ Outcome Operations::Update(const Schema& schema, const Value& prior, const Value
     outcome.takeover = takeover;
     return outcome;
   }
-  log_.Info("object updated", {{telemetry::kRef, ToHuman(ref)}, {telemetry::kUid, uid}});
+  LogChange("object updated", ref, uid);
   if (!uid.empty() && stored->metadata().uid() != uid) {
     incarnations_.Remember(ref, stored->metadata().uid());
     outcome.diagnostics.Error(
@@ -250,7 +256,7 @@ Outcome Operations::Delete(const Schema& schema, const Value& prior) {
                         : Destroy(ref, UidOf(prior), TimeoutOf(ref, prior, "delete"), summary,
                                   outcome.diagnostics);
   if (!gone) return outcome;
-  log_.Info("object is gone from state", {{telemetry::kRef, ToHuman(ref)}});
+  LogChange("object is gone from state", ref, UidOf(prior));
   incarnations_.Forget(ref);
   outcome.state = Value();
   return outcome;

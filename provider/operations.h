@@ -56,6 +56,7 @@ class Operations {
   // what was done to it: "create" or "update".
   Resource Await(Resource stored, const Value& planned, absl::string_view step,
                  Diagnostics& diagnostics);
+  void LogChange(absl::string_view message, const Ref& ref, const std::string& uid);
   // Whether the object is no longer ours to keep in state.
   bool Release(const Ref& ref, absl::string_view summary, Diagnostics& diagnostics);
   bool Destroy(const Ref& ref, const std::string& uid, absl::Duration timeout,

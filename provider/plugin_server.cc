@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
@@ -60,8 +61,25 @@ class ProviderService final : public tfplugin6::Provider::Service {
     provider_.Handle(request, response);
     log_.Debug("call answered",
                {{"tf_rpc", method},
+                {TypeKey(method), TypeName(request)},
                 {telemetry::kDuration, absl::ToDoubleMilliseconds(clock_.Elapsed() - start)}});
     return grpc::Status::OK;
+  }
+
+  // By the names that providers in Go use; a field without a name is left out of the line.
+  static absl::string_view TypeKey(absl::string_view method) {
+    if (absl::StrContains(method, "Resource")) {
+      return absl::StrContains(method, "DataResource") ? "tf_data_source_type" : "tf_resource_type";
+    }
+    return absl::StrContains(method, "DataSource") ? "tf_data_source_type" : "";
+  }
+  template <typename Request>
+  static absl::string_view TypeName(const Request& request) {
+    if constexpr (requires { request.type_name(); }) {
+      return request.type_name();
+    } else {
+      return "";
+    }
   }
 
   Clock& clock_;

@@ -101,6 +101,13 @@ class SchemaTest(unittest.TestCase):
         lines = [line for line in out.splitlines() if "call answered" in line]
         self.assertTrue(lines, out)
         self.assertTrue(all("[DEBUG]" in line and "tf_rpc=" in line for line in lines), lines)
+        self.assertIn("tf_resource_type=espalier_namespace", out)
+
+    def test_the_log_of_this_provider_alone_can_be_silenced(self):
+        for silent in ({"TF_LOG": "TRACE", "TF_LOG_PROVIDER_ESPALIER": "off"}, {"TF_LOG": "off"}):
+            with self.subTest(silent), Terraform(**silent) as terraform:
+                terraform.write('resource "espalier_namespace" "a" { name = "a" }')
+                self.assertNotIn("call answered", terraform.run("validate", "-no-color"))
 
 
 if __name__ == "__main__":
