@@ -348,11 +348,11 @@ Converted ToResource(const Schema& schema, const Value& object, Problems& proble
   return converted;
 }
 
-Value ToValue(const Schema& schema, const Resource& resource) {
+Value ToValue(const Attributes& attributes, const Resource& resource) {
   const v1::Metadata& metadata = resource.metadata();
   const Ref ref = RefOf(resource);
   Value::Entries entries;
-  for (const Attribute& attribute : schema.attributes) {
+  for (const Attribute& attribute : attributes) {
     Value value;
     if (!attribute.path.empty()) {
       value = ReadBelow(attribute, SpecOf(resource));

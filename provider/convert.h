@@ -24,7 +24,8 @@ struct Converted {
 // path. REQUIRES: `object` conforms to the schema and is known.
 Converted ToResource(const Schema& schema, const Value& object, Problems& problems);
 
-// The resource as a wholly known object of the schema, `timeouts` null. What is unset is null.
-Value ToValue(const Schema& schema, const Resource& resource);
+// The resource as a wholly known object with these attributes, those of a kind's resource or data
+// source; `timeouts` is null. What is unset is null.
+Value ToValue(const Attributes& attributes, const Resource& resource);
 
 }  // namespace espalier::provider

@@ -58,6 +58,10 @@ void Diagnostics::Add(absl::string_view summary, const Problem& problem) {
   if (problem.severity() == Problem::WARNING) Warning(summary, detail, std::move(path));
 }
 
+void Diagnostics::Add(absl::string_view summary, const Problems& problems) {
+  for (const Problem& problem : problems.list()) Add(summary, problem);
+}
+
 bool Diagnostics::HasErrors() const {
   return std::any_of(list_.begin(), list_.end(), [](const Diagnostic& diagnostic) {
     return diagnostic.severity == Diagnostic::Severity::kError;

@@ -30,6 +30,7 @@ class Diagnostics {
   // A problem that the model or the engine found. Notes are left out: Terraform has no place for
   // them, and most say only that something is planned that does not exist yet.
   void Add(absl::string_view summary, const Problem& problem);
+  void Add(absl::string_view summary, const Problems& problems);
 
   bool HasErrors() const;
   bool empty() const { return list_.empty(); }

@@ -73,6 +73,20 @@ absl::StatusOr<Resource> Engine::Get(const Ref& ref) {
   return Patiently<Resource>([&] { return resources_.Get(CallContext(), ref); });
 }
 
+absl::Status Engine::List(Query query, absl::FunctionRef<bool(const Resource&)> visit) {
+  do {
+    if (stop_.stopped()) return absl::CancelledError("the run was interrupted");
+    const absl::StatusOr<ListPage> page =
+        Patiently<ListPage>([&] { return resources_.List(CallContext(), query); });
+    if (!page.ok()) return page.status();
+    for (const Resource& resource : page->items()) {
+      if (!visit(resource)) return absl::OkStatus();
+    }
+    query.set_page(page->next_page());
+  } while (!query.page().empty());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ApplyResult> Engine::Write(const ApplyRequest& request) {
   const CallContext context = WriteContext();
   return Patiently<ApplyResult>([&] { return resources_.Apply(context, request); });

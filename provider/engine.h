@@ -41,6 +41,9 @@ class Engine {
          std::string instance);
 
   absl::StatusOr<Resource> Get(const Ref& ref);
+  // Shows what matches, in order of kind, namespace and name, one page after the other, until
+  // `visit` returns false. CANCELLED when the user stops.
+  absl::Status List(Query query, absl::FunctionRef<bool(const Resource&)> visit);
   // Plans (dry run) or stores one object; with `transfer` also if another manager owns it.
   absl::StatusOr<ApplyResult> Apply(Declared declared, bool dry_run, bool transfer);
   absl::StatusOr<ApplyResult> Delete(const Ref& ref, const std::string& uid, bool dry_run);

@@ -43,7 +43,7 @@ bool HasOwner(const Resource& resource) {
 
 // The engine's object as state; timeouts are ours and come from `timeouts`.
 Value StateOf(const Schema& schema, const Resource& resource, const Value& timeouts) {
-  Value state = ToValue(schema, resource);
+  Value state = ToValue(schema.attributes, resource);
   if (Find(schema.attributes, kTimeouts) != nullptr) state.Set(kTimeouts, timeouts);
   return state;
 }
@@ -129,7 +129,7 @@ absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& pl
   const Ref ref = RefFor(schema, planned);
   Problems problems;
   const Converted wanted = ToResource(schema, planned, problems);
-  for (const Problem& problem : problems.list()) diagnostics.Add(summary, problem);
+  diagnostics.Add(summary, problems);
   if (problems.HasErrors()) return absl::InvalidArgumentError("the object is not valid");
   Declared declared = DeclaredOf(schema, wanted, ref);
   // What the engine computes is unknown to Terraform, not to the engine.
@@ -368,6 +368,13 @@ Outcome Operations::Import(const Schema& schema, const Ref& ref, bool transfer) 
   return outcome;
 }
 
+void Operations::List(Query query, absl::FunctionRef<bool(const Resource&)> visit,
+                      Diagnostics& diagnostics) {
+  const std::string summary = absl::StrCat("Cannot list ", FindKind(query.kinds(0))->plural);
+  const absl::Status status = engine_.List(std::move(query), visit);
+  if (!status.ok()) diagnostics.Failure(summary, status);
+}
+
 Outcome Operations::ReadData(const Schema& schema, const Value& config,
                              const Value& default_namespace) {
   Outcome outcome;
@@ -383,7 +390,7 @@ Outcome Operations::ReadData(const Schema& schema, const Value& config,
   } else if (!found.ok()) {
     outcome.diagnostics.Failure(absl::StrCat("Cannot read ", ToHuman(ref)), found.status());
   } else {
-    outcome.state = ToValue(schema, *found);
+    outcome.state = ToValue(schema.attributes, *found);
   }
   return outcome;
 }

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "engine/base/log.h"
 #include "provider/diagnostic.h"
 #include "provider/engine.h"
@@ -44,6 +45,9 @@ class Operations {
   // Changes nothing: core imports while it plans. What another manager owns is refused unless
   // `transfer`.
   Outcome Import(const Schema& schema, const Ref& ref, bool transfer);
+  // Shows what matches, in order of namespace and name, until `visit` returns false. REQUIRES: the
+  // query is about one kind.
+  void List(Query query, absl::FunctionRef<bool(const Resource&)> visit, Diagnostics& diagnostics);
   Outcome ReadData(const Schema& schema, const Value& config, const Value& default_namespace);
 
  private:

@@ -236,7 +236,7 @@ TEST(ConvertTest, RoundTripsEveryKind) {
     const Change change =
         PlanChange(schema, Value(), config, Text("default"), Takeover::kNone, problems);
     EXPECT_TRUE(problems.empty());
-    const Value back = ToValue(schema, change.wanted.resource);
+    const Value back = ToValue(schema.attributes, change.wanted.resource);
     EXPECT_EQ(Settle(change.planned, back).At("labels"), config.At("labels"));
     for (const Attribute& attribute : schema.attributes) {
       if (attribute.use == Attribute::Use::kComputed || attribute.name == kTimeouts) continue;

@@ -28,7 +28,7 @@ class ProviderService final : public tfplugin6::Provider::Service {
 #define ESPALIER_FORWARD(Method)                                                       \
   grpc::Status Method(grpc::ServerContext*, const tfplugin6::Method::Request* request, \
                       tfplugin6::Method::Response* response) override {                \
-    return Handle(#Method, *request, *response);                                       \
+    return Timed(#Method, [&] { provider_.Handle(*request, *response); });             \
   }
   ESPALIER_FORWARD(GetMetadata)
   ESPALIER_FORWARD(GetProviderSchema)
@@ -45,20 +45,31 @@ class ProviderService final : public tfplugin6::Provider::Service {
   ESPALIER_FORWARD(ImportResourceState)
   ESPALIER_FORWARD(MoveResourceState)
   ESPALIER_FORWARD(ReadDataSource)
+  ESPALIER_FORWARD(ValidateListResourceConfig)
   ESPALIER_FORWARD(GetFunctions)
   ESPALIER_FORWARD(CallFunction)
   ESPALIER_FORWARD(StopProvider)
 #undef ESPALIER_FORWARD
 
+#define ESPALIER_FORWARD_STREAM(Method)                                                        \
+  grpc::Status Method(grpc::ServerContext* context, const tfplugin6::Method::Request* request, \
+                      grpc::ServerWriter<tfplugin6::Method::Event>* writer) override {         \
+    const auto sink = [&](const tfplugin6::Method::Event& event) {                             \
+      return !context->IsCancelled() && writer->Write(event);                                  \
+    };                                                                                         \
+    return Timed(#Method, [&] { provider_.Handle(*request, sink); });                          \
+  }
+  ESPALIER_FORWARD_STREAM(ListResource)
+#undef ESPALIER_FORWARD_STREAM
+
  private:
-  template <typename Request, typename Response>
-  grpc::Status Handle(const char* method, const Request& request, Response& response) {
+  grpc::Status Timed(const char* method, absl::FunctionRef<void()> handle) {
     if (!log_.Enabled(LogLevel::kDebug)) {
-      provider_.Handle(request, response);
+      handle();
       return grpc::Status::OK;
     }
     const absl::Duration start = clock_.Elapsed();
-    provider_.Handle(request, response);
+    handle();
     log_.Debug("call answered",
                {{"tf_rpc", method},
                 {TypeKey(method), TypeName(request)},

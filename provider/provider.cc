@@ -66,6 +66,12 @@ void Provider::Handle(const tfplugin6::GetMetadata::Request&,
   for (const Schema& schema : schemas().data_sources()) {
     response.add_data_sources()->set_type_name(schema.type_name);
   }
+  for (const Schema& schema : schemas().plural_data_sources()) {
+    response.add_data_sources()->set_type_name(schema.type_name);
+  }
+  for (const Schema& schema : schemas().lists()) {
+    response.add_list_resources()->set_type_name(schema.type_name);
+  }
   for (const FunctionInfo& function : AllFunctions()) {
     response.add_functions()->set_name(function.name);
   }
@@ -80,8 +86,15 @@ void Provider::Handle(const tfplugin6::GetProviderSchema::Request&,
     (*response.mutable_resource_schemas())[schema.type_name] =
         ToProto(schema.attributes, schema.description, kSchemaVersion);
   }
-  for (const Schema& schema : schemas().data_sources()) {
-    (*response.mutable_data_source_schemas())[schema.type_name] =
+  for (const std::vector<Schema>* sources :
+       {&schemas().data_sources(), &schemas().plural_data_sources()}) {
+    for (const Schema& schema : *sources) {
+      (*response.mutable_data_source_schemas())[schema.type_name] =
+          ToProto(schema.attributes, schema.description, kSchemaVersion);
+    }
+  }
+  for (const Schema& schema : schemas().lists()) {
+    (*response.mutable_list_resource_schemas())[schema.type_name] =
         ToProto(schema.attributes, schema.description, kSchemaVersion);
   }
   for (const FunctionInfo& function : AllFunctions()) {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "engine/api/resources.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
@@ -24,6 +25,10 @@ namespace espalier::provider {
 // Makes the way to an engine. Shared, because calls under way outlive a new configuration.
 using Connector =
     std::function<absl::StatusOr<std::shared_ptr<Resources>>(const RemoteOptions& options)>;
+
+// Where the parts of a streamed answer go, one by one; false once core listens no more.
+template <typename Event>
+using Sink = absl::FunctionRef<bool(const Event&)>;
 
 class Provider {
  public:
@@ -60,6 +65,9 @@ class Provider {
   void Handle(const tfplugin6::ReadDataSource::Request&, tfplugin6::ReadDataSource::Response&);
   void Handle(const tfplugin6::GetFunctions::Request&, tfplugin6::GetFunctions::Response&);
   void Handle(const tfplugin6::CallFunction::Request&, tfplugin6::CallFunction::Response&);
+  void Handle(const tfplugin6::ValidateListResourceConfig::Request&,
+              tfplugin6::ValidateListResourceConfig::Response&);
+  void Handle(const tfplugin6::ListResource::Request&, Sink<tfplugin6::ListResource::Event> sink);
   void Handle(const tfplugin6::StopProvider::Request&, tfplugin6::StopProvider::Response&);
 
  private:

@@ -51,9 +51,7 @@ void Provider::Handle(const tfplugin6::ValidateResourceConfig::Request& request,
     if (const auto config = Decode(schema->attributes, request.config(), diagnostics)) {
       Problems problems;
       ValidateConfig(*schema, *config, problems);
-      for (const Problem& problem : problems.list()) {
-        diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problem);
-      }
+      diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problems);
     }
   }
   Report(diagnostics, response);
@@ -148,9 +146,7 @@ void Provider::Handle(const tfplugin6::PlanResourceChange::Request& request,
       for (const Path& path : change.requires_replace) {
         *response.add_requires_replace() = ToProto(path);
       }
-      for (const Problem& problem : problems.list()) {
-        diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problem);
-      }
+      diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problems);
       if (!problems.HasErrors() && current != nullptr && current->operations != nullptr) {
         Report(current->operations->Preview(*schema, change, *prior, takeover), response);
       }

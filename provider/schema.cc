@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "engine/base/check.h"
 #include "engine/model/field.h"
 
@@ -199,6 +200,39 @@ Schema DataSourceSchema(const Schema& resource) {
   return schema;
 }
 
+// "image caches".
+std::string Words(const KindInfo& kind) { return absl::StrReplaceAll(kind.plural, {{"_", " "}}); }
+
+// What narrows a list.
+Schema ListSchema(const Schema& resource) {
+  using Use = Attribute::Use;
+  Schema schema;
+  schema.kind = resource.kind;
+  schema.type_name = resource.type_name;
+  schema.description = absl::StrCat("Lists ", Words(*resource.kind), " for `terraform query`.");
+  if (resource.kind->namespaced) {
+    schema.attributes.push_back(
+        Text(kNamespace, Use::kOptional, "Only this namespace; all of them when left out."));
+  }
+  schema.attributes.push_back(TextMap(kSelector, "Only objects with all of these labels."));
+  return schema;
+}
+
+Schema PluralDataSourceSchema(const Schema& list, const Schema& data_source) {
+  Schema schema = list;
+  schema.type_name = absl::StrCat("espalier_", list.kind->plural);
+  schema.description = absl::StrCat("All ", Words(*list.kind), " that match.");
+  Attribute items =
+      Text(kItems, Attribute::Use::kComputed, "What matches, in order of namespace and name.");
+  items.shape = Attribute::Shape::kObject;
+  items.nesting = Attribute::Nesting::kList;
+  items.attributes = data_source.attributes;
+  MakeComputed(items.attributes);
+  schema.attributes.push_back(std::move(items));
+  schema.attributes = Sorted(std::move(schema.attributes));
+  return schema;
+}
+
 Attributes ProviderAttributes() {
   using Use = Attribute::Use;
   Attribute token = Text("token", Use::kOptional, "Token of the engine. Default: ESPALIER_TOKEN.");
@@ -247,6 +281,8 @@ Schemas::Schemas() : provider_(ProviderAttributes()) {
   for (const KindInfo& kind : AllKinds()) {
     resources_.push_back(ResourceSchema(kind));
     data_sources_.push_back(DataSourceSchema(resources_.back()));
+    lists_.push_back(ListSchema(resources_.back()));
+    plural_data_sources_.push_back(PluralDataSourceSchema(lists_.back(), data_sources_.back()));
   }
 }
 
@@ -255,6 +291,13 @@ const Schema* Schemas::FindResource(absl::string_view type_name) const {
 }
 const Schema* Schemas::FindDataSource(absl::string_view type_name) const {
   return FindType(data_sources_, type_name);
+}
+
+const Schema* Schemas::FindPluralDataSource(absl::string_view type_name) const {
+  return FindType(plural_data_sources_, type_name);
+}
+const Schema* Schemas::FindList(absl::string_view type_name) const {
+  return FindType(lists_, type_name);
 }
 
 }  // namespace espalier::provider

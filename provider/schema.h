@@ -52,6 +52,9 @@ inline constexpr char kLabels[] = "labels";
 inline constexpr char kAnnotations[] = "annotations";
 inline constexpr char kStatus[] = "status";
 inline constexpr char kTimeouts[] = "timeouts";
+// Of lists and plural data sources.
+inline constexpr char kSelector[] = "selector";
+inline constexpr char kItems[] = "items";
 
 struct Schema {
   const KindInfo* kind = nullptr;
@@ -73,14 +76,23 @@ class Schemas {
   // One managed resource and one data source per kind, in the order of kinds.
   const std::vector<Schema>& resources() const { return resources_; }
   const std::vector<Schema>& data_sources() const { return data_sources_; }
+  // All objects of a kind that match: "espalier_vms" with `items`, each as the kind's data source.
+  const std::vector<Schema>& plural_data_sources() const { return plural_data_sources_; }
+  // What a list of a kind's objects can be narrowed by; named like the managed resource.
+  const std::vector<Schema>& lists() const { return lists_; }
+  // Null if there is none.
   const Schema* FindResource(absl::string_view type_name) const;
   const Schema* FindDataSource(absl::string_view type_name) const;
+  const Schema* FindPluralDataSource(absl::string_view type_name) const;
+  const Schema* FindList(absl::string_view type_name) const;
   // The provider block.
   const Attributes& provider() const { return provider_; }
 
  private:
   std::vector<Schema> resources_;
   std::vector<Schema> data_sources_;
+  std::vector<Schema> plural_data_sources_;
+  std::vector<Schema> lists_;
   Attributes provider_;
 };
 

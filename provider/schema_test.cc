@@ -34,10 +34,11 @@ void CheckLegal(const Attributes& attributes, const std::string& where) {
 
 TEST(SchemaTest, IsLegalForCoreWhateverTheKind) {
   const Schemas schemas;
-  EXPECT_EQ(schemas.resources().size(), AllKinds().size());
   static const std::set<std::string> kReserved = {
       "count", "for_each", "depends_on", "provider", "lifecycle", "connection", "provisioner"};
-  for (const std::vector<Schema>* all : {&schemas.resources(), &schemas.data_sources()}) {
+  for (const std::vector<Schema>* all : {&schemas.resources(), &schemas.data_sources(),
+                                         &schemas.plural_data_sources(), &schemas.lists()}) {
+    EXPECT_EQ(all->size(), AllKinds().size());
     for (const Schema& schema : *all) {
       CheckLegal(schema.attributes, schema.type_name);
       EXPECT_FALSE(schema.description.empty());
@@ -79,6 +80,26 @@ TEST(SchemaTest, GivesNamespacesToNamespacedKindsOnly) {
   const Schemas schemas;
   EXPECT_NE(Find(schemas.FindResource("espalier_vm")->attributes, "namespace"), nullptr);
   EXPECT_EQ(Find(schemas.FindResource("espalier_image")->attributes, "namespace"), nullptr);
+}
+
+TEST(SchemaTest, ListsEveryKindUnderItsPlural) {
+  const Schemas schemas;
+  for (const KindInfo& kind : AllKinds()) {
+    SCOPED_TRACE(kind.name);
+    const Schema* many = schemas.FindPluralDataSource("espalier_" + kind.plural);
+    ASSERT_NE(many, nullptr);
+    EXPECT_EQ(schemas.FindDataSource(many->type_name), nullptr);
+    const Schema* list = schemas.FindList("espalier_" + kind.name);
+    ASSERT_NE(list, nullptr);
+    EXPECT_EQ(Find(list->attributes, kNamespace) != nullptr, kind.namespaced);
+    EXPECT_EQ(Find(many->attributes, kSelector)->nesting, Attribute::Nesting::kMap);
+    const Attribute& items = *Find(many->attributes, kItems);
+    EXPECT_EQ(items.nesting, Attribute::Nesting::kList);
+    EXPECT_EQ(items.attributes.size(), schemas.FindDataSource(list->type_name)->attributes.size());
+    for (const Attribute& attribute : items.attributes) {
+      EXPECT_EQ(attribute.use, Use::kComputed) << attribute.name;
+    }
+  }
 }
 
 TEST(SchemaTest, WritesTypesAsJson) {

@@ -1,7 +1,11 @@
 #include "provider/testing/fake_engine.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
 #include "engine/base/status.h"
 #include "engine/model/access.h"
 
@@ -43,7 +47,23 @@ absl::StatusOr<Resource> FakeEngine::Get(const CallContext& context, const Ref& 
 }
 
 absl::StatusOr<ListPage> FakeEngine::List(const CallContext& context, const Query& query) {
-  return objects_.List(context, query);
+  lists.push_back(query);
+  ESPALIER_RETURN_IF_ERROR(Fail());
+  absl::StatusOr<ListPage> all = objects_.List(context, query);
+  if (!all.ok()) return all;
+  // A page is named by the place of its first object.
+  std::size_t start = 0;
+  if (!query.page().empty()) ESPALIER_CHECK(absl::SimpleAtoi(query.page(), &start));
+  const std::size_t size =
+      query.page_size() == 0 ? page_size : std::min<std::size_t>(page_size, query.page_size());
+  const auto count = static_cast<std::size_t>(all->items_size());
+  ListPage page;
+  page.set_revision(all->revision());
+  for (std::size_t i = start; i < std::min(start + size, count); ++i) {
+    *page.add_items() = all->items(static_cast<int>(i));
+  }
+  if (start + size < count) page.set_next_page(absl::StrCat(start + size));
+  return page;
 }
 
 absl::StatusOr<ApplyResult> FakeEngine::Apply(const CallContext& context,

@@ -16,7 +16,9 @@ namespace espalier::provider {
 
 class FakeEngine final : public Resources {
  public:
-  // The next calls of Get, Apply or Delete fail with these, one each.
+  // The largest page of a list.
+  std::size_t page_size = 500;
+  // The next calls of Get, List, Apply or Delete fail with these, one each.
   std::deque<absl::Status> failures;
   // Problems of the next Apply or Delete.
   std::vector<Problem> problems;
@@ -33,6 +35,7 @@ class FakeEngine final : public Resources {
   std::vector<ApplyRequest> applies;
   std::vector<DeleteRequest> deletes;
   std::vector<std::string> operation_ids;
+  std::vector<Query> lists;
 
   FakeResources& objects() { return objects_; }
   // Sets the placement of the VM named build in namespace ci.

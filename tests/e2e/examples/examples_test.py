@@ -10,6 +10,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/e2e/provider"))
+from clis import at_least  # noqa: E402
 from fleet import Fleet  # noqa: E402
 from plugin import BIN, PROVIDER  # noqa: E402
 from terraform import Terraform  # noqa: E402
@@ -96,6 +97,21 @@ class ExamplesTest(unittest.TestCase):
                 self.assertEqual(terraform.state(address), before["values"])
                 terraform.assert_no_changes()
                 terraform.destroy()
+
+    def test_plural_data_sources_are_read(self):
+        for path in (EXAMPLES / "provider").glob(PARTS["data_source_schemas"]):
+            if path.parent.name.removeprefix("espalier_") in KINDS:
+                continue
+            with self.subTest(source=path.parent.name), Example(self.fleet, path) as terraform:
+                terraform.apply()
+
+    def test_lists_are_queried(self):
+        cli = at_least(1, 14)
+        for path in (EXAMPLES / "provider").glob(PARTS["list_resource_schemas"]):
+            with self.subTest(list=path.parent.name), Example(self.fleet, path, cli=cli) as terraform:
+                # Which provider is meant is not said by a query.
+                terraform.write("")
+                terraform.run("query", "-no-color")
 
     def test_functions_are_called(self):
         for path in (EXAMPLES / "provider").glob(PARTS["functions"]):

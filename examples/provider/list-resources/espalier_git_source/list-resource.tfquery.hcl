@@ -1,0 +1,7 @@
+provider "espalier" {
+  instance = "example"
+}
+
+list "espalier_git_source" "all" {
+  provider = espalier
+}

@@ -1,0 +1,7 @@
+provider "espalier" {
+  instance = "example"
+}
+
+list "espalier_image" "all" {
+  provider = espalier
+}

@@ -1,0 +1,7 @@
+provider "espalier" {
+  instance = "example"
+}
+
+list "espalier_registry_credential" "all" {
+  provider = espalier
+}
