@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
@@ -28,7 +29,7 @@ class ProviderService final : public tfplugin6::Provider::Service {
 #define ESPALIER_FORWARD(Method)                                                       \
   grpc::Status Method(grpc::ServerContext*, const tfplugin6::Method::Request* request, \
                       tfplugin6::Method::Response* response) override {                \
-    return Timed(#Method, [&] { provider_.Handle(*request, *response); });             \
+    return Timed(#Method, *request, [&] { provider_.Handle(*request, *response); });   \
   }
   ESPALIER_FORWARD(GetMetadata)
   ESPALIER_FORWARD(GetProviderSchema)
@@ -57,13 +58,14 @@ class ProviderService final : public tfplugin6::Provider::Service {
     const auto sink = [&](const tfplugin6::Method::Event& event) {                             \
       return !context->IsCancelled() && writer->Write(event);                                  \
     };                                                                                         \
-    return Timed(#Method, [&] { provider_.Handle(*request, sink); });                          \
+    return Timed(#Method, *request, [&] { provider_.Handle(*request, sink); });                \
   }
   ESPALIER_FORWARD_STREAM(ListResource)
 #undef ESPALIER_FORWARD_STREAM
 
  private:
-  grpc::Status Timed(const char* method, absl::FunctionRef<void()> handle) {
+  template <typename Request>
+  grpc::Status Timed(const char* method, const Request& request, absl::FunctionRef<void()> handle) {
     if (!log_.Enabled(LogLevel::kDebug)) {
       handle();
       return grpc::Status::OK;
