@@ -96,7 +96,11 @@ std::vector<Path> Replacing(const Schema& schema, const Value& prior, const Valu
   for (const FieldChange& change : Diff(before.resource, after.resource, wanted.unknown)) {
     if (!change.forces_replace()) continue;
     const Path path = PathOfModel(change.path());
-    if (!path.empty()) names.push_back(path.front().text);
+    if (path.empty()) continue;
+    // What the model cannot hold counts as unknown there and as changed, whether it is or not; core
+    // replaces only for what it sees change.
+    const std::string& name = path.front().text;
+    if (prior.At(name) != planned.At(name)) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
@@ -133,10 +137,14 @@ Change PlanChange(const Schema& schema, const Value& prior, const Value& config,
       schema.attributes.begin(), schema.attributes.end(), [&](const Attribute& attribute) {
         return IsSpec(attribute) && prior.At(attribute.name) != change.planned.At(attribute.name);
       });
-  // An owner is no attribute: something has to differ for core to ask for the update.
   const bool takes_over = takeover != Takeover::kNone;
   SetKept(schema, prior, spec_changes || takes_over, change.planned);
-  if (takes_over && change.planned == prior) change.planned.Set(kUid, UnknownButNotNull());
+  // An owner is no attribute: something has to differ for core to ask for the update. The status
+  // does, or else this, whatever differs besides: what is unknown may turn out to be what was
+  // there.
+  if (takes_over && Find(schema.attributes, kStatus) == nullptr) {
+    change.planned.Set(kUid, UnknownButNotNull());
+  }
   if (change.planned == prior) return change;
   change.requires_replace = Replacing(schema, prior, change.planned, change.wanted);
   if (change.requires_replace.empty()) {

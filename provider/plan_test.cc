@@ -259,5 +259,35 @@ TEST(PlanTest, UpdatesWhatIsToBeTakenOverAlthoughNothingElseDiffers) {
   }
 }
 
+// Core plans again once everything is known, and accepts nothing unknown that was known before.
+TEST(PlanTest, WhatIsToBeTakenOverDiffersBeforeAndAfterAllIsKnown) {
+  const Schema& schema = *AllSchemas().FindResource("espalier_cluster");
+  const auto plan = [&](const Value& prior, const Value& scheduling, Takeover takeover) {
+    Problems problems;
+    return PlanChange(schema, prior,
+                      Object(schema, {{"name", Text("default")}, {"scheduling", scheduling}}),
+                      Text("default"), takeover, problems);
+  };
+  Value state = plan(Value(), Text("pack"), Takeover::kNone).planned;
+  state.Set("uid", Text("u1"));
+  for (const Value& scheduling : {Value::Unknown(), Text("pack")}) {
+    const Change change = plan(state, scheduling, Takeover::kAdopt);
+    EXPECT_EQ(change.verb, Change::Verb::kUpdate);
+    EXPECT_TRUE(change.planned.At("uid").is_unknown());
+  }
+}
+
+// The model counts what it cannot hold as unknown, and the unknown as changed.
+TEST(PlanTest, ReplacesForNothingThatCoreSeesUnchanged) {
+  const Value half = Value::Of(*Number::Parse("0.5"));
+  Value state = Applied(VmConfig());
+  state.Set("cpu", half);
+  Problems problems;
+  const Change change =
+      PlanChange(VmSchema(), state, VmConfig({{"cpu", half}, {"power", Text("off")}}),
+                 Text("default"), Takeover::kNone, problems);
+  EXPECT_EQ(change.verb, Change::Verb::kUpdate);
+}
+
 }  // namespace
 }  // namespace espalier::provider
