@@ -44,6 +44,7 @@ class ProviderService final : public tfplugin6::Provider::Service {
   ESPALIER_FORWARD(PlanResourceChange)
   ESPALIER_FORWARD(ApplyResourceChange)
   ESPALIER_FORWARD(ImportResourceState)
+  ESPALIER_FORWARD(GenerateResourceConfig)
   ESPALIER_FORWARD(MoveResourceState)
   ESPALIER_FORWARD(ReadDataSource)
   ESPALIER_FORWARD(ValidateListResourceConfig)

@@ -16,6 +16,8 @@ namespace {
 void FillCapabilities(tfplugin6::ServerCapabilities& capabilities) {
   capabilities.set_plan_destroy(true);
   capabilities.set_get_provider_schema_optional(true);
+  capabilities.set_move_resource_state(true);
+  capabilities.set_generate_resource_config(true);
 }
 
 }  // namespace

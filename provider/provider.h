@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
@@ -13,6 +14,7 @@
 #include "engine/base/log.h"
 #include "engine/base/mutex.h"
 #include "engine/base/random.h"
+#include "provider/diagnostic.h"
 #include "provider/incarnations.h"
 #include "provider/operations.h"
 #include "provider/schema.h"
@@ -60,6 +62,8 @@ class Provider {
               tfplugin6::ApplyResourceChange::Response&);
   void Handle(const tfplugin6::ImportResourceState::Request&,
               tfplugin6::ImportResourceState::Response&);
+  void Handle(const tfplugin6::GenerateResourceConfig::Request&,
+              tfplugin6::GenerateResourceConfig::Response&);
   void Handle(const tfplugin6::MoveResourceState::Request&,
               tfplugin6::MoveResourceState::Response&);
   void Handle(const tfplugin6::ReadDataSource::Request&, tfplugin6::ReadDataSource::Response&);
@@ -77,6 +81,10 @@ class Provider {
   // Built when first asked for: most launches of a run never need them all.
   const Schemas& schemas();
   std::shared_ptr<Connection> connection();
+  // A resource's object as a state file holds it, which is remembered. None with a diagnostic if it
+  // cannot be read.
+  std::optional<Value> ReadState(const Schema& schema, const tfplugin6::RawState& raw,
+                                 Diagnostics& diagnostics);
   // The connection if the engine can be called; otherwise says why not.
   std::shared_ptr<Connection> Connected(Diagnostics& diagnostics);
 

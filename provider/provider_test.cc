@@ -626,6 +626,63 @@ TEST_F(ProviderTest, ReadsStateLeniently) {
   EXPECT_TRUE(state.At("uid").is_null());
 }
 
+TEST_F(ProviderTest, MovesObjectsBetweenAddressesOfThisProviderOnly) {
+  const auto move = [&](const char* address, const char* type, int version, const char* json) {
+    tfplugin6::MoveResourceState::Request request;
+    request.set_source_provider_address(address);
+    request.set_source_type_name(type);
+    request.set_source_schema_version(version);
+    request.mutable_source_state()->set_json(json);
+    request.set_source_private("adopt");
+    request.set_target_type_name("espalier_vm");
+    tfplugin6::MoveResourceState::Response response;
+    provider_.Handle(request, response);
+    return response;
+  };
+  constexpr char kMirror[] = "registry.example/fleet/espalier";
+  constexpr char kState[] = R"({"name": "build", "namespace": "ci", "uid": "u9", "cpu": 3})";
+  const auto moved = move(kMirror, "espalier_vm", 0, kState);
+  EXPECT_THAT(moved.diagnostics(), IsEmpty());
+  EXPECT_EQ(Decode(moved.target_state()).At("cpu"), Whole(3));
+  EXPECT_EQ(DecodeIdentity(moved.target_identity()).At("name"), Text("build"));
+  EXPECT_EQ(moved.target_private(), "adopt");
+
+  struct Case {
+    tfplugin6::MoveResourceState::Response response;
+    const char* says;
+  };
+  const Case cases[] = {
+      {move(kMirror, "espalier_image", 0, kState), "A espalier_image of registry.example"},
+      {move("registry.terraform.io/orka/orka", "espalier_vm", 0, kState), "`removed` block"},
+      {move(kMirror, "espalier_vm", 1, kState), "newer version"},
+      {move(kMirror, "espalier_vm", 0, "{}"), "no name"},
+      {move(kMirror, "espalier_vm", 0, "[1"), "Cannot read"},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.says);
+    EXPECT_FALSE(each.response.has_target_state());
+    ASSERT_THAT(each.response.diagnostics(), SizeIs(1));
+    EXPECT_THAT(each.response.diagnostics(0).summary() + each.response.diagnostics(0).detail(),
+                HasSubstr(each.says));
+  }
+}
+
+TEST_F(ProviderTest, GeneratesAConfigurationThatPlansNothing) {
+  const Result created = Created(Config({{"cpu", Whole(4)}, {"restart", Text("on_failure")}}));
+  tfplugin6::GenerateResourceConfig::Request request;
+  request.set_type_name("espalier_vm");
+  request.mutable_state()->set_msgpack(WriteMsgpack(created.state));
+  tfplugin6::GenerateResourceConfig::Response response;
+  provider_.Handle(request, response);
+  const Value config = Decode(response.config());
+  EXPECT_EQ(config.At("cpu"), Whole(4));
+  EXPECT_EQ(config.At("namespace"), Text("ci"));
+  for (const char* left_out : {"restart", "memory_mib", "uid", "id", "status", "timeouts"}) {
+    EXPECT_TRUE(config.At(left_out).is_null()) << left_out;
+  }
+  EXPECT_EQ(Plan(created.state, config).state, created.state);
+}
+
 TEST_F(ProviderTest, AnswersHostileBytesWithDiagnostics) {
   for (const char* bytes : {"\xc1", "\xdd\xff\xff\xff\xff", "\x81\xa1x\x01", "\x01", "\x90"}) {
     tfplugin6::ReadResource::Request request;
