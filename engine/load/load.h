@@ -39,9 +39,10 @@ std::vector<v1::Declared> LoadFiles(const std::vector<SourceFile>& files, Proble
 std::vector<v1::Declared> Combine(const std::vector<LoadedObject>& objects, Problems& problems);
 
 // YAML text as one Node per document. Refused: duplicate keys (both lines named), anchors, aliases,
-// custom tags, invalid UTF-8, and what exceeds limits.h. A document with duplicate keys (both values
-// are kept) or anchors is given nevertheless, so that its other problems can be found. Plain scalars
-// get YAML 1.2 core types (so `no` is a string and `0x1f` a number); quoted ones are strings.
+// custom tags, invalid UTF-8, and what exceeds limits.h. A document with duplicate keys (both
+// values are kept) or anchors is given nevertheless, so that its other problems can be found. Plain
+// scalars get YAML 1.2 core types (so `no` is a string and `0x1f` a number); quoted ones are
+// strings.
 std::vector<Node> ParseYaml(absl::string_view text, absl::string_view file, Problems& problems);
 
 // Whether a file of this name is read at all: .yaml, .yml, .json, not hidden.
