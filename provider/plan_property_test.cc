@@ -6,8 +6,11 @@
 
 #include "provider/conform.h"
 #include "provider/plan.h"
+#include "provider/provider.h"
 #include "provider/testing/core_rules.h"
 #include "provider/testing/random_values.h"
+#include "provider/wire.h"
+#include "tests/support/fake_clock.h"
 
 namespace espalier::provider {
 namespace {
@@ -147,6 +150,38 @@ TEST_F(PlanPropertyTest, WhatCoreProposesIsLegal) {
     const Case at = RandomCase(random, schema);
     const Value proposed = ProposedNew(schema.attributes, at.prior, at.config);
     EXPECT_THAT(PlanErrors(schema.attributes, at.prior, at.config, proposed), IsEmpty());
+  });
+}
+
+// The whole call: what core sends is taken apart and put together without loss, and what it
+// proposes changes nothing.
+TEST_F(PlanPropertyTest, HoldsOverTheWire) {
+  FakeClock clock;
+  Random ours(1);
+  const std::unique_ptr<Log> log = MakeNullLog();
+  // Not configured yet, as when the engine itself is still to be made.
+  Provider provider(
+      clock, ours, *log, [](const std::string&) { return std::nullopt; },
+      [](const RemoteOptions&) { return absl::UnavailableError("there is no engine"); });
+  ForSeeds([&](Random& random) {
+    const Schema& schema = schemas_.resources()[random.Below(schemas_.resources().size())];
+    const Case at = RandomCase(random, schema);
+    tfplugin6::PlanResourceChange::Request request;
+    tfplugin6::PlanResourceChange::Response response;
+    request.set_type_name(schema.type_name);
+    Encode(at.prior, *request.mutable_prior_state());
+    Encode(at.config, *request.mutable_config());
+    Encode(ProposedNew(schema.attributes, at.prior, at.config),
+           *request.mutable_proposed_new_state());
+    provider.Handle(request, response);
+    Diagnostics diagnostics;
+    const auto planned = Decode(schema.attributes, response.planned_state(), diagnostics);
+    ASSERT_TRUE(planned.has_value());
+    ExpectLegal(at, at.prior, at.config, *planned);
+    Problems problems;
+    EXPECT_EQ(*planned,
+              PlanChange(schema, at.prior, at.config, Value::Unknown(), Takeover::kNone, problems)
+                  .planned);
   });
 }
 
