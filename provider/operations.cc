@@ -382,6 +382,12 @@ Outcome Operations::ReadData(const Schema& schema, const Value& config,
   if (schema.kind->namespaced && named.At(kNamespace).is_null()) {
     named.Set(kNamespace, default_namespace);
   }
+  if (named.At(kNamespace).is_unknown()) {
+    outcome.diagnostics.Error("Namespace not known yet",
+                              "The provider's namespace comes from something that does not exist "
+                              "yet. Name one here, or apply that first, with -target.");
+    return outcome;
+  }
   const Ref ref = RefFor(schema, named);
   const absl::StatusOr<Resource> found = engine_.Get(ref);
   if (absl::IsNotFound(found.status())) {

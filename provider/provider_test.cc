@@ -606,6 +606,20 @@ TEST_F(ProviderTest, NeedsTheEngineOnlyWhenItIsAskedSomething) {
   EXPECT_THAT(read.errors[0], HasSubstr("endpoint"));
 }
 
+TEST_F(ProviderTest, ReadsNoDataFromANamespaceThatIsNotKnown) {
+  Configure({{"endpoint", Text("127.0.0.1:1")},
+             {"instance", Text("prod")},
+             {"namespace", Value::Unknown()}});
+  tfplugin6::ReadDataSource::Request request;
+  request.set_type_name("espalier_vm");
+  Encode(schemas_.FindDataSource("espalier_vm")->attributes, Value::Map({{"name", Text("build")}}),
+         *request.mutable_config());
+  tfplugin6::ReadDataSource::Response response;
+  provider_.Handle(request, response);
+  ASSERT_EQ(response.diagnostics_size(), 1);
+  EXPECT_EQ(response.diagnostics(0).summary(), "Namespace not known yet");
+}
+
 TEST_F(ProviderTest, NamesWhatTheProviderBlockLacks) {
   Configure({});
   ASSERT_THAT(configured_.errors, SizeIs(2));
