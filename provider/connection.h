@@ -14,7 +14,7 @@ namespace espalier::provider {
 struct Provider::Connection {
   Settings settings;
   // Null while settings are not known.
-  std::shared_ptr<Resources> resources;
+  std::shared_ptr<Remote> remote;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Operations> operations;
 };

@@ -26,12 +26,12 @@ Query QueryFor(const Ref& ref) {
 
 }  // namespace
 
-Engine::Engine(Clock& clock, Random& random, StopSignal& stop, Resources& resources,
-               std::string instance)
+Engine::Engine(Clock& clock, Random& random, StopSignal& stop, Remote& remote, std::string instance)
     : clock_(clock),
       random_(random),
       stop_(stop),
-      resources_(resources),
+      remote_(remote),
+      resources_(remote.resources()),
       instance_(std::move(instance)) {}
 
 Owner Engine::owner() const {
@@ -118,7 +118,45 @@ absl::StatusOr<ApplyResult> Engine::Delete(const Ref& ref, const std::string& ui
   return Patiently<ApplyResult>([&] { return resources_.Delete(context, request); });
 }
 
+absl::StatusOr<ApplyResult> Engine::ChangeHold(v1::HoldChange change) {
+  ApplyRequest request;
+  *request.mutable_owner() = owner();
+  *request.add_holds() = std::move(change);
+  return Write(request);
+}
+
+absl::StatusOr<v1::CreateTokenResponse> Engine::CreateToken(const v1::CreateTokenRequest& request) {
+  return Patiently<v1::CreateTokenResponse>(
+      [&] { return remote_.CreateToken(CallContext(), request); });
+}
+
+absl::Status Engine::RevokeToken(const std::string& id) {
+  struct Nothing {};
+  return Patiently<Nothing>([&]() -> absl::StatusOr<Nothing> {
+           const absl::Status revoked = remote_.RevokeToken(CallContext(), id);
+           if (!revoked.ok()) return revoked;
+           return Nothing();
+         })
+      .status();
+}
+
 WaitResult Engine::Wait(const Ref& ref, absl::Duration timeout, Judge judge) {
+  std::optional<Resource> last;
+  WaitResult result = Follow(QueryFor(ref), 1, timeout, [&](const Objects& objects) {
+    last.reset();
+    if (!objects.empty()) last = objects.begin()->second;
+    return judge(last ? &*last : nullptr);
+  });
+  result.last = std::move(last);
+  return result;
+}
+
+WaitResult Engine::WaitForAll(const Query& query, absl::Duration timeout, JudgeAll judge) {
+  return Follow(query, 0, timeout, judge);
+}
+
+WaitResult Engine::Follow(const Query& query, std::size_t complete, absl::Duration timeout,
+                          JudgeAll judge) {
   WaitResult result;
   const absl::Duration deadline = clock_.Elapsed() + timeout;
   Wakeup wakeup;
@@ -138,16 +176,16 @@ WaitResult Engine::Wait(const Ref& ref, absl::Duration timeout, Judge judge) {
     if (watch == nullptr) {
       // From nothing: whatever was missed meanwhile, the object as it is now comes first.
       seen = Seen();
-      trouble = Start(ref, deadline - clock_.Elapsed(), wakeup, watch);
+      trouble = Start(query, deadline - clock_.Elapsed(), wakeup, watch);
     }
     if (watch != nullptr) {
       trouble = Drain(*watch, seen);
       if (!trouble.ok()) watch.reset();
     }
     // Before the first state is complete, absence means nothing.
-    if (trouble.ok() && (seen.synced || seen.object)) {
-      result.last = seen.object;
-      Verdict verdict = judge(result.last ? &*result.last : nullptr);
+    const bool all_known = seen.synced || (complete > 0 && seen.objects.size() == complete);
+    if (trouble.ok() && all_known) {
+      Verdict verdict = judge(seen.objects);
       result.why = std::move(verdict.why);
       if (verdict.progress != Verdict::Progress::kWaiting) {
         const bool failed = verdict.progress == Verdict::Progress::kFailed;
@@ -168,12 +206,11 @@ WaitResult Engine::Wait(const Ref& ref, absl::Duration timeout, Judge judge) {
   }
 }
 
-absl::Status Engine::Start(const Ref& ref, absl::Duration timeout, Wakeup& wakeup,
+absl::Status Engine::Start(const Query& query, absl::Duration timeout, Wakeup& wakeup,
                            std::unique_ptr<Watch>& watch) {
   CallContext context;
   context.timeout = timeout;
-  absl::StatusOr<std::unique_ptr<Watch>> started =
-      resources_.StartWatch(context, QueryFor(ref), "");
+  absl::StatusOr<std::unique_ptr<Watch>> started = resources_.StartWatch(context, query, "");
   if (!started.ok()) return started.status();
   watch = *std::move(started);
   watch->NotifyOn(wakeup);
@@ -187,8 +224,9 @@ absl::Status Engine::Drain(Watch& watch, Seen& seen) {
     const absl::StatusOr<WatchBatch> batch = watch.Next(clock_.Elapsed());
     if (!batch.ok()) return batch.status();
     for (const Event& event : batch->events()) {
-      if (event.type() == Event::PUT) seen.object = event.resource();
-      if (event.type() == Event::GONE) seen.object.reset();
+      const Ref ref = RefOf(event.resource());
+      if (event.type() == Event::PUT) seen.objects[ref] = event.resource();
+      if (event.type() == Event::GONE) seen.objects.erase(ref);
     }
     const bool news = batch->events_size() > 0 || batch->synced() != seen.synced ||
                       batch->resume() != seen.resume;

@@ -2,15 +2,18 @@
 // with an engine that restarts, awake to the stop signal. Thread-safe.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "engine/api/resources.h"
 #include "engine/base/clock.h"
 #include "engine/base/random.h"
+#include "engine/client/remote.h"
 #include "provider/stop.h"
 
 namespace espalier::provider {
@@ -24,11 +27,13 @@ struct Verdict {
 };
 // Null: the object is gone.
 using Judge = absl::FunctionRef<Verdict(const Resource*)>;
+using Objects = std::map<Ref, Resource>;
+using JudgeAll = absl::FunctionRef<Verdict(const Objects&)>;
 
 struct WaitResult {
   enum class End { kDone, kFailed, kTimedOut, kStopped };
   End end = End::kDone;
-  // The object as it was seen last; none if it is gone.
+  // The object as it was seen last; none if it is gone, or if many were waited for.
   std::optional<Resource> last;
   // The last verdict's words, or what the engine answered last.
   std::string why;
@@ -37,8 +42,7 @@ struct WaitResult {
 class Engine {
  public:
   // All borrowed, and outlive the engine.
-  Engine(Clock& clock, Random& random, StopSignal& stop, Resources& resources,
-         std::string instance);
+  Engine(Clock& clock, Random& random, StopSignal& stop, Remote& remote, std::string instance);
 
   absl::StatusOr<Resource> Get(const Ref& ref);
   // Shows what matches, in order of kind, namespace and name, one page after the other, until
@@ -51,6 +55,14 @@ class Engine {
   absl::StatusOr<ApplyResult> Release(const Ref& ref);
   // Watches the object until `judge` is done with it, `timeout` is over, or the user stops.
   WaitResult Wait(const Ref& ref, absl::Duration timeout, Judge judge);
+  // The same for everything that matches, once all of it is known.
+  WaitResult WaitForAll(const Query& query, absl::Duration timeout, JudgeAll judge);
+  // Sets and clears holds.
+  absl::StatusOr<ApplyResult> ChangeHold(v1::HoldChange change);
+  // Makes a token. A repetition after an answer that was lost leaves one that nobody knows, which
+  // ends by its time.
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request);
+  absl::Status RevokeToken(const std::string& id);
 
   // Whether this instance owns the object; nobody's objects are not owned.
   bool Owns(const Resource& resource) const;
@@ -63,11 +75,14 @@ class Engine {
   absl::StatusOr<ApplyResult> Write(const ApplyRequest& request);
   // What a watch has told.
   struct Seen {
-    std::optional<Resource> object;
+    Objects objects;
     bool synced = false;
     std::string resume;
   };
-  absl::Status Start(const Ref& ref, absl::Duration timeout, Wakeup& wakeup,
+  // `complete`: so many objects are all that there can be; 0 if that is not known.
+  WaitResult Follow(const Query& query, std::size_t complete, absl::Duration timeout,
+                    JudgeAll judge);
+  absl::Status Start(const Query& query, absl::Duration timeout, Wakeup& wakeup,
                      std::unique_ptr<Watch>& watch);
   // Takes everything that the watch holds ready.
   absl::Status Drain(Watch& watch, Seen& seen);
@@ -78,6 +93,7 @@ class Engine {
   Clock& clock_;
   Random& random_;
   StopSignal& stop_;
+  Remote& remote_;
   Resources& resources_;
   const std::string instance_;
 };

@@ -32,6 +32,8 @@ namespace {
 constexpr absl::Duration kParentInterval = absl::Seconds(1);
 // How long the last answers may take to leave once core is done with us.
 constexpr absl::Duration kDrainTime = absl::Milliseconds(150);
+// The same, if there is something to give back to the engine.
+constexpr absl::Duration kCloseTime = absl::Milliseconds(1700);
 
 std::optional<std::string> Lookup(const std::string& name) {
   const char* value = std::getenv(name.c_str());
@@ -73,12 +75,8 @@ struct Process {
                     [this](const RemoteOptions& options) { return Connect(options); }};
 
  private:
-  absl::StatusOr<std::shared_ptr<Resources>> Connect(const RemoteOptions& options) {
-    absl::StatusOr<std::unique_ptr<Remote>> made = MakeRemote(*clock, *threads, *io, options);
-    if (!made.ok()) return made.status();
-    // The interface lives as long as the connection that it belongs to.
-    std::shared_ptr<Remote> remote = *std::move(made);
-    return std::shared_ptr<Resources>(remote, &remote->resources());
+  absl::StatusOr<std::shared_ptr<Remote>> Connect(const RemoteOptions& options) {
+    return MakeRemote(*clock, *threads, *io, options);
   }
 };
 
@@ -86,11 +84,14 @@ struct Process {
 // It does so on a thread of its own, and we wait only for a moment.
 [[noreturn]] void End(Process& process, PluginServer& server) {
   Wakeup drained;
+  // Core kills who has not ended after two seconds.
+  const absl::Duration patience = process.provider.HasOpen() ? kCloseTime : kDrainTime;
   const std::unique_ptr<Thread> drain = process.threads->Start("drain", [&] {
+    process.provider.CloseWhatIsOpen();
     server.Stop();
     drained.Notify();
   });
-  process.clock->WaitFor(drained, kDrainTime);
+  process.clock->WaitFor(drained, patience);
   // Whoever started us waits for our end, and nothing that is left needs an orderly goodbye.
   ::_exit(0);
 }

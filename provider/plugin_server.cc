@@ -50,6 +50,10 @@ class ProviderService final : public tfplugin6::Provider::Service {
   ESPALIER_FORWARD(ValidateListResourceConfig)
   ESPALIER_FORWARD(GetFunctions)
   ESPALIER_FORWARD(CallFunction)
+  ESPALIER_FORWARD(ValidateEphemeralResourceConfig)
+  ESPALIER_FORWARD(OpenEphemeralResource)
+  ESPALIER_FORWARD(RenewEphemeralResource)
+  ESPALIER_FORWARD(CloseEphemeralResource)
   ESPALIER_FORWARD(StopProvider)
 #undef ESPALIER_FORWARD
 

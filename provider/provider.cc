@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "provider/connection.h"
+#include "provider/ephemerals.h"
 #include "provider/functions.h"
 #include "provider/identity.h"
 #include "provider/schema_proto.h"
@@ -77,6 +78,9 @@ void Provider::Handle(const tfplugin6::GetMetadata::Request&,
   for (const FunctionInfo& function : AllFunctions()) {
     response.add_functions()->set_name(function.name);
   }
+  for (const EphemeralType& type : AllEphemeralTypes()) {
+    response.add_ephemeral_resources()->set_type_name(type.schema.type_name);
+  }
 }
 
 void Provider::Handle(const tfplugin6::GetProviderSchema::Request&,
@@ -101,6 +105,10 @@ void Provider::Handle(const tfplugin6::GetProviderSchema::Request&,
   }
   for (const FunctionInfo& function : AllFunctions()) {
     (*response.mutable_functions())[function.name] = ToProto(function);
+  }
+  for (const EphemeralType& type : AllEphemeralTypes()) {
+    (*response.mutable_ephemeral_resource_schemas())[type.schema.type_name] =
+        ToProto(type.schema.attributes, type.schema.description, kSchemaVersion);
   }
 }
 
@@ -128,14 +136,14 @@ void Provider::Handle(const tfplugin6::ConfigureProvider::Request& request,
     auto made = std::make_shared<Connection>();
     made->settings = ReadSettings(*config, environment_, diagnostics);
     if (!diagnostics.HasErrors() && made->settings.unknown.empty()) {
-      absl::StatusOr<std::shared_ptr<Resources>> resources = connector_(made->settings.engine);
-      if (resources.ok()) {
-        made->resources = *std::move(resources);
-        made->engine = std::make_unique<Engine>(clock_, random_, stop_, *made->resources,
+      absl::StatusOr<std::shared_ptr<Remote>> remote = connector_(made->settings.engine);
+      if (remote.ok()) {
+        made->remote = *std::move(remote);
+        made->engine = std::make_unique<Engine>(clock_, random_, stop_, *made->remote,
                                                 made->settings.instance);
         made->operations = std::make_unique<Operations>(*made->engine, incarnations_, log_);
       } else {
-        diagnostics.Failure("Cannot use this engine", resources.status());
+        diagnostics.Failure("Cannot use this engine", remote.status());
       }
     }
     stop_.Reset();

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
@@ -26,7 +28,7 @@ namespace espalier::provider {
 
 // Makes the way to an engine. Shared, because calls under way outlive a new configuration.
 using Connector =
-    std::function<absl::StatusOr<std::shared_ptr<Resources>>(const RemoteOptions& options)>;
+    std::function<absl::StatusOr<std::shared_ptr<Remote>>(const RemoteOptions& options)>;
 
 // Where the parts of a streamed answer go, one by one; false once core listens no more.
 template <typename Event>
@@ -72,11 +74,30 @@ class Provider {
   void Handle(const tfplugin6::ValidateListResourceConfig::Request&,
               tfplugin6::ValidateListResourceConfig::Response&);
   void Handle(const tfplugin6::ListResource::Request&, Sink<tfplugin6::ListResource::Event> sink);
+  void Handle(const tfplugin6::ValidateEphemeralResourceConfig::Request&,
+              tfplugin6::ValidateEphemeralResourceConfig::Response&);
+  void Handle(const tfplugin6::OpenEphemeralResource::Request&,
+              tfplugin6::OpenEphemeralResource::Response&);
+  void Handle(const tfplugin6::RenewEphemeralResource::Request&,
+              tfplugin6::RenewEphemeralResource::Response&);
+  void Handle(const tfplugin6::CloseEphemeralResource::Request&,
+              tfplugin6::CloseEphemeralResource::Response&);
   void Handle(const tfplugin6::StopProvider::Request&, tfplugin6::StopProvider::Response&);
+
+  // At the end of the process: closes what core opened and left open, as it does after an error.
+  // Asks the engine once for each.
+  void CloseWhatIsOpen();
+  bool HasOpen() const;
 
  private:
   // What ConfigureProvider made.
   struct Connection;
+  struct OpenEphemeral {
+    std::string type_name;
+    std::string private_data;
+    // The engine that it was opened on; another alias may be configured by now.
+    std::shared_ptr<Connection> connection;
+  };
 
   // Built when first asked for: most launches of a run never need them all.
   const Schemas& schemas();
@@ -97,7 +118,8 @@ class Provider {
   // Their own synchronisation.
   StopSignal stop_;
   Incarnations incarnations_;
-  Mutex mu_;
+  mutable Mutex mu_;
+  std::vector<OpenEphemeral> open_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<const Schemas> schemas_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Connection> connection_ ABSL_GUARDED_BY(mu_);
 };

@@ -1,5 +1,7 @@
 #include "provider/readiness.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace espalier::provider {
@@ -60,7 +62,26 @@ std::string WhyOf(const v1::VmStatus& status) {
   return absl::StrCat(why, ".");
 }
 
-Verdict ReadinessOfImage(const v1::Image& image) {
+Verdict Accepted(const Resource&) { return {Progress::kDone, ""}; }
+
+Verdict Running(const Resource& vm) { return {ProgressOf(vm), WhyOf(vm.vm().status())}; }
+
+Verdict Reachable(const Resource& vm) {
+  Verdict verdict = Running(vm);
+  const v1::VmStatus& status = vm.vm().status();
+  const v1::VmObserved& observed = status.observed();
+  if (verdict.progress != Progress::kDone || vm.vm().spec().power() == v1::VmSpec::OFF) {
+    return verdict;
+  }
+  const bool current =
+      observed.uid() == vm.metadata().uid() && observed.attempt() == status.placement().attempt();
+  if (current && !observed.ip().empty() && observed.ports().contains("ssh")) return verdict;
+  return {Progress::kWaiting, absl::StrCat("It runs on ", status.placement().host(),
+                                           ", which has not told yet how it is reached.")};
+}
+
+Verdict Resolved(const Resource& resource) {
+  const v1::Image& image = resource.image();
   const v1::ImageStatus& status = image.status();
   if (!status.digest().empty() && status.resolved_reference() == image.spec().reference()) {
     return {Progress::kDone, ""};
@@ -74,12 +95,85 @@ Verdict ReadinessOfImage(const v1::Image& image) {
   return {Progress::kWaiting, absl::StrCat(why, ".")};
 }
 
+// The one place that knows what kinds can be waited for.
+struct Condition {
+  Kind kind;
+  absl::string_view name;
+  absl::string_view meaning;
+  Verdict (*judge)(const Resource&);
+};
+constexpr Condition kConditions[] = {
+    {Kind::kVm, kRunning, "it runs as declared, or has left its host if it is off", &Running},
+    {Kind::kVm, kReachable, "it runs, and its address and ports are known", &Reachable},
+    {Kind::kVm, kAccepted, "the engine has stored it", &Accepted},
+    {Kind::kImage, kResolved, "its registry has told its digest", &Resolved},
+    {Kind::kImage, kAccepted, "the engine has stored it", &Accepted},
+};
+
+// How many members there shall be, run and wait.
+struct Members {
+  std::int64_t wanted = 0;
+  std::int64_t running = 0;
+  std::string why;
+};
+Members MembersOf(const Resource& resource) {
+  const v1::VmPool& pool = resource.vm_pool();
+  return {pool.spec().replicas(), pool.status().running(), pool.status().why()};
+}
+
+Verdict Enough(const Resource& resource, std::int64_t min_ready) {
+  const Members members = MembersOf(resource);
+  // More than there shall be will never come.
+  const std::int64_t enough = std::min(min_ready, members.wanted);
+  return {members.running >= enough ? Progress::kDone : Progress::kWaiting,
+          MissingMembers(resource)};
+}
+
 }  // namespace
 
-Verdict ReadinessOf(const Resource& resource) {
-  if (resource.has_vm()) return {ProgressOf(resource), WhyOf(resource.vm().status())};
-  if (resource.has_image()) return ReadinessOfImage(resource.image());
-  return {Progress::kDone, ""};
+std::vector<std::string> ConditionsOf(Kind kind) {
+  std::vector<std::string> names;
+  for (const Condition& condition : kConditions) {
+    if (condition.kind == kind) names.emplace_back(condition.name);
+  }
+  return names;
+}
+
+std::string DescribeCondition(absl::string_view name) {
+  for (const Condition& condition : kConditions) {
+    if (condition.name == name) return std::string(condition.meaning);
+  }
+  return "";
+}
+
+bool HasMembers(Kind kind) { return kind == Kind::kVmPool; }
+
+Verdict ReadinessOf(const Resource& resource, const Wish& wish) {
+  const Kind kind = resource.body_case();
+  if (HasMembers(kind)) return Enough(resource, wish.min_ready);
+  for (const Condition& condition : kConditions) {
+    if (condition.kind != kind) continue;
+    if (wish.condition.empty() || condition.name == wish.condition)
+      return condition.judge(resource);
+  }
+  return Accepted(resource);
+}
+
+std::string MissingMembers(const Resource& resource) {
+  if (!HasMembers(resource.body_case())) return "";
+  const Members members = MembersOf(resource);
+  if (members.running >= members.wanted) return "";
+  std::string text = absl::StrCat(members.running, " of ", members.wanted, " members run");
+  if (!members.why.empty()) absl::StrAppend(&text, "; the others wait: ", members.why);
+  return absl::StrCat(text, ".");
+}
+
+std::string WhyPoweredOff(const Resource& vm) {
+  if (vm.vm().spec().power() == v1::VmSpec::OFF) return "It is declared to be off.";
+  const auto& holds = vm.metadata().holds();
+  const auto hold = holds.find("power");
+  if (hold == holds.end()) return "";
+  return absl::StrCat("It is powered off by ", hold->second.by(), ": ", hold->second.why(), ".");
 }
 
 absl::Duration DefaultTimeout(Kind kind) {

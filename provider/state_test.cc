@@ -128,7 +128,7 @@ class StateTest : public testing::Test {
   Provider provider_{clock_, random_, *log_, [](const std::string&) { return std::nullopt; },
                      [this](const RemoteOptions&) {
                        // Owned by the fixture: nobody deletes it.
-                       return std::shared_ptr<Resources>(&engine_, [](Resources*) {});
+                       return std::shared_ptr<Remote>(&engine_, [](Remote*) {});
                      }};
 };
 

@@ -41,6 +41,36 @@ void FakeEngine::Place(v1::VmPlacement::Phase phase, const std::string& why) {
   objects_.Put(std::move(placed));
 }
 
+Lease& FakeEngine::lease() { CheckFailed(__FILE__, __LINE__, "nobody beats here"); }
+
+absl::StatusOr<v1::CreateTokenResponse> FakeEngine::CreateToken(
+    const CallContext&, const v1::CreateTokenRequest& request) {
+  ESPALIER_RETURN_IF_ERROR(Fail());
+  v1::CreateTokenResponse made;
+  *made.mutable_token() = request.token();
+  made.mutable_token()->set_id(absl::StrCat("token-", tokens.size() + 1));
+  made.mutable_token()->mutable_expires_at()->set_seconds(request.ttl_seconds());
+  made.set_secret(absl::StrCat("esp_", made.token().id(), "_secret"));
+  tokens[made.token().id()] = made.token();
+  ttl_seconds = request.ttl_seconds();
+  return made;
+}
+
+absl::Status FakeEngine::RevokeToken(const CallContext&, const std::string& id) {
+  ESPALIER_RETURN_IF_ERROR(Fail());
+  if (tokens.erase(id) == 0) return absl::NotFoundError("no such token");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::ListTokensResponse> FakeEngine::ListTokens(const CallContext&) {
+  return absl::UnimplementedError("a provider lists no tokens");
+}
+
+absl::StatusOr<v1::GetProgressResponse> FakeEngine::GetProgress(const CallContext&,
+                                                                const std::string&) {
+  return absl::UnimplementedError("a provider asks for no progress");
+}
+
 absl::StatusOr<Resource> FakeEngine::Get(const CallContext& context, const Ref& ref) {
   ESPALIER_RETURN_IF_ERROR(Fail());
   return objects_.Get(context, ref);

@@ -4,21 +4,23 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/api/resources.h"
+#include "engine/client/remote.h"
 #include "engine/model/problem.h"
 #include "tests/support/fake_resources.h"
 
 namespace espalier::provider {
 
-class FakeEngine final : public Resources {
+class FakeEngine final : public Resources, public Remote {
  public:
   // The largest page of a list.
   std::size_t page_size = 500;
-  // The next calls of Get, List, Apply or Delete fail with these, one each.
+  // The next calls of Get, List, Apply or Delete, or about tokens, fail with these, one each.
   std::deque<absl::Status> failures;
   // Problems of the next Apply or Delete.
   std::vector<Problem> problems;
@@ -37,9 +39,24 @@ class FakeEngine final : public Resources {
   std::vector<std::string> operation_ids;
   std::vector<Query> lists;
 
+  // Tokens that stand, by id.
+  std::map<std::string, v1::TokenInfo> tokens;
+  // Time to live of the last one.
+  std::int64_t ttl_seconds = 0;
+
   FakeResources& objects() { return objects_; }
   // Sets the placement of the VM named build in namespace ci.
   void Place(v1::VmPlacement::Phase phase, const std::string& why);
+
+  Resources& resources() override { return *this; }
+  // REQUIRES: not called; a provider is no agent.
+  Lease& lease() override;
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(
+      const CallContext& context, const v1::CreateTokenRequest& request) override;
+  absl::Status RevokeToken(const CallContext& context, const std::string& id) override;
+  absl::StatusOr<v1::ListTokensResponse> ListTokens(const CallContext& context) override;
+  absl::StatusOr<v1::GetProgressResponse> GetProgress(const CallContext& context,
+                                                      const std::string& host) override;
 
   absl::StatusOr<Resource> Get(const CallContext& context, const Ref& ref) override;
   absl::StatusOr<ListPage> List(const CallContext& context, const Query& query) override;

@@ -118,6 +118,13 @@ class ExamplesTest(unittest.TestCase):
             with self.subTest(function=path.parent.name), Example(self.fleet, path) as terraform:
                 terraform.apply()
 
+    def test_ephemeral_resources_are_opened(self):
+        for path in (EXAMPLES / "provider").glob(PARTS["ephemeral_resource_schemas"]):
+            with self.subTest(type=path.parent.name), Example(self.fleet, path) as terraform:
+                terraform.apply()
+                terraform.assert_no_changes()
+                terraform.destroy()
+
 
 if __name__ == "__main__":
     unittest.main()

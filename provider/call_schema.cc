@@ -1,0 +1,94 @@
+#include "provider/call_schema.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "engine/model/validate.h"
+
+namespace espalier::provider {
+namespace {
+
+void Refuse(absl::string_view name, absl::string_view why, Diagnostics& diagnostics) {
+  diagnostics.Error(absl::StrCat("Invalid ", name), why, {AttributeStep(name)});
+}
+
+}  // namespace
+
+Attribute TextAttribute(absl::string_view name, Attribute::Use use, absl::string_view description) {
+  Attribute attribute;
+  attribute.name = std::string(name);
+  attribute.use = use;
+  attribute.description = std::string(description);
+  return attribute;
+}
+
+Attribute NumberAttribute(absl::string_view name, Attribute::Use use,
+                          absl::string_view description) {
+  Attribute attribute = TextAttribute(name, use, description);
+  attribute.shape = Attribute::Shape::kNumber;
+  return attribute;
+}
+
+Attribute TimeoutAttribute(absl::string_view fallback) {
+  return TextAttribute(
+      kTimeout, Attribute::Use::kOptional,
+      absl::StrCat("How long it may take, like \"90s\" or \"1h30m\". Default: ", fallback, "."));
+}
+
+Attributes SortedByName(Attributes attributes) {
+  std::sort(attributes.begin(), attributes.end(),
+            [](const Attribute& a, const Attribute& b) { return a.name < b.name; });
+  return attributes;
+}
+
+void CheckDuration(const Value& config, absl::string_view name, Diagnostics& diagnostics) {
+  const Value& value = config.At(name);
+  if (value.is_known() && DurationOf(config, name, absl::ZeroDuration()) <= absl::ZeroDuration()) {
+    Refuse(name, "It must be a duration like \"90s\" or \"1h30m\".", diagnostics);
+  }
+}
+
+void CheckName(const Value& config, absl::string_view name, Diagnostics& diagnostics) {
+  const Value& value = config.At(name);
+  if (value.is_known() && !IsValidName(value.text())) {
+    Refuse(name,
+           absl::StrCat("\"", value.text(), "\" is no name: a name is lower-case letters, digits ",
+                        "and \"-\", at most 63, and begins and ends with a letter or digit."),
+           diagnostics);
+  }
+}
+
+void CheckRange(const Value& config, absl::string_view name, std::int64_t smallest,
+                std::int64_t largest, Diagnostics& diagnostics) {
+  const Number* number = config.At(name).as_number();
+  if (number == nullptr) return;
+  const std::optional<std::int64_t> whole = number->AsInt64();
+  if (!whole || *whole < smallest || *whole > largest) {
+    Refuse(name,
+           absl::StrCat("It must be a whole number between ", smallest, " and ", largest, "."),
+           diagnostics);
+  }
+}
+
+absl::Duration DurationOf(const Value& config, absl::string_view name, absl::Duration fallback) {
+  absl::Duration duration;
+  const absl::string_view text = config.At(name).text();
+  return !text.empty() && absl::ParseDuration(text, &duration) ? duration : fallback;
+}
+
+std::int64_t WholeOf(const Value& config, absl::string_view name, std::int64_t fallback) {
+  const Number* number = config.At(name).as_number();
+  return number != nullptr ? number->AsInt64().value_or(fallback) : fallback;
+}
+
+Ref RefFor(Kind kind, const Value& config, const Value& default_namespace) {
+  Ref ref{kind, "", std::string(config.At(kName).text())};
+  if (InfoOf(kind).namespaced) {
+    const Value& ns = config.At(kNamespace);
+    ref.ns = std::string((ns.is_null() ? default_namespace : ns).text());
+  }
+  return ref;
+}
+
+}  // namespace espalier::provider
