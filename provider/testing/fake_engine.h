@@ -16,7 +16,7 @@
 
 namespace espalier::provider {
 
-class FakeEngine final : public Resources, public Remote {
+class FakeEngine : public Resources, public Remote {
  public:
   // The largest page of a list.
   std::size_t page_size = 500;
