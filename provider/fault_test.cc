@@ -126,7 +126,7 @@ class World {
 
   bool failed() const { return failed_; }
   const Value& state() const { return state_; }
-  const Resource* Stored() { return FakeEngine::objects().Find(Ref{Kind::kVm, "ci", "build"}); }
+  const Resource* Stored() { return engine_.objects().Find(Ref{Kind::kVm, "ci", "build"}); }
 
  private:
   Value Read(const tfplugin6::DynamicValue& wire) {
