@@ -2,6 +2,7 @@
 A secret is told from everything else by being a word that nothing else contains."""
 import os
 import pathlib
+import tempfile
 import unittest
 import zipfile
 
@@ -27,6 +28,16 @@ variable "token" {
   ephemeral = true
 }
 provider "espalier" { token = var.token }
+"""
+
+MADE = """
+ephemeral "espalier_token" "a" { role = "viewer" }
+resource "terraform_data" "told" {
+  provisioner "local-exec" {
+    command     = "printf %%s $TOKEN > %(told)s"
+    environment = { TOKEN = ephemeral.espalier_token.a.token }
+  }
+}
 """
 
 
@@ -80,6 +91,20 @@ class CanaryTest(unittest.TestCase):
         with Terraform(self.fleet.engine, TF_VAR_token=self.fleet.token) as terraform:
             terraform.write(FROM_VARIABLE + RESOURCES % {"image": self.fleet.image})
             self.run_all(terraform, self.fleet.token)
+
+    def test_a_token_that_the_run_itself_has_made(self):
+        with tempfile.TemporaryDirectory() as elsewhere, Terraform(self.fleet.engine, self.fleet.token) as terraform:
+            told = os.path.join(elsewhere, "token")
+            terraform.write(MADE % {"told": told})
+            log = os.path.join(terraform.directory, "core.log")
+            shown = terraform.apply(TF_LOG="TRACE", TF_LOG_PATH=log) + terraform.run("show", "-json")
+            with open(told) as file:
+                secret = file.read().strip()
+            # Else nothing would be looked for.
+            self.assertGreater(len(secret), 20)
+            self.assertNotIn(secret, shown)
+            for name, data in self.texts(terraform):
+                self.assertNotIn(secret.encode(), data, name)
 
     def test_a_token_that_is_refused(self):
         wrong = "canary-" + "0123456789" * 4
