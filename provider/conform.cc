@@ -145,7 +145,7 @@ absl::StatusOr<Value> Conform(const Attributes& attributes, const Value& object,
 
 absl::StatusOr<Value> ReadStateJson(const Attributes& attributes, absl::string_view json) {
   Problems problems;
-  const std::optional<Node> document = ParseJson(json, "state", problems);
+  const std::optional<Node> document = ParseJson(json, "state", problems, kStateBytes);
   if (!document) return ToStatus(problems);
   ESPALIER_ASSIGN_OR_RETURN(const Value value, FromNode(*document));
   return Conform(attributes, value, Strictness::kLenient);

@@ -2,6 +2,8 @@
 // rely on it. Pure.
 #pragma once
 
+#include <cstddef>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "provider/schema.h"
@@ -17,6 +19,10 @@ enum class Strictness { kExact, kLenient };
 // Null and unknown objects stay so. INVALID_ARGUMENT, naming the attribute, for anything else.
 absl::StatusOr<Value> Conform(const Attributes& attributes, const Value& object,
                               Strictness strictness);
+
+// Of one object's state. Escapes make the JSON of an object up to six times as long as its text;
+// core itself has no limit.
+inline constexpr std::size_t kStateBytes = std::size_t{64} << 20;
 
 // Reads the JSON of a state file, leniently. INVALID_ARGUMENT naming the place.
 absl::StatusOr<Value> ReadStateJson(const Attributes& attributes, absl::string_view json);

@@ -15,6 +15,13 @@ constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
 // Writes that lost against another one; more in a row is not chance any more.
 constexpr int kAbortedRetries = 3;
+// Writes of which nobody knows whether they were carried out. Under the same operation id the
+// engine answers as it did, or does it now; without that, what it made would be in nobody's state.
+constexpr int kUnsureRetries = 2;
+
+bool IsUnsure(const absl::Status& status) {
+  return absl::IsDeadlineExceeded(status) || absl::IsInternal(status) || absl::IsUnknown(status);
+}
 
 Query QueryFor(const Ref& ref) {
   Query query;
@@ -53,7 +60,8 @@ CallContext Engine::WriteContext() {
 }
 
 template <typename Answer>
-absl::StatusOr<Answer> Engine::Patiently(absl::FunctionRef<absl::StatusOr<Answer>()> call) {
+absl::StatusOr<Answer> Engine::Patiently(absl::FunctionRef<absl::StatusOr<Answer>()> call,
+                                         int unsure_retries) {
   const absl::Duration deadline = clock_.Elapsed() + kPatience;
   Wakeup wakeup;
   const StopSignal::Listener listener(stop_, wakeup);
@@ -63,7 +71,8 @@ absl::StatusOr<Answer> Engine::Patiently(absl::FunctionRef<absl::StatusOr<Answer
     absl::StatusOr<Answer> answer = call();
     const bool away = absl::IsUnavailable(answer.status()) && clock_.Elapsed() + pause < deadline;
     const bool lost = absl::IsAborted(answer.status()) && aborted++ < kAbortedRetries;
-    if (!away && !lost) return answer;
+    const bool again = IsUnsure(answer.status()) && unsure_retries-- > 0;
+    if (!away && !lost && !again) return answer;
     if (clock_.WaitFor(wakeup, random_.Jitter(pause, 0.3))) return answer;
     pause = std::min(pause * 2, kLongestPause);
   }
@@ -89,7 +98,7 @@ absl::Status Engine::List(Query query, absl::FunctionRef<bool(const Resource&)> 
 
 absl::StatusOr<ApplyResult> Engine::Write(const ApplyRequest& request) {
   const CallContext context = WriteContext();
-  return Patiently<ApplyResult>([&] { return resources_.Apply(context, request); });
+  return Patiently<ApplyResult>([&] { return resources_.Apply(context, request); }, kUnsureRetries);
 }
 
 absl::StatusOr<ApplyResult> Engine::Apply(Declared declared, bool dry_run, bool transfer) {
@@ -115,7 +124,8 @@ absl::StatusOr<ApplyResult> Engine::Delete(const Ref& ref, const std::string& ui
   *request.mutable_owner() = owner();
   request.set_dry_run(dry_run);
   const CallContext context = WriteContext();
-  return Patiently<ApplyResult>([&] { return resources_.Delete(context, request); });
+  return Patiently<ApplyResult>([&] { return resources_.Delete(context, request); },
+                                kUnsureRetries);
 }
 
 absl::StatusOr<ApplyResult> Engine::ChangeHold(v1::HoldChange change) {

@@ -86,9 +86,11 @@ class Engine {
                      std::unique_ptr<Watch>& watch);
   // Takes everything that the watch holds ready.
   absl::Status Drain(Watch& watch, Seen& seen);
-  // Calls until the answer is not that the engine is away, for a while.
+  // Calls until the answer is not that the engine is away, for a while. A call that may be repeated
+  // is made again so often when nobody can know whether it was carried out.
   template <typename Answer>
-  absl::StatusOr<Answer> Patiently(absl::FunctionRef<absl::StatusOr<Answer>()> call);
+  absl::StatusOr<Answer> Patiently(absl::FunctionRef<absl::StatusOr<Answer>()> call,
+                                   int unsure_retries = 0);
 
   Clock& clock_;
   Random& random_;

@@ -83,7 +83,8 @@ absl::StatusOr<Value> Reader::Map(std::uint64_t count, int depth) {
   if (count > bytes_.size() - at_) return Error("the map is cut off");
   Value::Entries entries;
   for (std::uint64_t i = 0; i < count; ++i) {
-    ESPALIER_ASSIGN_OR_RETURN(const Value key, Read(kMaxDepth));
+    // A hostile key may be a map itself: it counts as deeper.
+    ESPALIER_ASSIGN_OR_RETURN(const Value key, Read(depth + 1));
     if (key.as_string() == nullptr) return Error("a key is not a string");
     ESPALIER_ASSIGN_OR_RETURN(Value value, Read(depth + 1));
     entries.emplace_back(*key.as_string(), std::move(value));

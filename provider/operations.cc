@@ -59,7 +59,16 @@ Declared DeclaredOf(const Schema& schema, const Converted& wanted, const Ref& re
 }
 
 void AddProblems(absl::string_view summary, const ApplyResult& result, Diagnostics& diagnostics) {
-  for (const Problem& problem : result.problems()) diagnostics.Add(summary, problem);
+  for (Problem problem : result.problems()) {
+    // Core does not say that a create is half of a replacement.
+    if (problem.code() == "already_exists") {
+      problem.set_message(absl::StrCat(
+          problem.message(),
+          ". If this state holds it already, it is replaced under create_before_destroy: give the "
+          "replacement another name, or leave create_before_destroy out"));
+    }
+    diagnostics.Add(summary, problem);
+  }
 }
 
 bool HasErrors(const ApplyResult& result) {

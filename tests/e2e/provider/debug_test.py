@@ -1,18 +1,14 @@
-"""The provider as a person starts it: its flags, and Terraform attached to a process that outlives it."""
+"""The provider as a person starts it. That Terraform attaches to it is point 14 of tests/conformance."""
 import json
 import os
 import re
 import select
-import signal
-import socket
 import stat
 import subprocess
 import tempfile
 import unittest
 
-from fleet import Fleet
 from plugin import PROVIDER, environment
-from terraform import Terraform
 
 
 def by_hand(*args, **env):
@@ -82,49 +78,6 @@ class DebugTest(unittest.TestCase):
             # /tmp is short enough: a long TMPDIR is passed over, never answered with a TCP port.
             with Debugged(PLUGIN_UNIX_SOCKET_DIR=long) as provider:
                 self.assertEqual(provider.told["Addr"]["Network"], "unix")
-
-    def test_ends_when_asked_and_takes_its_socket_along(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with self.subTest(signal=number), Debugged() as provider:
-                path = provider.told["Addr"]["String"]
-                with socket.socket(socket.AF_UNIX) as somebody:
-                    somebody.connect(path)
-                    provider.process.send_signal(number)
-                    self.assertEqual(provider.process.wait(5), 0)
-                self.assertFalse(os.path.exists(path))
-
-    def test_serves_one_command_after_the_other(self):
-        with Fleet(hosts=0) as fleet, Debugged() as provider, Terraform() as ours, Terraform() as others:
-            def configuration(instance, description):
-                return f"""
-                  provider "espalier" {{
-                    endpoint = "{fleet.engine}"
-                    token    = "{fleet.token}"
-                    instance = "{instance}"
-                  }}
-                  resource "espalier_namespace" "a" {{
-                    name        = "a"
-                    description = "{description}"
-                  }}"""
-            for terraform in (ours, others):
-                # Were it to start a provider of its own, it would find none.
-                with open(terraform.env["TF_CLI_CONFIG_FILE"], "w") as rc:
-                    rc.write("provider_installation {\n  filesystem_mirror { path = \"/nonexistent\" }\n}\n")
-                terraform.env["TF_REATTACH_PROVIDERS"] = provider.variable
-            ours.write(configuration("ours", "first"))
-            others.write(configuration("others", "theirs"))
-            ours.run("init", "-no-color")
-            others.run("init", "-no-color")
-            ours.apply()
-            ours.assert_no_changes()
-            # Another configuration of the same process: what it says counts from now on.
-            self.assertIn("ours", others.fails("plan"))
-            ours.write(configuration("ours", "second"))
-            ours.apply()
-            self.assertEqual(fleet.request("GET", "namespaces/a")["spec"]["description"], "second")
-            ours.destroy()
-            self.assertIsNone(fleet.request("GET", "namespaces/a"))
-            self.assertIsNone(provider.process.poll(), "it outlives every command")
 
 
 if __name__ == "__main__":

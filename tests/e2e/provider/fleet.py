@@ -104,6 +104,17 @@ class Fleet:
                 return None
             raise AssertionError(f"{method} {path}: {error.code} {text}") from error
 
+    def make_token(self, role, *args):
+        """A new token of this role."""
+        path = self._path("token")
+        subprocess.run([os.path.join(BIN, "espalier"), "--engine", self.engine, "--token-file",
+                        self.token_file, "token", "create", "--role", role, "--out", path, *args],
+                       check=True, capture_output=True)
+        with open(path) as token:
+            made = token.read().strip()
+        os.unlink(path)
+        return made
+
     def vm(self, name, namespace="default"):
         """The VM as the engine has it; None if it is not there."""
         return self.request("GET", f"namespaces/{namespace}/vms/{name}")

@@ -5,7 +5,7 @@ import unittest
 
 from clis import at_least, default, every
 from fleet import Fleet
-from kinds_test import KINDS
+from kinds import KINDS
 from plugin import BIN
 from terraform import HEADER, Terraform
 

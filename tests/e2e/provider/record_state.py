@@ -9,7 +9,7 @@ import sys
 
 from clis import at_least
 from fleet import Fleet
-from kinds_test import KINDS
+from kinds import KINDS
 from plugin import ROOT
 from terraform import Terraform
 

@@ -1,0 +1,456 @@
+"""The life of objects under the real Terraform, with a real engine and simulated Macs."""
+import json
+import os
+import shutil
+import unittest
+
+from cases import LONG, CliCase
+from kinds import KINDS
+
+# Of a VM: what changes in place, with a value other than the default.
+VM_UPDATES = {
+    "host": '"mac-01"', "host_labels": '{ rack = "a" }', "preferred_host_labels": '{ rack = "a" }',
+    "ports": "{ web = { guest = 80 } }", "guest_metadata": '{ a = "b" }', "ttl_seconds": "86400",
+    "restart": '"always"', "partition": '"keep"', "labels": '{ a = "b" }', "annotations": '{ note = "x" }',
+    "timeouts": '{ create = "5m" }', "power": '"on"',
+}
+# Those of VMs that run meanwhile: with the one that is switched on, less than two Macs take.
+RUNNING = {"ttl_seconds", "restart"}
+
+
+def changed_in(change):
+    """The attributes that a change changes, but for what the engine reports."""
+    before, after = change["before"], change["after"]
+    return {name for name in after if name != "status" and before.get(name) != after[name]}
+
+
+def namespace(more="", name="life"):
+    return f'resource "espalier_namespace" "a" {{\n  name = "{name}"\n  {more}\n}}\n'
+
+
+class AttributesTest(CliCase):
+    HOSTS = 2
+    def vms(self, values, changed):
+        """One VM for each attribute; `changed`: whether its attribute has its other value."""
+        return "".join(f"""
+          resource "espalier_vm" "{name}" {{
+            {'name' if name != "name" or not changed else '#'} = "vm-{name.replace("_", "-")}"
+            {'image' if name != "image" or not changed else '#'} = "{self.fleet.image}"
+            {f"{name} = {value}" if changed else ""}
+            {"" if name in RUNNING or changed and name == "power" else 'power = "off"'}
+          }}
+          """ for name, value in values.items())
+
+    def test_point_30_each_attribute_of_a_vm_changes_alone(self):
+        terraform = self.terraform(self.vms(VM_UPDATES, False))
+        terraform.apply()
+        uids = {a: r["values"]["uid"] for a, r in terraform.state().items()}
+        terraform.write(self.vms(VM_UPDATES, True))
+        plan = terraform.plan()
+        self.assertEqual(set(plan), {f"espalier_vm.{name}" for name in VM_UPDATES})
+        for name in VM_UPDATES:
+            change = plan[f"espalier_vm.{name}"]
+            self.assertEqual(change["actions"], ["update"], name)
+            self.assertEqual(changed_in(change), {name})
+        terraform.apply()
+        terraform.assert_no_changes()
+        self.assertEqual(uids, {a: r["values"]["uid"] for a, r in terraform.state().items()})
+
+    def test_point_31_each_immutable_attribute_of_a_vm_replaces(self):
+        values = {"cpu": "2", "memory_mib": "2048", "disk_gib": "64", "name": '"vm-other"',
+                  "image": f'"{self.fleet.registry.address}/macos/ventura:13"',
+                  "namespace": "espalier_namespace.n.name"}
+        prepared = 'resource "espalier_namespace" "n" { name = "default2" }\n'
+        terraform = self.terraform(prepared + self.vms(values, False))
+        terraform.apply()
+        uids = {a: r["values"]["uid"] for a, r in terraform.state().items()}
+        terraform.write(prepared + self.vms(values, True))
+        plan = terraform.plan()
+        self.assertEqual(set(plan), {f"espalier_vm.{name}" for name in values})
+        for name in values:
+            change = plan[f"espalier_vm.{name}"]
+            self.assertEqual(change["actions"], ["delete", "create"], name)
+            self.assertEqual(change["replace_paths"], [[name]])
+        terraform.apply()
+        terraform.assert_no_changes()
+        for address, resource in terraform.state().items():
+            if address.startswith("espalier_vm"):
+                self.assertNotEqual(resource["values"]["uid"], uids[address], address)
+
+    def kinds(self, changed, cluster=0, prefix="x"):
+        """An object of each kind for each of its attributes; `cluster`: how many of its attributes
+        have their other value, for there is one only."""
+        body = ""
+        for kind, (first, more) in KINDS.items():
+            if kind == "cluster":
+                objects = {"all": dict(list(more.items())[:cluster])}
+            else:
+                objects = {name: {name: value} if changed else {} for name, value in more.items()}
+            for name, values in objects.items():
+                values = {"name": f'"{prefix}-{name.replace("_", "-")}"', **first, **values}
+                lines = "".join(f"  {key} = {value}\n" for key, value in values.items())
+                body += f'resource "espalier_{kind}" "{name}" {{\n{lines}}}\n'
+        return body.replace("@REGISTRY@", self.fleet.registry.address).replace("@DIGEST@", self.digest)
+
+    def test_point_30_31_each_attribute_of_every_kind_changes_alone(self):
+        self.digest = ""
+        terraform = self.terraform(self.kinds(False))
+        terraform.apply()
+        terraform.assert_no_changes()
+        before = terraform.state()
+        self.digest = before["espalier_image.digest"]["values"]["status"]["digest"]
+        self.assertRegex(self.digest, "^sha256:[0-9a-f]{64}$")
+        expected = {f"espalier_{kind}.{name}": {name} for kind, (_, more) in KINDS.items()
+                    for name in more if kind != "cluster"}
+        settings = list(KINDS["cluster"][1])
+        for step, setting in enumerate(settings, 1):
+            terraform.write(self.kinds(True, step))
+            plan = terraform.plan()
+            self.assertEqual({a: change["actions"] for a, change in plan.items()},
+                             {a: ["update"] for a in [*expected, "espalier_cluster.all"]})
+            self.assertEqual({a: changed_in(change) for a, change in plan.items()},
+                             {**expected, "espalier_cluster.all": {setting}})
+            terraform.apply()
+            expected = {}
+        terraform.assert_no_changes()
+        self.assertEqual({a: r["values"]["uid"] for a, r in before.items()},
+                         {a: r["values"]["uid"] for a, r in terraform.state().items()})
+        terraform.write(self.kinds(True, len(settings), prefix="y"))
+        for address, change in terraform.plan().items():
+            self.assertEqual(change["actions"], ["delete", "create"], address)
+            self.assertEqual(change["replace_paths"], [["name"]], address)
+
+
+class LifecycleTest(CliCase):
+    HOSTS = 2
+
+    def test_point_29_every_kind_applies_and_then_plans_nothing(self):
+        terraform = self.terraform("""
+          resource "espalier_namespace" "ci" {
+            name        = "ci"
+            description = "builds"
+          }
+          resource "espalier_cluster" "this" {
+            name               = "default"
+            scheduling         = "pack"
+            destruction_budget = { percent = 50 }
+          }
+          resource "espalier_host" "spare" {
+            name        = "spare"
+            macos_slots = 1
+            labels      = { rack = "r1" }
+          }
+          resource "espalier_registry_credential" "r" {
+            name     = "internal"
+            registry = "registry.example:5000"
+            username = "puller"
+            password = { env = "REGISTRY_PASSWORD" }
+          }
+          resource "espalier_image" "sonoma" {
+            name      = "sonoma"
+            reference = "%s"
+          }
+          resource "espalier_image_cache" "all" {
+            name   = "all"
+            images = [espalier_image.sonoma.name]
+            hosts  = ["mac-01", "mac-02"]
+          }
+          resource "espalier_git_source" "fleet" {
+            name       = "fleet"
+            repository = "/srv/none.git"
+            namespaces = [espalier_namespace.ci.name]
+          }
+          resource "espalier_vm" "build" {
+            name      = "build"
+            namespace = espalier_namespace.ci.name
+            image     = espalier_image.sonoma.reference
+            cpu       = 4
+            ports     = { http = { guest = 8080 } }
+            labels    = { team = "ios" }
+          }
+          resource "espalier_vm_pool" "runners" {
+            name     = "runners"
+            replicas = 2
+            template = { image = espalier_image.sonoma.reference, memory_mib = 2048 }
+          }
+          data "espalier_host" "first" { name = "mac-01" }
+          output "ip"   { value = espalier_vm.build.status.ip }
+          output "ssh"  { value = espalier_vm.build.status.ports["ssh"] }
+          output "pull" { value = data.espalier_host.first.pull_mbps }
+          """ % self.fleet.image)
+        terraform.apply()
+        terraform.assert_no_changes()
+        build = terraform.state("espalier_vm.build")
+        self.assertEqual(build["id"], "ci/build")
+        self.assertIn(build["status"]["host"], ("mac-01", "mac-02"))
+        outputs = json.loads(terraform.run("output", "-json"))
+        self.assertGreaterEqual(outputs["ssh"]["value"], 8822)
+        self.assertEqual(outputs["pull"]["value"], 0)
+        # The cluster's settings are given up, not deleted.
+        terraform.destroy()
+        cluster = self.fleet.request("GET", "clusters/default")
+        self.assertNotIn("owner", cluster["metadata"])
+
+    def test_point_32_create_before_destroy(self):
+        def body(name, more=""):
+            return namespace(f"lifecycle {{ create_before_destroy = true }}\n  {more}", name)
+
+        terraform = self.terraform(body("first"))
+        terraform.apply()
+        uid = terraform.state("espalier_namespace.a")["uid"]
+        terraform.write(body("second"))
+        terraform.apply()
+        terraform.assert_no_changes()
+        self.assertNotEqual(terraform.state("espalier_namespace.a")["uid"], uid)
+        self.assertIsNone(self.fleet.request("GET", "namespaces/first"))
+        kept = terraform.state("espalier_namespace.a")["uid"]
+        out = terraform.fails("apply", "-auto-approve", "-replace=espalier_namespace.a")
+        self.assertIn("create_before_destroy", out)
+        self.assertEqual(self.fleet.request("GET", "namespaces/second")["metadata"]["uid"], kept)
+        # What it advises works.
+        terraform.write(body("third"))
+        terraform.apply()
+        terraform.assert_no_changes()
+        self.assertIsNone(self.fleet.request("GET", "namespaces/second"))
+
+    def test_point_33_what_is_destroyed_is_gone(self):
+        terraform = self.terraform(self.vm())
+        terraform.apply()
+        self.assertIsNotNone(self.fleet.vm("a"))
+        state = os.path.join(terraform.directory, "terraform.tfstate")
+        shutil.copy(state, state + ".kept")
+        terraform.destroy()
+        self.assertIsNone(self.fleet.vm("a"))
+        shutil.copy(state + ".kept", state)
+        terraform.destroy("-refresh=false")
+        self.assertEqual(terraform.state(), {})
+
+    def test_point_34_what_disappears_is_made_again(self):
+        terraform = self.terraform(self.vm())
+        terraform.apply()
+        self.fleet.delete_vm("a", "?override=test")
+        self.assertEqual(terraform.plan()["espalier_vm.a"]["actions"], ["create"])
+        terraform.apply()
+        terraform.assert_no_changes()
+
+    def test_point_35_drift_is_shown_and_mended(self):
+        terraform = self.terraform(self.vm('power = "off"'))
+        terraform.apply()
+        declared = self.fleet.vm("a")["spec"]
+        drifted = {"ttl_seconds": 77, "restart": "never", "partition": "keep", "host": "mac-01",
+                   "host_labels": {"rack": "a"}, "preferred_host_labels": {"rack": "b"},
+                   "guest_metadata": {"k": "v"}, "ports": {"web": {"guest": 80}}}
+        self.fleet.put_vm("a", {**declared, **drifted}, "?override=test")
+        change = terraform.plan()["espalier_vm.a"]
+        self.assertEqual(change["actions"], ["update"])
+        self.assertEqual({name: change["before"][name] for name in drifted}, drifted)
+        self.assertEqual(changed_in(change), set(drifted))
+        terraform.apply()
+        terraform.assert_no_changes()
+        self.assertEqual(self.fleet.vm("a")["spec"], declared)
+
+    def test_point_36_another_spelling_is_no_drift(self):
+        labels = {f"l{n}": str(n) for n in range(8)}
+        text = ", ".join(f'{name} = "{value}"' for name, value in labels.items())
+        terraform = self.terraform(self.vm(f'power = "off"\n guest_metadata = {{ {text} }}'))
+        terraform.apply()
+        # Defaults spelled out, and maps in another order.
+        spec = self.fleet.vm("a")["spec"]
+        spec["guest_metadata"] = dict(reversed(labels.items()))
+        self.fleet.put_vm("a", {**spec, "ttl_seconds": 0, "disk_gib": 0}, "?override=test")
+        terraform.assert_no_changes()
+        text = ", ".join(f'{name} = "{value}"' for name, value in reversed(labels.items()))
+        terraform.write(self.vm(f'power = "off"\n guest_metadata = {{ {text} }}\n cpu = 3\n ttl_seconds = 0'))
+        terraform.assert_no_changes()
+
+    def test_point_37_an_engine_that_is_away_is_an_error_and_nothing_is_forgotten(self):
+        terraform = self.terraform(namespace())
+        terraform.apply()
+        engine = terraform.env["ESPALIER_ENGINE"]
+        terraform.env["ESPALIER_ENGINE"] = "127.0.0.1:1"
+        self.assertIn("did not answer", terraform.fails("plan"))
+        terraform.env["ESPALIER_ENGINE"] = engine
+        terraform.env["ESPALIER_TOKEN"] = "wrong"
+        self.assertIn("token", terraform.fails("plan"))
+        terraform.env["ESPALIER_TOKEN"] = self.fleet.token
+        terraform.assert_no_changes()
+
+    def test_point_38_what_is_not_ready_in_time_is_in_state_and_replaced(self):
+        terraform = self.terraform(self.vm('host_labels = { nowhere = "yes" }\n timeouts = { create = "2s" }'))
+        out = terraform.fails("apply", "-auto-approve")
+        self.assertIn("2s", out)
+        self.assertIn("label", out)
+        state = terraform.state()["espalier_vm.a"]
+        self.assertTrue(state["tainted"])
+        uid = self.fleet.vm("a")["metadata"]["uid"]
+        self.assertEqual(state["values"]["uid"], uid)
+        terraform.write(self.vm())
+        self.assertEqual(terraform.plan()["espalier_vm.a"]["actions"], ["delete", "create"])
+        terraform.apply()
+        terraform.assert_no_changes()
+        self.assertNotEqual(self.fleet.vm("a")["metadata"]["uid"], uid)
+
+    def test_point_38_what_fails_half_way_is_in_state_and_the_rest_is_not_made(self):
+        terraform = self.terraform()
+        terraform.write(f"""
+          resource "espalier_image" "bad" {{
+            name      = "bad"
+            reference = "127.0.0.1:1/none/bad:1"
+            timeouts  = {{ create = "3s" }}
+          }}
+          resource "espalier_image" "good" {{
+            name      = "good"
+            reference = "{self.fleet.image}"
+          }}
+          resource "espalier_namespace" "after" {{
+            name       = "after"
+            depends_on = [espalier_image.bad]
+          }}
+          """)
+        out = terraform.fails("apply", "-auto-approve")
+        self.assertIn("Its digest is not known", out)
+        self.assertIn("127.0.0.1:1", out)
+        state = terraform.state()
+        self.assertEqual(set(state), {"espalier_image.bad", "espalier_image.good"})
+        self.assertTrue(state["espalier_image.bad"]["tainted"])
+        self.assertEqual(state["espalier_image.bad"]["values"]["uid"],
+                         self.fleet.request("GET", "images/bad")["metadata"]["uid"])
+
+
+class ChangesTest(CliCase):
+    HOSTS = 2
+
+    def test_point_39_an_update_that_does_not_get_ready_says_why(self):
+        terraform = self.terraform()
+
+        def image(reference):
+            terraform.write(f"""
+              resource "espalier_image" "a" {{
+                name      = "a"
+                reference = "{reference}"
+                timeouts  = {{ update = "1s" }}
+              }}
+              """)
+
+        image(self.fleet.image)
+        terraform.apply()
+        image("127.0.0.1:1/none/bad:1")
+        out = terraform.fails("apply", "-auto-approve")
+        self.assertIn("timeouts.update", out)
+        self.assertIn("127.0.0.1:1", out)
+        image(self.fleet.image)
+        terraform.apply()
+        terraform.assert_no_changes()
+
+    def test_point_40_what_may_not_be_deleted_stays_in_state(self):
+        terraform = self.terraform(namespace())
+        terraform.apply()
+        terraform.env["ESPALIER_TOKEN"] = self.fleet.make_token("viewer")
+        out = terraform.fails("destroy", "-auto-approve")
+        self.assertIn("role", out)
+        terraform.env["ESPALIER_TOKEN"] = self.fleet.token
+        self.assertIn("espalier_namespace.a", terraform.state())
+        terraform.assert_no_changes()
+
+    def test_point_41_private_data_survives_refresh(self):
+        self.fleet.request("PUT", "namespaces/life", {
+            "apiVersion": "espalier/v1", "kind": "Namespace", "metadata": {"name": "life"}, "spec": {}})
+        terraform = self.terraform(namespace())
+        terraform.run("import", "-no-color", "espalier_namespace.a", "life", ESPALIER_TRANSFER="true")
+        terraform.apply("-refresh-only")
+        # That it is to be taken over is known from private data alone.
+        self.assertEqual(terraform.plan()["espalier_namespace.a"]["actions"], ["update"])
+        terraform.apply()
+        terraform.assert_no_changes()
+
+    def test_point_42_only_what_may_change_is_unknown(self):
+        terraform = self.terraform(self.vm())
+        terraform.apply()
+        for more, unknown in (('labels = { a = "b" }', set()), ('power = "off"', {"status"})):
+            terraform.write(self.vm(more))
+            change = terraform.plan()["espalier_vm.a"]
+            self.assertEqual({n for n, u in change["after_unknown"].items() if u is True}, unknown)
+
+    def test_point_27_43_values_may_be_known_late(self):
+        terraform = self.terraform()
+        terraform.write(f"""
+          resource "terraform_data" "late" {{ input = "x" }}
+          locals {{ late = terraform_data.late.output }}
+          resource "espalier_image" "late" {{
+            name      = "late-${{local.late}}"
+            reference = "{self.fleet.registry.address}/macos/${{local.late}}:1"
+          }}
+          resource "espalier_vm" "late" {{
+            name           = "vm-${{local.late}}"
+            image          = espalier_image.late.name
+            cpu            = length(local.late) + 1
+            labels         = {{ team = local.late }}
+            guest_metadata = local.late == "x" ? {{ digest = espalier_image.late.status.digest }} : null
+            ports          = {{ http = {{ guest = length(local.late) + 79 }} }}
+            ttl_seconds    = local.late == "x" ? null : 60
+          }}
+          """)
+        terraform.apply()
+        terraform.assert_no_changes()
+        vm = terraform.state("espalier_vm.late")
+        self.assertEqual((vm["name"], vm["cpu"], vm["ttl_seconds"]), ("vm-x", 2, 0))
+        self.assertRegex(vm["guest_metadata"]["digest"], "^sha256:")
+
+    def test_point_44_what_users_ask_of_a_plan(self):
+        def body(text, more="", name="a"):
+            return (f'resource "espalier_namespace" "{name}" {{\n  name = "life-{name}"\n'
+                    f'  description = "{text}"\n  {more}\n}}\n')
+
+        def drift(text):
+            self.fleet.request("PUT", "namespaces/life-a?override=test", {
+                "apiVersion": "espalier/v1", "kind": "Namespace", "metadata": {"name": "life-a"},
+                "spec": {"description": text}})
+
+        terraform = self.terraform(body("one") + body("one", name="b"))
+        terraform.apply()
+        uid = terraform.state("espalier_namespace.a")["uid"]
+        terraform.write(body("two", "lifecycle { ignore_changes = [description] }") + body("one", name="b"))
+        terraform.assert_no_changes()
+        terraform.write(body("two") + body("two", name="b"))
+        terraform.apply("-target=espalier_namespace.b")
+        self.assertEqual(set(terraform.plan()), {"espalier_namespace.a"})
+        terraform.apply()
+        drift("drifted")
+        self.assertEqual(terraform.run("plan", "-refresh=false", "-detailed-exitcode", "-no-color", ok=(0,)).count(
+            "espalier_namespace.a will be updated"), 0)
+        terraform.apply("-refresh-only")
+        self.assertEqual(terraform.state("espalier_namespace.a")["description"], "drifted")
+        terraform.apply("-replace=espalier_namespace.a")
+        terraform.assert_no_changes()
+        second = terraform.state("espalier_namespace.a")["uid"]
+        self.assertNotEqual(second, uid)
+        terraform.run("taint", "espalier_namespace.a")
+        terraform.apply()
+        self.assertNotEqual(terraform.state("espalier_namespace.a")["uid"], second)
+
+    def test_point_45_what_is_anothers_is_not_destroyed(self):
+        terraform = self.terraform(namespace())
+        terraform.apply()
+        taker = self.terraform(namespace(), instance="taker")
+        taker.run("import", "-no-color", "espalier_namespace.a", "life", ESPALIER_TRANSFER="true")
+        taker.apply()
+        out = terraform.fails("plan", "-destroy", "-refresh=false")
+        self.assertIn("Cannot delete", out)
+        self.assertIn("taker", out)
+        taker.destroy()
+        terraform.apply("-refresh-only")
+
+    def test_point_46_plans_are_the_same_each_time(self):
+        terraform = self.terraform(self.vm('labels = { b = "2", a = "1", c = "3" }') + namespace())
+        path = os.path.join(terraform.directory, "plan")
+        seen = set()
+        for _ in range(100 if LONG else 5):
+            terraform.run("plan", "-no-color", f"-out={path}")
+            plan = json.loads(terraform.run("show", "-json", path))
+            del plan["timestamp"]
+            seen.add(json.dumps(plan))
+        self.assertEqual(len(seen), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

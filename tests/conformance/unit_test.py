@@ -1,0 +1,26 @@
+"""Points that are shown by unit tests: run here so that the table is made of what ran."""
+import os
+import subprocess
+import unittest
+
+from cases import BIN, ROOT
+from points import UNIT
+
+
+class UnitTest(unittest.TestCase):
+    def unit(self, number):
+        program, tests = UNIT[number]
+        run = subprocess.run([os.path.join(BIN, program), "--gtest_brief=1", "--gtest_filter=" + tests], cwd=ROOT,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        self.assertEqual(run.returncode, 0, run.stdout)
+        self.assertNotIn("0 tests from", run.stdout)
+
+    def test_point_37_failures_at_every_call(self):
+        self.unit(37)
+
+    def test_point_50_state_of_every_released_version_is_read(self):
+        self.unit(50)
+
+
+if __name__ == "__main__":
+    unittest.main()
