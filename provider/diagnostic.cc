@@ -18,9 +18,8 @@ absl::string_view Advice(absl::StatusCode code) {
              "have "
              "been revoked or have ended.";
     case absl::StatusCode::kPermissionDenied:
-      return "The token's role does not allow this. `espalier token create --role editor` makes "
-             "one "
-             "that may write.";
+      return "The token's role does not allow this. `espalier token create --role ROLE` makes "
+             "another token.";
     case absl::StatusCode::kAborted:
       return "Somebody else changed it at the same moment. Run the command again.";
     case absl::StatusCode::kDeadlineExceeded:

@@ -87,6 +87,20 @@ class Fleet:
             process.kill()
             process.wait()
 
+    def kill_engine(self):
+        """Ends the engine without a word."""
+        process = self.processes.pop("espalierd")
+        process.kill()
+        process.wait()
+        os.unlink(self._path("espalierd.ready"))
+
+    def restart_engine(self):
+        """The engine, killed if it runs, serves again at the same addresses."""
+        if "espalierd" in self.processes:
+            self.kill_engine()
+        self._start("espalierd", ["--data-dir", self._path("engine"), "--grpc", self.engine, "--http",
+                                  self.http])
+
     def request(self, method, path, body=None):
         """A call of the engine's REST interface, as somebody other than Terraform; its answer, or None
         for 404."""
