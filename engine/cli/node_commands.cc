@@ -13,6 +13,7 @@
 #include "engine/cli/fleet.h"
 #include "engine/cli/hold_commands.h"
 #include "engine/model/size_text.h"
+#include "engine/model/vm_room.h"
 #include "engine/render/table.h"
 
 namespace espalier::cli {
@@ -24,17 +25,6 @@ struct Used {
   int macos = 0;
   int vms = 0;
 };
-
-bool TakesRoom(const v1::VmPlacement& placement) {
-  switch (placement.phase()) {
-    case v1::VmPlacement::STOPPED:
-    case v1::VmPlacement::FAILED:
-    case v1::VmPlacement::EXPIRED:
-      return false;
-    default:
-      return !placement.host().empty();
-  }
-}
 
 std::map<std::string, Used> UsedByHost(const std::vector<Resource>& vms) {
   std::map<std::string, Used> used;

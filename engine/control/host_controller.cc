@@ -8,7 +8,7 @@
 #include "engine/base/telemetry.h"
 #include "engine/control/timestamps.h"
 #include "engine/control/writes.h"
-#include "engine/sched/room.h"
+#include "engine/model/vm_room.h"
 
 namespace espalier::control {
 namespace {
@@ -127,7 +127,7 @@ bool HostController::IsEmpty(const std::string& host, const Snapshot& now) {
   };
   for (const Resource& vm : now.Of(Kind::kVm)) {
     const v1::VmPlacement& placement = vm.vm().status().placement();
-    if (placement.host() == host && sched::TakesRoom(placement)) return false;
+    if (placement.host() == host && TakesRoom(placement)) return false;
     for (const v1::RetiringRun& run : placement.retiring()) {
       if (run.host() != host) continue;
       // On a host that is heard the agent says when a run has ended. On one that is silent for good

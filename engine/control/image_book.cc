@@ -66,7 +66,8 @@ std::optional<absl::StatusOr<ResolvedImage>> ImageBook::Ask(const std::string& r
     entry.used_at = now;
     if (entry.answer.has_value()) {
       const absl::Duration good_for = entry.answer->ok() ? max_age : std::min(max_age, kFailureAge);
-      if (now < entry.answered_at + good_for) return entry.answer;
+      // What was answered at this very moment is never too old.
+      if (now == entry.answered_at || now < entry.answered_at + good_for) return entry.answer;
     }
     if (entry.asking) return std::nullopt;
     entry.asking = true;
@@ -131,10 +132,10 @@ ImageAnswer LookUpName(const std::string& name, const Snapshot& now) {
 
 }  // namespace
 
-ImageAnswer LookUpImage(const std::string& image, const Snapshot& now, ImageBook& book) {
+ImageAnswer LookUpImage(const std::string& image, const Snapshot& now, ImageBook& book,
+                        absl::Duration max_age) {
   if (!IsReference(image)) return LookUpName(image, now);
-  // What was resolved once stays: a tag that moves concerns new VMs only, and those soon enough.
-  const auto answer = book.Ask(image, absl::Minutes(5));
+  const auto answer = book.Ask(image, max_age);
   if (!answer.has_value()) {
     return {.why = absl::StrCat("image ", image, " is being looked up"), .coming = true};
   }

@@ -98,7 +98,11 @@ struct ImageAnswer {
   bool known() const { return !digest.empty(); }
 };
 
-// Looks an image up in the view (names) or in the book (references).
-ImageAnswer LookUpImage(const std::string& image, const Snapshot& now, ImageBook& book);
+// What was resolved once stays: a tag that moves concerns new VMs only, and those soon enough.
+inline constexpr absl::Duration kReferenceAge = absl::Minutes(5);
+
+// Looks an image up in the view (names) or in the book (references, asked within `max_age`).
+ImageAnswer LookUpImage(const std::string& image, const Snapshot& now, ImageBook& book,
+                        absl::Duration max_age = kReferenceAge);
 
 }  // namespace espalier::control

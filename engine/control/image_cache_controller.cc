@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/status.h"
 #include "engine/base/telemetry.h"
 #include "engine/control/conditions.h"
+#include "engine/control/timestamps.h"
 #include "engine/control/writes.h"
 
 namespace espalier::control {
@@ -15,6 +17,8 @@ namespace {
 constexpr absl::Duration kCountPause = absl::Milliseconds(500);
 // An image that is not known yet is asked for again.
 constexpr absl::Duration kImageAgain = absl::Seconds(15);
+// A person's word that the cache's tags are to be asked of their registries again.
+constexpr char kRefresh[] = "refresh";
 
 void AddAll(Kind kind, const Snapshot& now, std::vector<Ref>& names) {
   for (const Resource& object : now.Of(kind)) names.push_back(RefOf(object));
@@ -31,6 +35,16 @@ bool SameAssignments(const google::protobuf::Map<std::string, v1::AssignedImage>
            const auto other = b.find(entry.first);
            return other != b.end() && SameAssignment(entry.second, other->second);
          });
+}
+
+bool IsRefreshed(const Resource& cache) { return cache.metadata().holds().contains(kRefresh); }
+
+// How old an answer about one of the cache's tags may be.
+absl::Duration TagAge(const Resource& cache, absl::Time now) {
+  const auto hold = cache.metadata().holds().find(kRefresh);
+  if (hold == cache.metadata().holds().end()) return kReferenceAge;
+  // A clock that was set back shall not make it endless.
+  return std::clamp(now - FromTimestamp(hold->second.since()), absl::ZeroDuration(), kReferenceAge);
 }
 
 }  // namespace
@@ -63,9 +77,10 @@ void ImageCacheController::NamesOf(const Change& change, const Snapshot& now,
     }
   } else if (object.has_image_cache()) {
     if (change.after != nullptr) names.push_back(RefOf(object));
-    // Its status alone changes nothing for the hosts.
+    // Its status alone changes nothing for the hosts; what a refresh has found out does.
     if (change.before != nullptr && change.after != nullptr && change.before != change.after &&
-        change.before->metadata().generation() == change.after->metadata().generation()) {
+        change.before->metadata().generation() == change.after->metadata().generation() &&
+        IsRefreshed(*change.before) == IsRefreshed(*change.after)) {
       return;
     }
     AddAll(Kind::kHost, now, names);
@@ -97,17 +112,26 @@ Outcome ImageCacheController::ReconcileHost(const Resource& host, Turn& turn) {
   for (const Resource& cache : turn.now.Of(Kind::kImageCache)) {
     const v1::ImageCacheSpec& spec = cache.image_cache().spec();
     if (!Selects(spec, host)) continue;
+    const auto assign = [&](const std::string& digest, const std::string& reference) {
+      // Several caches unite: one that pins, pins for all.
+      v1::AssignedImage& entry = assigned[digest];
+      if (entry.reference().empty()) entry.set_reference(reference);
+      entry.set_pinned(entry.pinned() || spec.pin());
+      if (entry.caches().empty() || *entry.caches().rbegin() != cache.metadata().name()) {
+        entry.add_caches(cache.metadata().name());
+      }
+    };
     if (loop_ != nullptr) loop_->AddAt(RefOf(cache), clock_.Elapsed() + kCountPause);
     for (const std::string& name : spec.images()) {
       const ImageAnswer image = LookUpImage(name, turn.now, book_);
       coming = coming || image.coming;
-      if (!image.known()) continue;
-      // Several caches unite: one that pins, pins for all.
-      v1::AssignedImage& entry = assigned[image.digest];
-      if (entry.reference().empty()) entry.set_reference(image.reference);
-      entry.set_pinned(entry.pinned() || spec.pin());
-      if (entry.caches().empty() || *entry.caches().rbegin() != cache.metadata().name()) {
-        entry.add_caches(cache.metadata().name());
+      if (image.known()) {
+        assign(image.digest, image.reference);
+        continue;
+      }
+      // While a registry is asked again, and does not answer perhaps, what is there stays.
+      for (const auto& [digest, entry] : host.host().status().assigned()) {
+        if (entry.reference() == WithDigest(name, digest)) assign(digest, entry.reference());
       }
     }
   }
@@ -136,8 +160,9 @@ Outcome ImageCacheController::ReconcileCache(const Resource& cache, Turn& turn) 
   std::string unknown;
   std::string failure;
   bool coming = false;
+  const absl::Duration tag_age = TagAge(cache, clock_.Now());
   for (const std::string& name : spec.images()) {
-    const ImageAnswer image = LookUpImage(name, turn.now, book_);
+    const ImageAnswer image = LookUpImage(name, turn.now, book_, tag_age);
     coming = coming || image.coming;
     if (!image.known() && unknown.empty()) unknown = image.why;
     for (const Resource& host : turn.now.Of(Kind::kHost)) {
@@ -166,9 +191,24 @@ Outcome ImageCacheController::ReconcileCache(const Resource& cache, Turn& turn) 
   } else {
     SetCondition(v1::Condition::TRUE, "Ready", counts, clock_.Now(), ready);
   }
-  const absl::Status written = WriteOne(resources_, turn, write);
+  absl::Status written = WriteOne(resources_, turn, write);
+  if (written.ok() && IsRefreshed(cache) && !coming) written = EndRefresh(cache, turn);
   if (!written.ok()) return Retry{written};
   return After(coming, cache);
+}
+
+absl::Status ImageCacheController::EndRefresh(const Resource& cache, Turn& turn) {
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::CONTROLLER);
+  request.mutable_owner()->set_instance("image caches");
+  v1::HoldChange& change = *request.add_holds();
+  *change.mutable_ref() = ToProto(RefOf(cache));
+  change.set_hold(kRefresh);
+  change.set_clear(true);
+  ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result, resources_.Apply(turn.context, request));
+  turn.Wrote(result.revision());
+  log_.Info("image cache refreshed", {{telemetry::kRef, ToString(RefOf(cache))}});
+  return absl::OkStatus();
 }
 
 }  // namespace espalier::control

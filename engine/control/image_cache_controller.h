@@ -1,5 +1,7 @@
 // ImageCacheController: unites all ImageCaches into what each Host shall hold
-// (Host.status.assigned), and counts for each cache what is there. Lives on one loop's thread.
+// (Host.status.assigned), and counts for each cache what is there. A hold "refresh" on a cache has
+// every tag of it asked of its registry at once; it is taken away when all have been answered and
+// the counts are about the answers. Lives on one loop's thread.
 #pragma once
 
 #include <map>
@@ -34,6 +36,7 @@ class ImageCacheController final : public Reconciler {
  private:
   Outcome ReconcileHost(const Resource& host, Turn& turn);
   Outcome ReconcileCache(const Resource& cache, Turn& turn);
+  absl::Status EndRefresh(const Resource& cache, Turn& turn);
   // Comes back if an image was not known yet.
   Outcome After(bool coming, const Resource& object);
 

@@ -129,6 +129,38 @@ TEST_F(ImageControllerTest, CachesUniteAndEachCountsItsOwn) {
               ElementsAre("everywhere"));
 }
 
+TEST_F(ImageControllerTest, ARefreshAsksForTagsAtOnceAndEndsWhenTheyAreAnswered) {
+  AddHost("mac-01");
+  const Ref ref{Kind::kImageCache, "", "all"};
+  Resource cache = Cache("all", {"registry.example/sonoma:1"});
+  cache.mutable_image_cache()->mutable_spec()->set_all_hosts(true);
+  Apply(cache);
+  ReportImage("mac-01", Digest('a'), v1::HeldImage::READY);
+  Pass(absl::Seconds(2), {"mac-01"});
+  EXPECT_EQ(Status("all").conditions().at("Ready").state(), v1::Condition::TRUE);
+
+  // Within the minutes that an answer is good for.
+  images["registry.example/sonoma:1"].digest = Digest('d');
+  Pass(absl::Seconds(5), {"mac-01"});
+  EXPECT_EQ(Host("mac-01").host().status().assigned().count(Digest('d')), 0u);
+  Hold(ref, "refresh");
+  EXPECT_TRUE(Get(ref)->metadata().holds().empty());
+  EXPECT_EQ(Status("all").conditions().at("Ready").reason(), "Pulling");
+  EXPECT_EQ(Host("mac-01").host().status().assigned().count(Digest('d')), 1u);
+  EXPECT_EQ(Host("mac-01").host().status().assigned().count(Digest('a')), 0u);
+
+  // A registry that does not answer leaves it standing, and what is assigned with it.
+  images.erase("registry.example/sonoma:1");
+  Pass(absl::Seconds(1), {"mac-01"});
+  Hold(ref, "refresh");
+  EXPECT_TRUE(Get(ref)->metadata().holds().contains("refresh"));
+  EXPECT_EQ(Status("all").conditions().at("Ready").reason(), "ImageUnknown");
+  EXPECT_EQ(Host("mac-01").host().status().assigned().count(Digest('d')), 1u);
+  images["registry.example/sonoma:1"] = {.digest = Digest('d'), .os = "darwin", .arch = "arm64"};
+  Pass(absl::Seconds(40), {"mac-01"});
+  EXPECT_TRUE(Get(ref)->metadata().holds().empty());
+}
+
 TEST_F(ImageControllerTest, ACacheOfAnUnknownImageSaysSo) {
   AddHost("mac-01");
   Resource cache = Cache("early", {"sonoma"});

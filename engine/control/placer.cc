@@ -11,6 +11,7 @@
 #include "engine/control/fleet.h"
 #include "engine/control/timestamps.h"
 #include "engine/control/writes.h"
+#include "engine/model/vm_room.h"
 #include "engine/sched/room.h"
 
 namespace espalier::control {
@@ -52,7 +53,7 @@ bool SameForPlacing(const Resource& a, const Resource& b) {
 int RunsThatTakeRoom(const ResourcePtr& vm) {
   if (vm == nullptr) return 0;
   const v1::VmPlacement& placement = vm->vm().status().placement();
-  return placement.retiring_size() + (sched::TakesRoom(placement) ? 1 : 0);
+  return placement.retiring_size() + (TakesRoom(placement) ? 1 : 0);
 }
 
 }  // namespace

@@ -323,8 +323,9 @@ class Planner {
 
   // A hold that nothing heeds would only lull whoever placed it.
   static bool ActsOn(absl::string_view hold, Kind kind) {
-    return kind == Kind::kHost ? hold == "cordon" || hold == "drain"
-                               : kind == Kind::kVm && hold == "power";
+    if (kind == Kind::kHost) return hold == "cordon" || hold == "drain";
+    if (kind == Kind::kVm) return hold == "power";
+    return kind == Kind::kImageCache && hold == "refresh";
   }
 
   void PlanHold(const Ref& ref, const Resource& current, const v1::HoldChange& change) {
@@ -332,7 +333,8 @@ class Planner {
       Problem& problem = out_.problems.Error(
           "invalid_value", "metadata.holds",
           absl::StrCat("a ", InfoOf(ref.kind).name, " knows no hold \"", change.hold(),
-                       "\"; there are cordon and drain of a host, and power of a vm"));
+                       "\"; there are cordon and drain of a host, power of a vm, and refresh of an "
+                       "image_cache"));
       *problem.mutable_ref() = ToProto(ref);
       return;
     }
@@ -364,7 +366,8 @@ class Planner {
                   absl::StrCat(change.clear() ? "hold ends: " : "hold: ", change.hold()));
     Describe(current, "", action);
     *action.add_changes() = difference;
-    if (change.hold() != "cordon" && !change.clear()) action.set_risk(Action::DISRUPTIVE);
+    const bool disrupts = change.hold() == "drain" || change.hold() == "power";
+    if (disrupts && !change.clear()) action.set_risk(Action::DISRUPTIVE);
     PlannedWrite& write = AddWrite(ref);
     write.base_revision = current.metadata().revision();
     write.after = std::move(after);

@@ -383,8 +383,11 @@ TEST(PlanTest, RefusesHoldsThatNothingHeeds) {
   host.mutable_metadata()->set_name("mac-01");
   host.mutable_host();
   ObjectsInMap objects;
-  for (const Resource& object :
-       {Stored(host, Owner()), Stored(Vm("build"), kGit), Stored(Image("sonoma"), kGit)}) {
+  Resource cache;
+  cache.mutable_metadata()->set_name("all");
+  cache.mutable_image_cache();
+  for (const Resource& object : {Stored(host, Owner()), Stored(Vm("build"), kGit),
+                                 Stored(Image("sonoma"), kGit), Stored(cache, kGit)}) {
     objects.Put(object);
   }
   struct Row {
@@ -394,10 +397,12 @@ TEST(PlanTest, RefusesHoldsThatNothingHeeds) {
   };
   const Ref on_host{Kind::kHost, "", "mac-01"};
   const Ref on_vm{Kind::kVm, "ci", "build"};
+  const Ref on_cache{Kind::kImageCache, "", "all"};
   for (const Row& row :
        {Row{on_host, "cordon", true}, Row{on_host, "drain", true}, Row{on_host, "power", false},
         Row{on_vm, "power", true}, Row{on_vm, "drain", false}, Row{on_vm, "suspend", false},
-        Row{{Kind::kImage, "", "sonoma"}, "power", false}}) {
+        Row{{Kind::kImage, "", "sonoma"}, "power", false}, Row{on_cache, "refresh", true},
+        Row{on_cache, "drain", false}}) {
     SCOPED_TRACE(absl::StrCat(row.hold, " of ", ToHuman(row.ref)));
     ApplyRequest request = RequestOf(kCli);
     v1::HoldChange& change = *request.add_holds();

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/model/vm_room.h"
 #include "engine/sched/room.h"
 
 namespace espalier::sched {

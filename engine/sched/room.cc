@@ -4,18 +4,6 @@
 
 namespace espalier::sched {
 
-bool TakesRoom(const v1::VmPlacement& placement) {
-  if (placement.host().empty()) return false;
-  switch (placement.phase()) {
-    case v1::VmPlacement::STOPPED:
-    case v1::VmPlacement::FAILED:
-    case v1::VmPlacement::EXPIRED:
-      return !placement.stop();
-    default:
-      return true;
-  }
-}
-
 Room SizeOf(const Resource& host) {
   const v1::HostSpec& spec = host.host().spec();
   const v1::HostObserved& observed = host.host().status().observed();

@@ -10,10 +10,6 @@
 
 namespace espalier::sched {
 
-// Whether the current run takes room on placement.host: it was placed and has not ended for good
-// (`stop` is set then). What is powered off is placed nowhere: its host keeps the disk, not room.
-bool TakesRoom(const v1::VmPlacement& placement);
-
 // What the host offers to VMs in all.
 Room SizeOf(const Resource& host);
 // macOS VMs that run there and are not the engine's.
