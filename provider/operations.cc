@@ -41,11 +41,26 @@ bool HasOwner(const Resource& resource) {
   return resource.metadata().owner().manager() != Owner::MANAGER_UNSPECIFIED;
 }
 
-// The engine's object as state; timeouts are ours and come from `timeouts`.
-Value StateOf(const Schema& schema, const Resource& resource, const Value& timeouts) {
+// The engine's object as state; what is ours comes from `ours`.
+Value StateOf(const Schema& schema, const Resource& resource, const Value& ours) {
   Value state = ToValue(schema.attributes, resource);
-  if (Find(schema.attributes, kTimeouts) != nullptr) state.Set(kTimeouts, timeouts);
+  for (const Attribute& attribute : schema.attributes) {
+    if (IsOfProvider(attribute.name)) state.Set(attribute.name, ours.At(attribute.name));
+  }
   return state;
+}
+
+Wish WishOf(const Value& object) {
+  const Number* min_ready = object.At(kMinReady).as_number();
+  return {.condition = std::string(object.At(kWaitFor).text()),
+          .min_ready = min_ready != nullptr ? min_ready->AsInt64().value_or(0) : 0};
+}
+
+// What there is no room for, in numbers.
+void WarnOfShortage(const Ref& ref, const v1::Capacity& capacity, Diagnostics& diagnostics) {
+  if (!capacity.short_()) return;
+  diagnostics.Warning(absl::StrCat("Not enough room for ", ToHuman(ref)),
+                      absl::StrJoin(capacity.verdicts(), "\n"));
 }
 
 Declared DeclaredOf(const Schema& schema, const Converted& wanted, const Ref& ref) {
@@ -125,10 +140,7 @@ Diagnostics Operations::Preview(const Schema& schema, const Change& change, cons
     return diagnostics;
   }
   AddProblems(summary, *result, diagnostics);
-  if (result->plan().capacity().short_()) {
-    diagnostics.Warning(absl::StrCat("Not enough room for ", ToHuman(ref)),
-                        absl::StrJoin(result->plan().capacity().verdicts(), "\n"));
-  }
+  WarnOfShortage(ref, result->plan().capacity(), diagnostics);
   return diagnostics;
 }
 
@@ -157,6 +169,8 @@ absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& pl
     diagnostics.Error(summary, "The engine's answer does not hold the object that it stored.");
     return absl::InternalError("no object in the answer");
   }
+  // Nobody waits for all members, so nobody would hear of those that are missing.
+  if (HasMembers(ref.kind)) WarnOfShortage(ref, result->plan().capacity(), diagnostics);
   return std::move(*result->mutable_objects(0));
 }
 
@@ -171,7 +185,7 @@ Outcome Operations::Create(const Schema& schema, const Value& planned) {
   LogChange("object created", ref, uid);
   incarnations_.Remember(ref, uid);
   const Resource last = Await(*std::move(stored), planned, "create", outcome.diagnostics);
-  outcome.state = Settle(planned, StateOf(schema, last, planned.At(kTimeouts)));
+  outcome.state = Settle(planned, StateOf(schema, last, planned));
   return outcome;
 }
 
@@ -183,7 +197,8 @@ void Operations::LogChange(absl::string_view message, const Ref& ref, const std:
 
 Resource Operations::Await(Resource stored, const Value& planned, absl::string_view step,
                            Diagnostics& diagnostics) {
-  if (ReadinessOf(stored).progress == Verdict::Progress::kDone) return stored;
+  const Wish wish = WishOf(planned);
+  if (ReadinessOf(stored, wish).progress == Verdict::Progress::kDone) return stored;
   const Ref ref = RefOf(stored);
   const std::string uid = stored.metadata().uid();
   const std::int64_t revision = stored.metadata().revision();
@@ -194,7 +209,7 @@ Resource Operations::Await(Resource stored, const Value& planned, absl::string_v
     }
     // A watch may begin with a picture from before the write.
     if (seen->metadata().revision() < revision) return {Verdict::Progress::kWaiting, ""};
-    return ReadinessOf(*seen);
+    return ReadinessOf(*seen, wish);
   });
   const std::string done = absl::StrCat(step == "create" ? "Created " : "Updated ", ToHuman(ref));
   switch (waited.end) {
@@ -250,7 +265,7 @@ Outcome Operations::Update(const Schema& schema, const Value& prior, const Value
         "shows the new one.");
   }
   const Resource last = Await(*std::move(stored), planned, "update", outcome.diagnostics);
-  outcome.state = Settle(planned, StateOf(schema, last, planned.At(kTimeouts)));
+  outcome.state = Settle(planned, StateOf(schema, last, planned));
   return outcome;
 }
 
@@ -341,7 +356,7 @@ Outcome Operations::Read(const Schema& schema, const Value& state) {
             OwnerText(found->metadata().owner()), "."));
     return outcome;
   }
-  outcome.state = StateOf(schema, *found, state.At(kTimeouts));
+  outcome.state = StateOf(schema, *found, state);
   incarnations_.Remember(ref, found->metadata().uid());
   return outcome;
 }

@@ -1,12 +1,15 @@
 #include "provider/plan.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "engine/model/access.h"
 #include "engine/model/diff.h"
 #include "engine/model/validate.h"
+#include "provider/readiness.h"
 
 namespace espalier::provider {
 namespace {
@@ -109,12 +112,33 @@ std::vector<Path> Replacing(const Schema& schema, const Value& prior, const Valu
   return paths;
 }
 
+void ValidateWaiting(const Value& config, const Resource& resource, Problems& problems) {
+  const std::vector<std::string> conditions = ConditionsOf(resource.body_case());
+  const Value& wait_for = config.At(kWaitFor);
+  if (wait_for.is_known() &&
+      std::find(conditions.begin(), conditions.end(), wait_for.text()) == conditions.end()) {
+    problems.Error("invalid_value", absl::StrCat("metadata.", kWaitFor),
+                   absl::StrCat("must be one of ", absl::StrJoin(conditions, ", ")));
+  }
+  const Number* min_ready = config.At(kMinReady).as_number();
+  if (min_ready == nullptr) return;
+  const std::optional<std::int64_t> least = min_ready->AsInt64();
+  const std::optional<std::int64_t> wanted = MembersWanted(resource);
+  if (!least || *least < 0) {
+    problems.Error("invalid_value", absl::StrCat("metadata.", kMinReady),
+                   "must be a whole number, 0 or more");
+  } else if (wanted && *least > *wanted) {
+    problems.Error("invalid_value", absl::StrCat("metadata.", kMinReady),
+                   absl::StrCat("must not be more than there shall be, which is ", *wanted));
+  }
+}
+
 }  // namespace
 
 bool TouchesEngine(const Schema& schema, const Value& prior, const Value& planned) {
   return std::any_of(
       schema.attributes.begin(), schema.attributes.end(), [&](const Attribute& attribute) {
-        return attribute.name != kTimeouts && attribute.use != Attribute::Use::kComputed &&
+        return !IsOfProvider(attribute.name) && attribute.use != Attribute::Use::kComputed &&
                prior.At(attribute.name) != planned.At(attribute.name);
       });
 }
@@ -172,6 +196,7 @@ void ValidateConfig(const Schema& schema, const Value& config, Problems& problem
                      "must be a duration like \"90s\" or \"1h30m\"");
     }
   }
+  ValidateWaiting(config, converted.resource, problems);
 }
 
 Value Settle(const Value& planned, const Value& actual) {

@@ -148,6 +148,11 @@ std::string DescribeCondition(absl::string_view name) {
 
 bool HasMembers(Kind kind) { return kind == Kind::kVmPool; }
 
+std::optional<std::int64_t> MembersWanted(const Resource& resource) {
+  if (!resource.vm_pool().spec().has_replicas()) return std::nullopt;
+  return resource.vm_pool().spec().replicas();
+}
+
 Verdict ReadinessOf(const Resource& resource, const Wish& wish) {
   const Kind kind = resource.body_case();
   if (HasMembers(kind)) return Enough(resource, wish.min_ready);

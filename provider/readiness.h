@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ std::vector<std::string> ConditionsOf(Kind kind);
 std::string DescribeCondition(absl::string_view condition);
 // Whether objects of the kind have members that `min_ready` can count.
 bool HasMembers(Kind kind);
+// How many there shall be, if the spec says it.
+std::optional<std::int64_t> MembersWanted(const Resource& resource);
 
 // How far it is from what is wished; `why` says where it is, with the engine's reasons.
 Verdict ReadinessOf(const Resource& resource, const Wish& wish = {});

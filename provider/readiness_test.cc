@@ -55,6 +55,58 @@ TEST(ReadinessTest, AnImageIsReadyWhenItsDigestIsKnown) {
   EXPECT_EQ(ReadinessOf(image).progress, Progress::kDone);
 }
 
+TEST(ReadinessTest, AVmIsReachableWhenTheReportOfThisRunSaysWhere) {
+  const Wish wish{.condition = kReachable, .min_ready = 0};
+  Resource vm = VmIn(P::RUNNING);
+  vm.mutable_metadata()->set_uid("u");
+  vm.mutable_vm()->mutable_status()->mutable_placement()->set_attempt(2);
+  v1::VmObserved& observed = *vm.mutable_vm()->mutable_status()->mutable_observed();
+  observed.set_uid("u");
+  observed.set_attempt(2);
+  observed.set_ip("10.0.0.7");
+  EXPECT_EQ(ReadinessOf(vm, wish).progress, Progress::kWaiting) << "no port";
+  (*observed.mutable_ports())["ssh"] = 8822;
+  EXPECT_EQ(ReadinessOf(vm, wish).progress, Progress::kDone);
+  observed.set_attempt(1);
+  EXPECT_EQ(ReadinessOf(vm, wish).progress, Progress::kWaiting) << "that was the last run's";
+  EXPECT_THAT(ReadinessOf(vm, wish).why, HasSubstr("mac-01"));
+  EXPECT_EQ(ReadinessOf(VmIn(P::FAILED), wish).progress, Progress::kFailed);
+  EXPECT_EQ(ReadinessOf(VmIn(P::STOPPED, v1::VmSpec::OFF), wish).progress, Progress::kDone);
+}
+
+TEST(ReadinessTest, WhatIsOnlyAcceptedIsReadyAtOnce) {
+  const Wish wish{.condition = kAccepted, .min_ready = 0};
+  EXPECT_EQ(ReadinessOf(VmIn(P::PENDING), wish).progress, Progress::kDone);
+  Resource image;
+  image.mutable_image();
+  EXPECT_EQ(ReadinessOf(image, wish).progress, Progress::kDone);
+}
+
+TEST(ReadinessTest, EveryConditionHasItsWords) {
+  for (const KindInfo& kind : AllKinds()) {
+    for (const std::string& condition : ConditionsOf(kind.kind)) {
+      EXPECT_NE(DescribeCondition(condition), "") << condition;
+    }
+  }
+  EXPECT_EQ(ConditionsOf(Kind::kVm).front(), kRunning);
+  EXPECT_TRUE(ConditionsOf(Kind::kHost).empty());
+}
+
+TEST(ReadinessTest, APoolIsReadyWhenEnoughMembersRun) {
+  Resource pool;
+  pool.mutable_vm_pool()->mutable_spec()->set_replicas(5);
+  pool.mutable_vm_pool()->mutable_status()->set_running(2);
+  pool.mutable_vm_pool()->mutable_status()->set_why("1 host: 1 full");
+  EXPECT_EQ(ReadinessOf(pool).progress, Progress::kDone);
+  EXPECT_EQ(ReadinessOf(pool, {.condition = "", .min_ready = 2}).progress, Progress::kDone);
+  const Verdict waiting = ReadinessOf(pool, {.condition = "", .min_ready = 3});
+  EXPECT_EQ(waiting.progress, Progress::kWaiting);
+  EXPECT_EQ(waiting.why, "2 of 5 members run; the others wait: 1 host: 1 full.");
+  // It was made smaller.
+  pool.mutable_vm_pool()->mutable_spec()->set_replicas(2);
+  EXPECT_EQ(ReadinessOf(pool, {.condition = "", .min_ready = 3}).progress, Progress::kDone);
+}
+
 TEST(ReadinessTest, OtherKindsAreReadyOnceAccepted) {
   Resource pool;
   pool.mutable_vm_pool();

@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "engine/base/check.h"
 #include "engine/model/field.h"
+#include "provider/readiness.h"
 
 namespace espalier::provider {
 namespace {
@@ -132,6 +133,26 @@ Attribute TimeoutsAttribute() {
   return attribute;
 }
 
+// Where there is something to choose.
+void AddWaiting(const KindInfo& kind, Attributes& attributes) {
+  const std::vector<std::string> conditions = ConditionsOf(kind.kind);
+  if (!conditions.empty()) {
+    std::string text = "What create and update wait for:";
+    for (const std::string& condition : conditions) {
+      absl::StrAppend(&text, condition == conditions.front() ? " " : "; ", "`", condition, "`, ",
+                      DescribeCondition(condition));
+    }
+    absl::StrAppend(&text, ". Default: ", conditions.front(), ".");
+    attributes.push_back(Text(kWaitFor, Attribute::Use::kOptional, text));
+  }
+  if (HasMembers(kind.kind)) {
+    Attribute min_ready = Text(kMinReady, Attribute::Use::kOptional,
+                               "Create and update wait until so many members run. Default: 0.");
+    min_ready.shape = Attribute::Shape::kNumber;
+    attributes.push_back(std::move(min_ready));
+  }
+}
+
 // Only what changes with the object's life and not from minute to minute, so that a plan stays
 // empty as long as nobody changes anything.
 Attribute StatusAttribute(const std::vector<StableField>& fields) {
@@ -180,6 +201,7 @@ Schema ResourceSchema(const KindInfo& kind) {
   attributes.push_back(TextMap(kLabels, "Free labels, matched by selectors."));
   attributes.push_back(TextMap(kAnnotations, "Free notes for people and tools."));
   attributes.push_back(TimeoutsAttribute());
+  AddWaiting(kind, attributes);
   const std::vector<StableField> stable = StableStatusOf(kind);
   if (!stable.empty()) attributes.push_back(StatusAttribute(stable));
   schema.attributes = Sorted(std::move(attributes));
@@ -191,7 +213,7 @@ Schema DataSourceSchema(const Schema& resource) {
   Schema schema = resource;
   schema.identity.clear();
   std::erase_if(schema.attributes,
-                [](const Attribute& attribute) { return attribute.name == kTimeouts; });
+                [](const Attribute& attribute) { return IsOfProvider(attribute.name); });
   MakeComputed(schema.attributes);
   for (Attribute& attribute : schema.attributes) {
     if (attribute.name == kName) attribute.use = Attribute::Use::kRequired;
@@ -269,6 +291,10 @@ const Schema* FindType(const std::vector<Schema>& schemas, absl::string_view typ
 }
 
 }  // namespace
+
+bool IsOfProvider(absl::string_view attribute) {
+  return attribute == kTimeouts || attribute == kWaitFor || attribute == kMinReady;
+}
 
 const Attribute* Find(const Attributes& attributes, absl::string_view name) {
   const auto found = std::lower_bound(

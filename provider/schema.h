@@ -51,7 +51,11 @@ inline constexpr char kNamespace[] = "namespace";
 inline constexpr char kLabels[] = "labels";
 inline constexpr char kAnnotations[] = "annotations";
 inline constexpr char kStatus[] = "status";
+// How the provider waits. The engine knows nothing of these.
 inline constexpr char kTimeouts[] = "timeouts";
+inline constexpr char kWaitFor[] = "wait_for";
+inline constexpr char kMinReady[] = "min_ready";
+bool IsOfProvider(absl::string_view attribute);
 // Of lists and plural data sources.
 inline constexpr char kSelector[] = "selector";
 inline constexpr char kItems[] = "items";

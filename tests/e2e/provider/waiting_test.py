@@ -1,0 +1,95 @@
+"""What create waits for, under the real Terraform: wait_for of a VM, min_ready of a pool."""
+import unittest
+
+from fleet import Fleet
+from terraform import Terraform
+
+
+class WaitingTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        # Room for two of macOS.
+        cls.fleet = cls.enterClassContext(Fleet(hosts=1))
+
+    def setUp(self):
+        self.terraform = self.enterContext(Terraform(self.fleet.engine, self.fleet.token))
+        self.addCleanup(self.terraform.destroy)
+
+    def write_vm(self, more):
+        self.terraform.write(f"""
+          resource "espalier_vm" "a" {{
+            name  = "a"
+            image = "{self.fleet.image}"
+            {more}
+          }}
+          """)
+
+    def write_pool(self, replicas, more):
+        self.terraform.write(f"""
+          resource "espalier_vm_pool" "p" {{
+            name     = "p"
+            replicas = {replicas}
+            template = {{ image = "{self.fleet.image}" }}
+            {more}
+          }}
+          """)
+
+    def test_a_vm_that_is_accepted_may_run_later(self):
+        self.write_vm('wait_for = "accepted"\nhost = "mac-99"')
+        self.terraform.apply()
+        self.assertEqual(self.fleet.vm("a")["status"].get("placement", {}).get("phase", "pending"),
+                         "pending")
+        self.terraform.apply("-refresh-only")
+        self.terraform.assert_no_changes()
+
+    def test_a_vm_that_is_reachable_has_its_address(self):
+        self.write_vm('wait_for = "reachable"')
+        self.terraform.apply()
+        status = self.terraform.state("espalier_vm.a")["status"]
+        self.assertTrue(status["ip"])
+        self.assertIn("ssh", status["ports"])
+        uid = self.terraform.state("espalier_vm.a")["uid"]
+        # What is waited for is the provider's own: the engine is not asked.
+        generation = self.fleet.vm("a")["metadata"]["revision"]
+        self.write_vm('wait_for = "running"')
+        self.assertEqual(self.terraform.plan()["espalier_vm.a"]["actions"], ["update"])
+        self.terraform.apply()
+        self.assertEqual(self.terraform.state("espalier_vm.a")["uid"], uid)
+        self.assertEqual(self.fleet.vm("a")["metadata"]["revision"], generation)
+        self.terraform.assert_no_changes()
+
+    def test_mistakes_have_their_attribute(self):
+        self.write_vm('wait_for = "happy"')
+        (problem,) = [p for p in self.terraform.validate()["diagnostics"] if p["severity"] == "error"]
+        self.assertIn("running, reachable, accepted", problem["detail"])
+        self.assertIn("wait_for", problem["snippet"]["code"])
+        for value, text in {"3": "which is 2", "-1": "0 or more", "1.5": "whole number"}.items():
+            self.write_pool(2, f"min_ready = {value}")
+            (problem,) = [p for p in self.terraform.validate()["diagnostics"]
+                          if p["severity"] == "error"]
+            self.assertIn(text, problem["detail"])
+            self.assertIn("min_ready", problem["snippet"]["code"])
+        self.terraform.write("")
+
+    def test_a_pool_is_there_when_enough_members_run(self):
+        self.write_pool(2, "min_ready = 2")
+        self.terraform.apply()
+        pool = self.fleet.request("GET", "namespaces/default/vm_pools/p")
+        self.assertEqual(pool["status"]["running"], 2)
+        self.terraform.assert_no_changes()
+
+    def test_missing_slots_are_a_warning_with_numbers(self):
+        self.write_pool(5, "min_ready = 2")
+        out = " ".join(self.terraform.apply().split())
+        self.assertIn("Not enough room for vm_pool default/p", out)
+        self.assertRegex(out, r"5 wanted.*2 .*3 wait")
+        self.terraform.assert_no_changes()
+
+    def test_a_pool_that_does_not_come_up_says_how_far_it_is(self):
+        self.write_pool(5, 'min_ready = 4\ntimeouts = { create = "8s" }')
+        error = self.terraform.fails("apply", "-auto-approve")
+        self.assertIn("2 of 5 members run; the others wait:", error)
+
+
+if __name__ == "__main__":
+    unittest.main()
