@@ -64,6 +64,9 @@ class Engine {
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request);
   absl::Status RevokeToken(const std::string& id);
 
+  // Since some moment; only differences mean something.
+  absl::Duration Elapsed() const { return clock_.Elapsed(); }
+
   // Whether this instance owns the object; nobody's objects are not owned.
   bool Owns(const Resource& resource) const;
   Owner owner() const;

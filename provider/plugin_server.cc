@@ -54,6 +54,8 @@ class ProviderService final : public tfplugin6::Provider::Service {
   ESPALIER_FORWARD(OpenEphemeralResource)
   ESPALIER_FORWARD(RenewEphemeralResource)
   ESPALIER_FORWARD(CloseEphemeralResource)
+  ESPALIER_FORWARD(ValidateActionConfig)
+  ESPALIER_FORWARD(PlanAction)
   ESPALIER_FORWARD(StopProvider)
 #undef ESPALIER_FORWARD
 
@@ -66,6 +68,7 @@ class ProviderService final : public tfplugin6::Provider::Service {
     return Timed(#Method, *request, [&] { provider_.Handle(*request, sink); });                \
   }
   ESPALIER_FORWARD_STREAM(ListResource)
+  ESPALIER_FORWARD_STREAM(InvokeAction)
 #undef ESPALIER_FORWARD_STREAM
 
  private:

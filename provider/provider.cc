@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "provider/actions.h"
 #include "provider/connection.h"
 #include "provider/ephemerals.h"
 #include "provider/functions.h"
@@ -81,6 +82,9 @@ void Provider::Handle(const tfplugin6::GetMetadata::Request&,
   for (const EphemeralType& type : AllEphemeralTypes()) {
     response.add_ephemeral_resources()->set_type_name(type.schema.type_name);
   }
+  for (const ActionType& type : AllActionTypes()) {
+    response.add_actions()->set_type_name(type.schema.type_name);
+  }
 }
 
 void Provider::Handle(const tfplugin6::GetProviderSchema::Request&,
@@ -108,6 +112,10 @@ void Provider::Handle(const tfplugin6::GetProviderSchema::Request&,
   }
   for (const EphemeralType& type : AllEphemeralTypes()) {
     (*response.mutable_ephemeral_resource_schemas())[type.schema.type_name] =
+        ToProto(type.schema.attributes, type.schema.description, kSchemaVersion);
+  }
+  for (const ActionType& type : AllActionTypes()) {
+    *(*response.mutable_action_schemas())[type.schema.type_name].mutable_schema() =
         ToProto(type.schema.attributes, type.schema.description, kSchemaVersion);
   }
 }

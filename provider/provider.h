@@ -82,6 +82,12 @@ class Provider {
               tfplugin6::RenewEphemeralResource::Response&);
   void Handle(const tfplugin6::CloseEphemeralResource::Request&,
               tfplugin6::CloseEphemeralResource::Response&);
+  void Handle(const tfplugin6::ValidateActionConfig::Request&,
+              tfplugin6::ValidateActionConfig::Response&);
+  void Handle(const tfplugin6::PlanAction::Request&, tfplugin6::PlanAction::Response&);
+  // Progress, as long as it is listened to, and exactly one completion at the end, whatever
+  // happens.
+  void Handle(const tfplugin6::InvokeAction::Request&, Sink<tfplugin6::InvokeAction::Event> sink);
   void Handle(const tfplugin6::StopProvider::Request&, tfplugin6::StopProvider::Response&);
 
   // At the end of the process: closes what core opened and left open, as it does after an error.

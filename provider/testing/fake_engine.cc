@@ -122,6 +122,16 @@ absl::StatusOr<ApplyResult> FakeEngine::Apply(const CallContext& context,
     objects_.Put(std::move(stored));
     *result.add_objects() = *objects_.Find(ref);
   }
+  for (const v1::HoldChange& change : request.holds()) {
+    ESPALIER_ASSIGN_OR_RETURN(Resource held, objects_.Get(context, *FromProto(change.ref())));
+    auto& holds = *held.mutable_metadata()->mutable_holds();
+    holds.erase(change.hold());
+    if (!change.clear()) {
+      holds[change.hold()].set_by("admin");
+      holds[change.hold()].set_why(change.why());
+    }
+    result.set_revision(objects_.Put(std::move(held)));
+  }
   result.set_applied(true);
   return result;
 }

@@ -3,7 +3,7 @@ import socket
 import threading
 import unittest
 
-from cases import LONG, CliCase, CoreCase, golden_schema
+from cases import LONG, CliCase, CoreCase
 from fleet import Fleet
 
 OBJECTS = 500 if LONG else 100
@@ -19,18 +19,6 @@ class CoreOthersTest(CoreCase):
 
     def test_point_63_any_bytes_are_answered(self):
         self.core("Hostile.RandomBytesInEveryCall", "Hostile.EveryTruncation")
-
-
-class NotYetTest(unittest.TestCase):
-    """What the provider does not have: a test that fails the day that it does."""
-
-    def not_built(self, section, what):
-        if golden_schema().get(section):
-            self.fail(f"{what} are there: they need tests")
-        self.skipTest(f"the provider has no {what} yet")
-
-    def test_point_57_actions(self):
-        self.not_built("action_schemas", "actions")
 
 
 class Listener:

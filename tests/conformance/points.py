@@ -95,6 +95,7 @@ ELSEWHERE = {
     "ephemeral_test": (54,),
     "canary_test": (55,),
     "functions_test": (56,),
+    "action_test": (57,),
     "mock_test": (64,),
 }
 
@@ -102,6 +103,7 @@ ELSEWHERE = {
 UNIT = {
     37: ("provider_test", "FaultTest.*:ProviderTest.NeverTakesAnErrorForAbsence"),
     50: ("provider_test", "StateTest.*"),
+    57: ("provider_test", "ActionsTest.*"),
 }
 
 # Of what is not run in full every time.

@@ -21,6 +21,9 @@ class UnitTest(unittest.TestCase):
     def test_point_50_state_of_every_released_version_is_read(self):
         self.unit(50)
 
+    def test_point_57_one_completion_whatever_happens(self):
+        self.unit(57)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -11,6 +11,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/e2e/provider"))
 from clis import at_least  # noqa: E402
+from clis import at_least  # noqa: E402
 from fleet import Fleet  # noqa: E402
 from plugin import BIN, PROVIDER  # noqa: E402
 from terraform import Terraform  # noqa: E402
@@ -121,6 +122,14 @@ class ExamplesTest(unittest.TestCase):
     def test_ephemeral_resources_are_opened(self):
         for path in (EXAMPLES / "provider").glob(PARTS["ephemeral_resource_schemas"]):
             with self.subTest(type=path.parent.name), Example(self.fleet, path) as terraform:
+                terraform.apply()
+                terraform.assert_no_changes()
+                terraform.destroy()
+
+    def test_actions_are_understood(self):
+        newer = at_least(1, 14)
+        for path in (EXAMPLES / "provider").glob(PARTS["action_schemas"]):
+            with self.subTest(type=path.parent.name), Example(self.fleet, path, cli=newer) as terraform:
                 terraform.apply()
                 terraform.assert_no_changes()
                 terraform.destroy()
