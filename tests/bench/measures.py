@@ -62,8 +62,34 @@ MEASURES = {
         Measure("provider/handshake/processor", "processor time of that, all threads", "ms"),
         Measure("provider/first_schema", "from the line to the first schema over mutual TLS, median",
                 "ms"),
+        Measure("provider/schema", "a later schema over the same connection, median", "ms",
+                "<= 1"),
         Measure("provider/memory", "its VmHWM at the handshake line", "MiB", "<= 15", "<= 14"),
         Measure("provider/memory_with_schema", "its VmHWM once it has sent its schema", "MiB"),
+    ],
+    "provider_load": [
+        Measure("provider/plan", "plan of a VM, the provider's processor time", "us", "<= 60"),
+        Measure("provider/plan_and_ask", "the same, and the engine is asked", "us"),
+        Measure("provider/create", "create of a VM, the provider's processor time", "us",
+                "<= 200"),
+        Measure("provider/read", "read of a VM, the provider's processor time", "us"),
+        Measure("provider/memory_after_plans", "its VmHWM after 10,000 plans", "MiB", "<= 30"),
+        Measure("provider/memory_after_all", "and after creates, reads and 10,000 more", "MiB",
+                "<= 30"),
+        Measure("provider/end", "from the answer to Shutdown to its end", "ms", "<= 10"),
+    ],
+    "terraform": [
+        measure
+        for parallelism in (10, 100)
+        for name, what, goal in (("plan", "plan of 1,000 new VMs", "<= 130"),
+                                 ("apply", "apply of them", ""),
+                                 ("refresh", "plan that finds no changes", "<= 220"),
+                                 ("destroy", "destroy", ""))
+        for measure in (
+            Measure(f"terraform/{parallelism}/{name}",
+                    f"terraform -parallelism={parallelism}: {what}", "s"),
+            Measure(f"terraform/{parallelism}/{name}/processor",
+                    "the providers' processor time for each", "us", goal))
     ],
 }
 

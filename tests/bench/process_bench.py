@@ -1,4 +1,5 @@
 """What processes take to start: the provider as Terraform's core starts it, and the engine."""
+import json
 import os
 import statistics
 import subprocess
@@ -10,9 +11,22 @@ from plugin import BIN, Plugin, make_certificate
 PROBE = os.path.join(BIN, "provider_probe")
 
 
+def probe(what, plugin, certificate, key, *more):
+    """What provider_probe reports of a started provider, as name -> (value, unit)."""
+    answer = subprocess.run(
+        [PROBE, what, "--socket", plugin.address, "--server-certificate", plugin.fields[5],
+         "--certificate", certificate, "--key", key, *map(str, more)],
+        capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        raise RuntimeError(f"provider_probe: {answer.stderr.strip()}")
+    lines = [json.loads(line) for line in answer.stdout.splitlines()]
+    return {line["name"]: (line["value"], line["unit"]) for line in lines}
+
+
 def provider(launches):
-    """Handshakes with mutual TLS, each of a new process; the first call of each."""
-    handshakes, processor, calls, memory, later = [], [], [], [], []
+    """Handshakes with mutual TLS, each of a new process; the first calls of each."""
+    handshakes, processor, memory, later = [], [], [], []
+    calls = {"provider/first_schema": [], "provider/schema": []}
     with tempfile.TemporaryDirectory() as directory:
         key, certificate = make_certificate(directory)
         with open(certificate) as file:
@@ -25,21 +39,31 @@ def provider(launches):
                 if len(plugin.fields) != 6:
                     raise RuntimeError(f"no handshake line: {plugin.line!r}")
                 used, high = processor_ms(plugin.process.pid), plugin.status("VmHWM") / 1024
-                answer = subprocess.run([PROBE, plugin.address, plugin.fields[5], certificate, key],
-                                        capture_output=True, text=True, check=False)
-                if answer.returncode != 0:
-                    raise RuntimeError(f"provider_probe: {answer.stderr.strip()}")
+                reports = probe("schema", plugin, certificate, key)
                 if launch > 0:
                     handshakes.append(took * 1000)
                     processor.append(used)
-                    calls.append(float(answer.stdout))
                     memory.append(high)
                     later.append(plugin.status("VmHWM") / 1024)
+                    for name, values in calls.items():
+                        values.append(reports[name][0])
     return {"provider/handshake": (statistics.median(handshakes), "ms"),
             "provider/handshake/processor": (statistics.median(processor), "ms"),
-            "provider/first_schema": (statistics.median(calls), "ms"),
+            **{name: (statistics.median(values), "ms") for name, values in calls.items()},
             "provider/memory": (max(memory), "MiB"),
             "provider/memory_with_schema": (max(later), "MiB")}
+
+
+def provider_load(fleet, size):
+    """One provider that plans, creates and reads many VMs of an engine without hosts."""
+    with tempfile.TemporaryDirectory() as directory:
+        key, certificate = make_certificate(directory)
+        with open(certificate) as file:
+            pem = file.read()
+        with Plugin(PLUGIN_CLIENT_CERT=pem) as plugin:
+            return probe("load", plugin, certificate, key, "--pid", plugin.process.pid,
+                         "--engine", fleet.engine, "--token", fleet.token, "--image", fleet.image,
+                         "--plans", size["plans"], "--creates", size["resources"])
 
 
 def processor_ms(pid):

@@ -1,81 +1,203 @@
-// provider_probe ADDRESS SERVER_CERTIFICATE CERTIFICATE KEY: connects to a provider that has
-// written its handshake line, as Terraform's core does, asks it for its schema and prints how many
-// milliseconds that took. SERVER_CERTIFICATE is the field of the line; the others are files.
-#include <grpcpp/grpcpp.h>
-
-#include <cstdio>
+// provider_probe WHAT: measures a running provider from outside, as Terraform's core talks to it.
+//
+//   schema   the first call after the handshake, and later ones
+//   load     plans, creates and reads of VMs; what they cost the provider's process; its memory;
+//   its
+//            end
+//
+// tests/bench/run starts the provider and, for `load`, an engine, and says where they are.
+#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/io.h"
-#include "tfplugin6/tfplugin6.grpc.pb.h"
+#include "tests/bench/provider_core.h"
+#include "tests/bench/report.h"
 
 namespace espalier {
 namespace {
 
-constexpr std::size_t kFileBytes = 65536;
-constexpr std::size_t kPemLine = 64;
+using provider::Value;
 
-// The line's certificate is DER in base64 without padding.
-std::string PemOf(std::string base64) {
-  std::string der;
-  base64.append((4 - base64.size() % 4) % 4, '=');
-  if (!absl::Base64Unescape(base64, &der)) return "";
-  const std::string padded = absl::Base64Escape(der);
-  std::string pem = "-----BEGIN CERTIFICATE-----\n";
-  for (std::size_t at = 0; at < padded.size(); at += kPemLine) {
-    absl::StrAppend(&pem, padded.substr(at, kPemLine), "\n");
+constexpr char kType[] = "espalier_vm";
+constexpr int kSchemaCalls = 51;
+constexpr absl::Duration kEndTimeout = absl::Seconds(5);
+constexpr absl::Duration kEndInterval = absl::Microseconds(200);
+
+struct ProbeOptions {
+  std::string what;
+  ProviderAddress address;
+  int pid = 0;
+  std::string engine;
+  std::string token;
+  std::string image;
+  int plans = 10000;
+  int creates = 1000;
+};
+
+class Probe {
+ public:
+  Probe(const ProbeOptions& options, Clock& clock, Io& io)
+      : options_(options), clock_(clock), io_(io), core_(clock, io, options.address) {}
+
+  void Schema() {
+    const absl::Duration start = clock_.Elapsed();
+    core_.GetSchema();
+    Report("provider/first_schema", absl::ToDoubleMilliseconds(clock_.Elapsed() - start), "ms");
+    std::vector<absl::Duration> calls;
+    for (int i = 0; i < kSchemaCalls; ++i) {
+      const absl::Duration began = clock_.Elapsed();
+      core_.GetSchema();
+      calls.push_back(clock_.Elapsed() - began);
+    }
+    Report("provider/schema", PercentileMs(calls, 0.5), "ms");
   }
-  return pem + "-----END CERTIFICATE-----\n";
-}
 
-int Probe(const std::string& address, const std::string& server_certificate,
-          const std::string& certificate_file, const std::string& key_file) {
+  void Load() {
+    core_.GetSchema();
+    // Without an engine: what a plan itself costs.
+    Plan("provider/plan", options_.plans);
+    Report("provider/memory_after_plans", StatusMib("VmHWM"), "MiB");
+    core_.Configure({{"endpoint", Value::String(options_.engine)},
+                     {"token", Value::String(options_.token)},
+                     {"instance", Value::String("bench")}});
+    // Each is also asked of the engine.
+    Plan("provider/plan_and_ask", options_.plans / 10);
+    Create();
+    // Many more of them: memory must not grow.
+    Plan("provider/plan_again", options_.plans);
+    Report("provider/memory_after_all", StatusMib("VmHWM"), "MiB");
+    End();
+  }
+
+ private:
+  Value Vm(int number) const {
+    return core_.Object(kType, {{"name", Value::String(absl::StrCat("bench-", number))},
+                                {"image", Value::String(options_.image)},
+                                {"power", Value::String("off")}});
+  }
+
+  void Plan(const std::string& name, int count) {
+    const absl::Duration before = Processor();
+    for (int i = 0; i < count; ++i) core_.PlanCreate(kType, Vm(i));
+    ReportEach(name, Processor() - before, count);
+  }
+
+  void Create() {
+    std::vector<Value> configs;
+    std::vector<tfplugin6::PlanResourceChange::Response> plans;
+    for (int i = 0; i < options_.creates; ++i) {
+      configs.push_back(Vm(i));
+      plans.push_back(core_.PlanCreate(kType, configs.back()));
+    }
+    std::vector<tfplugin6::DynamicValue> states;
+    absl::Duration before = Processor();
+    for (int i = 0; i < options_.creates; ++i) {
+      states.push_back(core_.ApplyCreate(kType, configs[i], plans[i]).new_state());
+    }
+    ReportEach("provider/create", Processor() - before, options_.creates);
+    before = Processor();
+    for (const tfplugin6::DynamicValue& state : states) core_.Read(kType, state);
+    ReportEach("provider/read", Processor() - before, options_.creates);
+  }
+
+  void End() {
+    core_.Shutdown();
+    const absl::Duration start = clock_.Elapsed();
+    // It is not our child: its parent collects it later, and it is a zombie until then.
+    Wakeup nobody;
+    while (!IsGone() && clock_.Elapsed() - start < kEndTimeout) {
+      clock_.WaitFor(nobody, kEndInterval);
+    }
+    ESPALIER_CHECK(IsGone());
+    Report("provider/end", absl::ToDoubleMilliseconds(clock_.Elapsed() - start), "ms");
+  }
+
+  static void ReportEach(const std::string& name, absl::Duration all, int count) {
+    Report(name, absl::ToDoubleMicroseconds(all) / std::max(1, count), "us");
+  }
+
+  std::string Proc(absl::string_view file) const {
+    return io_.ReadFile(absl::StrCat("/proc/", options_.pid, "/", file), 65536).value_or("");
+  }
+
+  // What follows the program's name, which may hold anything, in /proc/PID/stat: the state first.
+  std::vector<std::string> Stat() const {
+    const std::string text = Proc("stat");
+    const std::size_t end = text.rfind(')');
+    if (end == std::string::npos) return {};
+    return absl::StrSplit(text.substr(end + 1), ' ', absl::SkipEmpty());
+  }
+
+  bool IsGone() const {
+    const std::vector<std::string> stat = Stat();
+    return stat.empty() || stat[0] == "Z";
+  }
+
+  // What the whole process has used of the processor, ended threads included, in steps of 10 ms.
+  absl::Duration Processor() const {
+    const std::vector<std::string> stat = Stat();
+    std::int64_t user = 0;
+    std::int64_t system = 0;
+    ESPALIER_CHECK(stat.size() > 12);
+    ESPALIER_CHECK(absl::SimpleAtoi(stat[11], &user) && absl::SimpleAtoi(stat[12], &system));
+    return absl::Milliseconds(10) * (user + system);
+  }
+
+  double StatusMib(absl::string_view name) const {
+    for (absl::string_view line : absl::StrSplit(Proc("status"), '\n')) {
+      std::int64_t kib = 0;
+      if (!absl::ConsumePrefix(&line, name) || !absl::ConsumePrefix(&line, ":")) continue;
+      const std::vector<absl::string_view> words =
+          absl::StrSplit(line, absl::ByAnyChar("\t "), absl::SkipEmpty());
+      ESPALIER_CHECK(!words.empty() && absl::SimpleAtoi(words[0], &kib));
+      return static_cast<double>(kib) / 1024;
+    }
+    return 0;
+  }
+
+  const ProbeOptions& options_;
+  Clock& clock_;
+  Io& io_;
+  ProviderCore core_;
+};
+
+int Main(int argc, char** argv) {
+  ProbeOptions options;
+  CLI::App app("Measures a running provider.");
+  app.add_option("what", options.what)->required()->check(CLI::IsMember({"schema", "load"}));
+  app.add_option("--socket", options.address.socket)->required();
+  app.add_option("--server-certificate", options.address.server_certificate)->required();
+  app.add_option("--certificate", options.address.certificate_file)->required();
+  app.add_option("--key", options.address.key_file)->required();
+  app.add_option("--pid", options.pid, "the provider's process");
+  app.add_option("--engine", options.engine);
+  app.add_option("--token", options.token);
+  app.add_option("--image", options.image);
+  app.add_option("--plans", options.plans);
+  app.add_option("--creates", options.creates);
+  CLI11_PARSE(app, argc, argv);
   const std::unique_ptr<Io> io = MakeRealIo();
   const std::unique_ptr<Clock> clock = MakeRealClock();
-  const auto certificate = io->ReadFile(certificate_file, kFileBytes);
-  const auto key = io->ReadFile(key_file, kFileBytes);
-  if (!certificate.ok() || !key.ok()) {
-    std::cerr << certificate.status() << " " << key.status() << "\n";
-    return 1;
+  Probe probe(options, *clock, *io);
+  if (options.what == "schema") {
+    probe.Schema();
+  } else {
+    probe.Load();
   }
-  grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = PemOf(server_certificate);
-  tls.pem_cert_chain = *certificate;
-  tls.pem_private_key = *key;
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);
-  arguments.SetSslTargetNameOverride("localhost");
-
-  const absl::Duration start = clock->Elapsed();
-  const auto channel = grpc::CreateCustomChannel(absl::StrCat("unix:", address),
-                                                 grpc::SslCredentials(tls), arguments);
-  const auto stub = tfplugin6::Provider::NewStub(channel);
-  grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(clock->Now() + absl::Seconds(10)));
-  tfplugin6::GetProviderSchema::Response schema;
-  const grpc::Status status = stub->GetProviderSchema(&context, {}, &schema);
-  const absl::Duration took = clock->Elapsed() - start;
-  if (!status.ok() || schema.resource_schemas().empty()) {
-    std::cerr << "no schema: " << status.error_message() << "\n";
-    return 1;
-  }
-  std::printf("%.3f\n", absl::ToDoubleMilliseconds(took));
   return 0;
 }
 
 }  // namespace
 }  // namespace espalier
 
-int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::cerr << "usage: provider_probe ADDRESS SERVER_CERTIFICATE CERTIFICATE KEY\n";
-    return 2;
-  }
-  return espalier::Probe(argv[1], argv[2], argv[3], argv[4]);
-}
+int main(int argc, char** argv) { return espalier::Main(argc, argv); }
