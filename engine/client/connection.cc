@@ -118,14 +118,25 @@ absl::Status Connection::FromGrpc(const grpc::Status& status) const {
   return absl::UnavailableError(absl::StrCat("engine ", engine_, ": ", why));
 }
 
+void Connection::SetUp(const CallContext& context, grpc::ClientContext& call) const {
+  Prepare(context, call);
+  call.set_deadline(absl::ToChronoTime(clock_.Now() + std::min(context.timeout, kLongestTimeout)));
+}
+
+absl::Status Connection::Wait(const CallContext& context,
+                              absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call) const {
+  grpc::ClientContext prepared;
+  SetUp(context, prepared);
+  return FromGrpc(call(&prepared));
+}
+
 absl::Status Connection::Unary(
     const CallContext& context,
     const std::function<void(grpc::ClientContext*, std::function<void(grpc::Status)>)>& start)
     const {
   if (context.cancelled()) return absl::CancelledError("cancelled before it began");
   grpc::ClientContext call;
-  Prepare(context, call);
-  call.set_deadline(absl::ToChronoTime(clock_.Now() + std::min(context.timeout, kLongestTimeout)));
+  SetUp(context, call);
   Wakeup done;
   grpc::Status result;
   start(&call, [&](grpc::Status status) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -32,12 +33,18 @@ class Connection {
   // The same code, and for UNAVAILABLE which engine it was.
   absl::Status FromGrpc(const grpc::Status& status) const;
 
+  // Makes a call that nobody can cancel: `call` blocks until its end or its timeout.
+  absl::Status Wait(const CallContext& context,
+                    absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call) const;
   // Starts a call with `start(call, done)` and waits for its end, its timeout or its cancellation.
   absl::Status Unary(const CallContext& context,
                      const std::function<void(grpc::ClientContext*,
                                               std::function<void(grpc::Status)>)>& start) const;
 
  private:
+  // Prepare, and the deadline.
+  void SetUp(const CallContext& context, grpc::ClientContext& call) const;
+
   Connection(Clock& clock, std::string engine, std::string token,
              std::shared_ptr<grpc::Channel> channel);
 

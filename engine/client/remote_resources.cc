@@ -6,23 +6,42 @@
 
 namespace espalier {
 
-// Every method of the stub has the same shape: asks `REQUEST`, answers `ANSWER`.
-template <typename Answer, typename Method, typename Stub, typename Request>
-absl::StatusOr<Answer> Ask(const Connection& connection, const CallContext& context, Stub* stub,
-                           Method method, const Request& request) {
+namespace {
+
+using Service = v1::ResourcesService::StubInterface;
+using Async = Service::async_interface;
+
+// A method of the service in the two ways that it can be called: waiting for it, and with a
+// callback.
+template <typename Request, typename Answer>
+struct Method {
+  grpc::Status (Service::*wait)(grpc::ClientContext*, const Request&, Answer*);
+  void (Async::*start)(grpc::ClientContext*, const Request*, Answer*,
+                       std::function<void(grpc::Status)>);
+};
+
+template <typename Request, typename Answer>
+absl::StatusOr<Answer> Ask(const Connection& connection, const CallContext& context, Service& stub,
+                           Method<Request, Answer> method, const Request& request) {
   Answer answer;
-  absl::Status status = connection.Unary(
-      context, [&](grpc::ClientContext* call, std::function<void(grpc::Status)> done) {
-        (stub->*method)(call, &request, &answer, std::move(done));
-      });
+  absl::Status status;
+  if (context.cancellation == nullptr) {
+    // Nobody can cancel it: the caller reads the connection itself, and no other thread has to
+    // wake.
+    status = connection.Wait(context, [&](grpc::ClientContext* call) {
+      return (stub.*method.wait)(call, request, &answer);
+    });
+  } else {
+    status = connection.Unary(
+        context, [&](grpc::ClientContext* call, std::function<void(grpc::Status)> done) {
+          (stub.async()->*method.start)(call, &request, &answer, std::move(done));
+        });
+  }
   if (!status.ok()) return status;
   return answer;
 }
 
-// Picks the overload that takes a callback.
-template <typename Request, typename Answer>
-using Method = void (v1::ResourcesService::StubInterface::async_interface::*)(
-    grpc::ClientContext*, const Request*, Answer*, std::function<void(grpc::Status)>);
+}  // namespace
 
 RemoteResources::RemoteResources(const Connection& connection)
     : connection_(connection), stub_(v1::ResourcesService::NewStub(connection.channel())) {}
@@ -30,46 +49,42 @@ RemoteResources::RemoteResources(const Connection& connection)
 absl::StatusOr<Resource> RemoteResources::Get(const CallContext& context, const Ref& ref) {
   v1::GetRequest request;
   *request.mutable_ref() = ToProto(ref);
-  constexpr Method<v1::GetRequest, Resource> kMethod =
-      &v1::ResourcesService::StubInterface::async_interface::Get;
-  return Ask<Resource>(connection_, context, stub_->async(), kMethod, request);
+  return Ask(connection_, context, *stub_,
+             Method<v1::GetRequest, Resource>{&Service::Get, &Async::Get}, request);
 }
 
 absl::StatusOr<ListPage> RemoteResources::List(const CallContext& context, const Query& query) {
-  constexpr Method<Query, ListPage> kMethod =
-      &v1::ResourcesService::StubInterface::async_interface::List;
-  return Ask<ListPage>(connection_, context, stub_->async(), kMethod, query);
+  return Ask(connection_, context, *stub_, Method<Query, ListPage>{&Service::List, &Async::List},
+             query);
 }
 
 absl::StatusOr<ApplyResult> RemoteResources::Apply(const CallContext& context,
                                                    const ApplyRequest& request) {
-  constexpr Method<ApplyRequest, ApplyResult> kMethod =
-      &v1::ResourcesService::StubInterface::async_interface::Apply;
-  return Ask<ApplyResult>(connection_, context, stub_->async(), kMethod, request);
+  return Ask(connection_, context, *stub_,
+             Method<ApplyRequest, ApplyResult>{&Service::Apply, &Async::Apply}, request);
 }
 
 absl::StatusOr<ApplyResult> RemoteResources::Delete(const CallContext& context,
                                                     const DeleteRequest& request) {
-  constexpr Method<DeleteRequest, ApplyResult> kMethod =
-      &v1::ResourcesService::StubInterface::async_interface::Delete;
-  return Ask<ApplyResult>(connection_, context, stub_->async(), kMethod, request);
+  return Ask(connection_, context, *stub_,
+             Method<DeleteRequest, ApplyResult>{&Service::Delete, &Async::Delete}, request);
 }
 
 absl::StatusOr<DriftReport> RemoteResources::Drift(const CallContext& context,
                                                    const DriftRequest& request) {
-  constexpr Method<DriftRequest, DriftReport> kMethod =
-      &v1::ResourcesService::StubInterface::async_interface::Drift;
-  return Ask<DriftReport>(connection_, context, stub_->async(), kMethod, request);
+  return Ask(connection_, context, *stub_,
+             Method<DriftRequest, DriftReport>{&Service::Drift, &Async::Drift}, request);
 }
 
 std::vector<absl::StatusOr<std::int64_t>> RemoteResources::UpdateStatus(
     const CallContext& context, absl::Span<const StatusWrite> writes) {
   v1::UpdateStatusRequest request;
   request.mutable_writes()->Add(writes.begin(), writes.end());
-  constexpr Method<v1::UpdateStatusRequest, v1::UpdateStatusResponse> kMethod =
-      &v1::ResourcesService::StubInterface::async_interface::UpdateStatus;
   absl::StatusOr<v1::UpdateStatusResponse> answer =
-      Ask<v1::UpdateStatusResponse>(connection_, context, stub_->async(), kMethod, request);
+      Ask(connection_, context, *stub_,
+          Method<v1::UpdateStatusRequest, v1::UpdateStatusResponse>{&Service::UpdateStatus,
+                                                                    &Async::UpdateStatus},
+          request);
   absl::Status status = answer.status();
   if (status.ok() && static_cast<std::size_t>(answer->items_size()) != writes.size()) {
     status = absl::InternalError("the engine answered another number of status writes");
