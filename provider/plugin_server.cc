@@ -10,6 +10,7 @@
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
 #include "go_plugin/go_plugin.grpc.pb.h"
+#include "grpc_health/grpc_health.grpc.pb.h"
 #include "provider/certificate.h"
 #include "tfplugin6/tfplugin6.grpc.pb.h"
 
@@ -18,8 +19,9 @@ namespace {
 
 // What Go's own SDK allows in each direction: state of one object may be large.
 constexpr int kMessageBytes = 256 << 20;
-// How long calls under way may take once core has said that it is done.
-constexpr int kDrainMilliseconds = 100;
+// How long calls under way may take once core has said that it is done: for the answer to that to
+// be written, which core does not even look at. Core waits for our end.
+constexpr int kDrainMilliseconds = 5;
 
 class ProviderService final : public tfplugin6::Provider::Service {
  public:
@@ -141,6 +143,19 @@ class StdioService final : public plugin::GRPCStdio::Service {
   StopSignal& closing_;
 };
 
+// Terraform does not ask; other hosts of plugins do, by this name.
+class HealthService final : public grpc::health::v1::Health::Service {
+ public:
+  grpc::Status Check(grpc::ServerContext*, const grpc::health::v1::HealthCheckRequest* request,
+                     grpc::health::v1::HealthCheckResponse* response) override {
+    if (!request->service().empty() && request->service() != "plugin") {
+      return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service");
+    }
+    response->set_status(grpc::health::v1::HealthCheckResponse::SERVING);
+    return grpc::Status::OK;
+  }
+};
+
 std::shared_ptr<grpc::ServerCredentials> Credentials(const PluginEnvironment& environment,
                                                      const ServerIdentity& identity) {
   if (environment.client_cert.empty()) return grpc::InsecureServerCredentials();
@@ -165,13 +180,15 @@ class GrpcPluginServer final : public PluginServer {
     }
     socket_ = SocketPath(environment, unique);
     const std::string address = socket_.empty() ? "127.0.0.1:0" : absl::StrCat("unix:", socket_);
-    grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
+    // One connection, which one queue serves best: the thread that reads a call also answers it.
+    builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
     int port = 0;
     builder.AddListeningPort(address, Credentials(environment, identity), &port);
     builder.RegisterService(&provider_);
     builder.RegisterService(&controller_);
     builder.RegisterService(&stdio_);
+    builder.RegisterService(&health_);
     builder.SetMaxReceiveMessageSize(kMessageBytes);
     builder.SetMaxSendMessageSize(kMessageBytes);
     // The socket is made when the server starts; no other thread makes files then.
@@ -181,7 +198,6 @@ class GrpcPluginServer final : public PluginServer {
     if (server_ == nullptr || port == 0) {
       return absl::InternalError(absl::StrCat("cannot listen on ", address));
     }
-    server_->GetHealthCheckService()->SetServingStatus("plugin", true);
     line_ = socket_.empty() ? HandshakeLine(environment, "tcp", absl::StrCat("127.0.0.1:", port),
                                             identity.certificate_der)
                             : HandshakeLine(environment, "unix", socket_, identity.certificate_der);
@@ -201,6 +217,7 @@ class GrpcPluginServer final : public PluginServer {
   ProviderService provider_;
   ControllerService controller_;
   StdioService stdio_;
+  HealthService health_;
   std::string socket_;
   std::string line_;
   std::unique_ptr<grpc::Server> server_;
