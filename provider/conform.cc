@@ -1,106 +1,135 @@
 #include "provider/conform.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "engine/model/codec.h"
+#include "provider/path.h"
 
 namespace espalier::provider {
 namespace {
 
+// Where a value stands. A chain on the stack: words are made of it only when there is something to
+// say.
+struct Place {
+  const Place* above = nullptr;
+  Step::Kind kind = Step::Kind::kAttribute;
+  absl::string_view name;
+  std::size_t index = 0;
+};
+
+Path PathTo(const Place* place) {
+  Path path;
+  for (; place != nullptr; place = place->above) {
+    path.push_back(
+        {place->kind, std::string(place->name), static_cast<std::int64_t>(place->index)});
+  }
+  std::reverse(path.begin(), path.end());
+  return path;
+}
+
+absl::Status Refuse(const Place* place, absl::string_view root, absl::string_view why) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(place == nullptr ? std::string(root) : ToString(PathTo(place)), why));
+}
+
+absl::Status Mismatch(const Place* place, absl::string_view wanted) {
+  return Refuse(place, "the value", absl::StrCat(": ", wanted, " is required"));
+}
+
+// Brings values into shape where they are. `place` null: the whole.
 class Conformer {
  public:
   explicit Conformer(Strictness strictness) : strictness_(strictness) {}
 
-  absl::StatusOr<Value> Object(const Attributes& attributes, const Value& object,
-                               const std::string& path) const;
+  absl::Status Object(const Attributes& attributes, Value& object, const Place* place) const;
 
  private:
-  absl::StatusOr<Value> Attributed(const Attribute& attribute, const Value& value,
-                                   const std::string& path) const;
-  absl::StatusOr<Value> Single(const Attribute& attribute, const Value& value,
-                               const std::string& path) const;
+  absl::Status Attributed(const Attribute& attribute, Value& value, const Place* place) const;
+  absl::Status Single(const Attribute& attribute, Value& value, const Place* place) const;
 
   const Strictness strictness_;
 };
 
-absl::Status Mismatch(const std::string& path, absl::string_view wanted) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(path.empty() ? "the value" : path, ": ", wanted, " is required"));
-}
-
-absl::StatusOr<Value> Conformer::Single(const Attribute& attribute, const Value& value,
-                                        const std::string& path) const {
-  if (!value.is_known()) return value;
+absl::Status Conformer::Single(const Attribute& attribute, Value& value, const Place* place) const {
+  if (!value.is_known()) return absl::OkStatus();
   switch (attribute.shape) {
     case Attribute::Shape::kString:
-      if (value.as_string() == nullptr) return Mismatch(path, "a string");
-      return value;
+      return value.as_string() != nullptr ? absl::OkStatus() : Mismatch(place, "a string");
     case Attribute::Shape::kBool:
-      if (value.as_bool() == nullptr) return Mismatch(path, "a bool");
-      return value;
+      return value.as_bool() != nullptr ? absl::OkStatus() : Mismatch(place, "a bool");
     case Attribute::Shape::kNumber: {
-      if (value.as_number() != nullptr) return value;
+      if (value.as_number() != nullptr) return absl::OkStatus();
       absl::StatusOr<Number> number = Number::Parse(value.text());
-      if (value.as_string() == nullptr || !number.ok()) return Mismatch(path, "a number");
-      return Value::Of(*std::move(number));
+      if (value.as_string() == nullptr || !number.ok()) return Mismatch(place, "a number");
+      value = Value::Of(*std::move(number));
+      return absl::OkStatus();
     }
     case Attribute::Shape::kObject:
-      return Object(attribute.attributes, value, path);
+      return Object(attribute.attributes, value, place);
   }
-  return Mismatch(path, "a known type");
+  return Mismatch(place, "a known type");
 }
 
-absl::StatusOr<Value> Conformer::Attributed(const Attribute& attribute, const Value& value,
-                                            const std::string& path) const {
+absl::Status Conformer::Attributed(const Attribute& attribute, Value& value,
+                                   const Place* place) const {
   if (!value.is_known() || attribute.nesting == Attribute::Nesting::kSingle) {
-    return Single(attribute, value, path);
+    return Single(attribute, value, place);
   }
+  Place below{.above = place};
   if (attribute.nesting == Attribute::Nesting::kList) {
-    if (value.as_list() == nullptr) return Mismatch(path, "a list");
-    Value::Items items;
-    for (const Value& item : *value.as_list()) {
-      ESPALIER_ASSIGN_OR_RETURN(
-          Value conforming, Single(attribute, item, absl::StrCat(path, "[", items.size(), "]")));
-      items.push_back(std::move(conforming));
+    Value::Items* items = value.mutable_list();
+    if (items == nullptr) return Mismatch(place, "a list");
+    below.kind = Step::Kind::kIndex;
+    for (Value& item : *items) {
+      ESPALIER_RETURN_IF_ERROR(Single(attribute, item, &below));
+      ++below.index;
     }
-    return Value::List(std::move(items));
+    return absl::OkStatus();
   }
-  if (value.as_map() == nullptr) return Mismatch(path, "a map");
-  Value::Entries entries;
-  for (const auto& [key, entry] : *value.as_map()) {
-    ESPALIER_ASSIGN_OR_RETURN(Value conforming,
-                              Single(attribute, entry, absl::StrCat(path, "[\"", key, "\"]")));
-    entries.emplace_back(key, std::move(conforming));
+  Value::Entries* entries = value.mutable_map();
+  if (entries == nullptr) return Mismatch(place, "a map");
+  below.kind = Step::Kind::kKey;
+  for (auto& [key, entry] : *entries) {
+    below.name = key;
+    ESPALIER_RETURN_IF_ERROR(Single(attribute, entry, &below));
   }
-  return Value::Map(std::move(entries));
+  return absl::OkStatus();
 }
 
-absl::StatusOr<Value> Conformer::Object(const Attributes& attributes, const Value& object,
-                                        const std::string& path) const {
-  if (!object.is_known()) return object;
-  if (object.as_map() == nullptr) return Mismatch(path, "an object");
-  Value::Entries entries;
-  std::size_t found = 0;
+// Exactly the schema's attributes: what is missing is null, what is unknown to it is dropped.
+void Align(const Attributes& attributes, Value::Entries& entries) {
+  Value::Entries aligned;
+  auto next = entries.begin();
   for (const Attribute& attribute : attributes) {
-    const Value* value = object.Find(attribute.name);
-    const std::string below =
-        path.empty() ? attribute.name : absl::StrCat(path, ".", attribute.name);
-    if (value != nullptr) {
-      ++found;
-    } else if (strictness_ == Strictness::kExact) {
-      return absl::InvalidArgumentError(absl::StrCat(below, ": the attribute is missing"));
+    while (next != entries.end() && next->first < attribute.name) ++next;
+    const bool found = next != entries.end() && next->first == attribute.name;
+    aligned.emplace_back(attribute.name, found ? std::move(next->second) : Value());
+  }
+  entries = std::move(aligned);
+}
+
+absl::Status Conformer::Object(const Attributes& attributes, Value& object,
+                               const Place* place) const {
+  if (!object.is_known()) return absl::OkStatus();
+  Value::Entries* entries = object.mutable_map();
+  if (entries == nullptr) return Mismatch(place, "an object");
+  if (strictness_ == Strictness::kLenient) Align(attributes, *entries);
+  // Both are sorted by name.
+  auto entry = entries->begin();
+  for (const Attribute& attribute : attributes) {
+    const Place below{.above = place, .name = attribute.name};
+    if (entry == entries->end() || entry->first > attribute.name) {
+      return Refuse(&below, "", ": the attribute is missing");
     }
-    ESPALIER_ASSIGN_OR_RETURN(Value conforming,
-                              Attributed(attribute, object.At(attribute.name), below));
-    entries.emplace_back(attribute.name, std::move(conforming));
+    if (entry->first < attribute.name) break;
+    ESPALIER_RETURN_IF_ERROR(Attributed(attribute, entry->second, &below));
+    ++entry;
   }
-  if (strictness_ == Strictness::kExact && found != object.as_map()->size()) {
-    return absl::InvalidArgumentError(absl::StrCat(path.empty() ? "the object" : path,
-                                                   " has attributes that the schema has not"));
-  }
-  return Value::Map(std::move(entries));
+  if (entry == entries->end()) return absl::OkStatus();
+  return Refuse(place, "the object", " has attributes that the schema has not");
 }
 
 // The document as a value; numbers stay exact because the document keeps their text.
@@ -138,17 +167,17 @@ absl::StatusOr<Value> FromNode(const Node& node) {
 
 }  // namespace
 
-absl::StatusOr<Value> Conform(const Attributes& attributes, const Value& object,
-                              Strictness strictness) {
-  return Conformer(strictness).Object(attributes, object, "");
+absl::StatusOr<Value> Conform(const Attributes& attributes, Value object, Strictness strictness) {
+  ESPALIER_RETURN_IF_ERROR(Conformer(strictness).Object(attributes, object, nullptr));
+  return object;
 }
 
 absl::StatusOr<Value> ReadStateJson(const Attributes& attributes, absl::string_view json) {
   Problems problems;
   const std::optional<Node> document = ParseJson(json, "state", problems, kStateBytes);
   if (!document) return ToStatus(problems);
-  ESPALIER_ASSIGN_OR_RETURN(const Value value, FromNode(*document));
-  return Conform(attributes, value, Strictness::kLenient);
+  ESPALIER_ASSIGN_OR_RETURN(Value value, FromNode(*document));
+  return Conform(attributes, std::move(value), Strictness::kLenient);
 }
 
 }  // namespace espalier::provider

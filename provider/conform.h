@@ -17,8 +17,7 @@ enum class Strictness { kExact, kLenient };
 
 // The object with exactly the schema's attributes; numbers that were written as text are numbers.
 // Null and unknown objects stay so. INVALID_ARGUMENT, naming the attribute, for anything else.
-absl::StatusOr<Value> Conform(const Attributes& attributes, const Value& object,
-                              Strictness strictness);
+absl::StatusOr<Value> Conform(const Attributes& attributes, Value object, Strictness strictness);
 
 // Of one object's state. Escapes make the JSON of an object up to six times as long as its text;
 // core itself has no limit.

@@ -14,8 +14,11 @@ bool KeyLess(const std::pair<std::string, Value>& entry, absl::string_view key) 
 }  // namespace
 
 Value Value::Map(Entries entries) {
-  std::sort(entries.begin(), entries.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
+  const auto by_key = [](const auto& a, const auto& b) { return a.first < b.first; };
+  // Nearly always they are: core sends them so, and schemas are.
+  if (!std::is_sorted(entries.begin(), entries.end(), by_key)) {
+    std::sort(entries.begin(), entries.end(), by_key);
+  }
   return Value(std::move(entries));
 }
 

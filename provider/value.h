@@ -67,6 +67,10 @@ class Value {
   const Items* as_list() const { return std::get_if<Items>(&data_); }
   const Entries* as_map() const { return std::get_if<Entries>(&data_); }
 
+  // The same, to change what is in it. Entries stay sorted, with unique keys.
+  Items* mutable_list() { return std::get_if<Items>(&data_); }
+  Entries* mutable_map() { return std::get_if<Entries>(&data_); }
+
   // The entry of a map; null if there is none or this is no map.
   const Value* Find(absl::string_view key) const;
   // The same, but a null value where there is none.

@@ -13,7 +13,7 @@ std::optional<Value> Decode(const Attributes& attributes, const tfplugin6::Dynam
   absl::StatusOr<Value> value = Value();
   if (!wire.msgpack().empty()) {
     value = ReadMsgpack(wire.msgpack());
-    if (value.ok()) value = Conform(attributes, *value, Strictness::kExact);
+    if (value.ok()) value = Conform(attributes, *std::move(value), Strictness::kExact);
   } else if (!wire.json().empty()) {
     value = ReadStateJson(attributes, wire.json());
   }
