@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "engine/model/access.h"
 
 namespace espalier::provider {
 namespace {
@@ -110,21 +111,10 @@ constexpr Condition kConditions[] = {
     {Kind::kImage, kAccepted, "the engine has stored it", &Accepted},
 };
 
-// How many members there shall be, run and wait.
-struct Members {
-  std::int64_t wanted = 0;
-  std::int64_t running = 0;
-  std::string why;
-};
-Members MembersOf(const Resource& resource) {
-  const v1::VmPool& pool = resource.vm_pool();
-  return {pool.spec().replicas(), pool.status().running(), pool.status().why()};
-}
-
 Verdict Enough(const Resource& resource, std::int64_t min_ready) {
   const Members members = MembersOf(resource);
   // More than there shall be will never come.
-  const std::int64_t enough = std::min(min_ready, members.wanted);
+  const std::int64_t enough = std::min(min_ready, members.wanted.value_or(0));
   return {members.running >= enough ? Progress::kDone : Progress::kWaiting,
           MissingMembers(resource)};
 }
@@ -146,11 +136,11 @@ std::string DescribeCondition(absl::string_view name) {
   return "";
 }
 
-bool HasMembers(Kind kind) { return kind == Kind::kVmPool; }
+bool HasMembers(Kind kind) { return InfoOf(kind).members.has_value(); }
 
 std::optional<std::int64_t> MembersWanted(const Resource& resource) {
-  if (!resource.vm_pool().spec().has_replicas()) return std::nullopt;
-  return resource.vm_pool().spec().replicas();
+  if (!HasMembers(resource.body_case())) return std::nullopt;
+  return MembersOf(resource).wanted;
 }
 
 Verdict ReadinessOf(const Resource& resource, const Wish& wish) {
@@ -167,8 +157,9 @@ Verdict ReadinessOf(const Resource& resource, const Wish& wish) {
 std::string MissingMembers(const Resource& resource) {
   if (!HasMembers(resource.body_case())) return "";
   const Members members = MembersOf(resource);
-  if (members.running >= members.wanted) return "";
-  std::string text = absl::StrCat(members.running, " of ", members.wanted, " members run");
+  const std::int64_t wanted = members.wanted.value_or(0);
+  if (members.running >= wanted) return "";
+  std::string text = absl::StrCat(members.running, " of ", wanted, " members run");
   if (!members.why.empty()) absl::StrAppend(&text, "; the others wait: ", members.why);
   return absl::StrCat(text, ".");
 }

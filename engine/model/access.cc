@@ -87,6 +87,20 @@ void SetKind(Resource& resource, Kind kind) {
   resource.GetReflection()->MutableMessage(&resource, InfoOf(kind).body);
 }
 
+Members MembersOf(const Resource& resource) {
+  const std::optional<MemberFields>& fields = InfoOf(resource.body_case()).members;
+  ESPALIER_CHECK(fields.has_value());
+  const Message& spec = SpecOf(resource);
+  const Message& status = StatusOf(resource);
+  Members members;
+  if (spec.GetReflection()->HasField(spec, fields->wanted)) {
+    members.wanted = spec.GetReflection()->GetUInt32(spec, fields->wanted);
+  }
+  members.running = status.GetReflection()->GetUInt32(status, fields->running);
+  members.why = status.GetReflection()->GetString(status, fields->why);
+  return members;
+}
+
 std::vector<Reference> ReferencesOf(const Resource& resource) {
   std::vector<Reference> references;
   if (resource.body_case() == kNoKind) return references;

@@ -1,6 +1,8 @@
 // Access to the parts of an object whatever its kind, and to references in it. Pure.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,17 @@ const google::protobuf::Message& StatusOf(const Resource& resource);
 google::protobuf::Message* MutableStatus(Resource& resource);
 // Makes `resource` an empty object of the kind.
 void SetKind(Resource& resource, Kind kind);
+
+// How many others an object stands for.
+struct Members {
+  // None: nothing is said about it, and the default counts.
+  std::optional<std::int64_t> wanted;
+  std::int64_t running = 0;
+  // Why the rest waits.
+  std::string why;
+};
+// REQUIRES: its kind has members (KindInfo::members).
+Members MembersOf(const Resource& resource);
 
 // A name in a spec that refers to another object.
 struct Reference {

@@ -37,6 +37,14 @@ std::vector<KindInfo> ReadKinds() {
     info.body = field;
     info.spec = message->FindFieldByName("spec")->message_type();
     info.status = message->FindFieldByName("status")->message_type();
+    if (rules.has_members()) {
+      info.members = {info.spec->FindFieldByName(rules.members().wanted()),
+                      info.status->FindFieldByName(rules.members().running()),
+                      info.status->FindFieldByName(rules.members().why())};
+      ESPALIER_CHECK(info.members->wanted != nullptr);
+      ESPALIER_CHECK(info.members->running != nullptr);
+      ESPALIER_CHECK(info.members->why != nullptr);
+    }
     kinds.push_back(std::move(info));
   }
   std::sort(kinds.begin(), kinds.end(),

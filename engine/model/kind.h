@@ -2,6 +2,7 @@
 // registers itself: a kind is there because the oneof names it. Immutable, thread-safe.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,15 @@ namespace espalier {
 using Resource = v1::Resource;
 using Kind = v1::Resource::BodyCase;
 inline constexpr Kind kNoKind = v1::Resource::BODY_NOT_SET;
+
+// The fields that count the members of an object that stands for a number of others.
+struct MemberFields {
+  // Of the spec: how many there shall be.
+  const google::protobuf::FieldDescriptor* wanted = nullptr;
+  // Of the status: how many run, and why others wait.
+  const google::protobuf::FieldDescriptor* running = nullptr;
+  const google::protobuf::FieldDescriptor* why = nullptr;
+};
 
 struct KindInfo {
   Kind kind = kNoKind;
@@ -34,6 +44,8 @@ struct KindInfo {
   bool only_builtin = false;
   // Git may not declare it.
   bool not_from_git = false;
+  // Its objects have members.
+  std::optional<MemberFields> members;
   const google::protobuf::FieldDescriptor* body = nullptr;
   const google::protobuf::Descriptor* spec = nullptr;
   const google::protobuf::Descriptor* status = nullptr;
