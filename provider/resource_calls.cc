@@ -42,7 +42,22 @@ void EncodeIdentity(const Schema& schema, const Value& object,
   Encode(IdentityOf(schema, object), *wire.mutable_identity_data());
 }
 
+// What became of the object: its state and identity, and what there is to say.
+template <typename Response>
+void AnswerWith(const Schema& schema, const Outcome& outcome, Response& response) {
+  Encode(outcome.state, *response.mutable_new_state());
+  response.clear_new_identity();
+  if (!outcome.state.is_null()) {
+    EncodeIdentity(schema, outcome.state, *response.mutable_new_identity());
+  }
+  Report(outcome.diagnostics, response);
+}
+
 }  // namespace
+
+const Schema* Provider::ResourceType(const std::string& type_name, Diagnostics& diagnostics) {
+  return Required(schemas().FindResource(type_name), type_name, diagnostics);
+}
 
 std::optional<Value> Provider::ReadState(const Schema& schema, const tfplugin6::RawState& raw,
                                          Diagnostics& diagnostics) {
@@ -62,8 +77,7 @@ std::optional<Value> Provider::ReadState(const Schema& schema, const tfplugin6::
 void Provider::Handle(const tfplugin6::ValidateResourceConfig::Request& request,
                       tfplugin6::ValidateResourceConfig::Response& response) {
   Diagnostics diagnostics;
-  const Schema* schema =
-      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  const Schema* schema = ResourceType(request.type_name(), diagnostics);
   if (schema != nullptr) {
     if (const auto config = Decode(schema->attributes, request.config(), diagnostics)) {
       Problems problems;
@@ -77,8 +91,7 @@ void Provider::Handle(const tfplugin6::ValidateResourceConfig::Request& request,
 void Provider::Handle(const tfplugin6::UpgradeResourceState::Request& request,
                       tfplugin6::UpgradeResourceState::Response& response) {
   Diagnostics diagnostics;
-  const Schema* schema =
-      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  const Schema* schema = ResourceType(request.type_name(), diagnostics);
   const std::optional<Value> state =
       schema != nullptr ? ReadState(*schema, request.raw_state(), diagnostics) : std::nullopt;
   if (state) Encode(*state, *response.mutable_upgraded_state());
@@ -88,8 +101,7 @@ void Provider::Handle(const tfplugin6::UpgradeResourceState::Request& request,
 void Provider::Handle(const tfplugin6::UpgradeResourceIdentity::Request& request,
                       tfplugin6::UpgradeResourceIdentity::Response& response) {
   Diagnostics diagnostics;
-  const Schema* schema =
-      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  const Schema* schema = ResourceType(request.type_name(), diagnostics);
   if (schema != nullptr) {
     const absl::StatusOr<Value> identity =
         ReadStateJson(schema->identity, request.raw_identity().json());
@@ -111,19 +123,13 @@ void Provider::Handle(const tfplugin6::ReadResource::Request& request,
   if (request.has_current_identity()) {
     *response.mutable_new_identity() = request.current_identity();
   }
-  const Schema* schema =
-      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  const Schema* schema = ResourceType(request.type_name(), diagnostics);
   if (schema != nullptr) {
     const auto state = Decode(schema->attributes, request.current_state(), diagnostics);
     const auto connected = state && state->is_known() ? Connected(diagnostics) : nullptr;
     if (connected != nullptr) {
-      Outcome outcome = connected->operations->Read(*schema, *state);
-      Encode(outcome.state, *response.mutable_new_state());
-      response.clear_new_identity();
-      if (!outcome.state.is_null()) {
-        EncodeIdentity(*schema, outcome.state, *response.mutable_new_identity());
-      }
-      Report(outcome.diagnostics, response);
+      const Outcome outcome = connected->operations->Read(*schema, *state);
+      AnswerWith(*schema, outcome, response);
     }
   }
   Report(diagnostics, response);
@@ -133,8 +139,7 @@ void Provider::Handle(const tfplugin6::PlanResourceChange::Request& request,
                       tfplugin6::PlanResourceChange::Response& response) {
   Diagnostics diagnostics;
   response.set_planned_private(request.prior_private());
-  const Schema* schema =
-      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  const Schema* schema = ResourceType(request.type_name(), diagnostics);
   if (schema != nullptr) {
     const auto prior = Decode(schema->attributes, request.prior_state(), diagnostics);
     const auto config = Decode(schema->attributes, request.config(), diagnostics);
@@ -171,26 +176,20 @@ void Provider::Handle(const tfplugin6::ApplyResourceChange::Request& request,
   if (request.has_planned_identity()) {
     *response.mutable_new_identity() = request.planned_identity();
   }
-  const Schema* schema =
-      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  const Schema* schema = ResourceType(request.type_name(), diagnostics);
   if (schema != nullptr) {
     const auto prior = Decode(schema->attributes, request.prior_state(), diagnostics);
     const auto planned = Decode(schema->attributes, request.planned_state(), diagnostics);
     const auto connected = prior && planned ? Connected(diagnostics) : nullptr;
     if (connected != nullptr) {
       Operations& operations = *connected->operations;
-      Outcome outcome =
+      const Outcome outcome =
           planned->is_null() ? operations.Delete(*schema, *prior)
           : prior->is_null()
               ? operations.Create(*schema, *planned)
               : operations.Update(*schema, *prior, *planned, TakeoverOf(request.planned_private()));
       response.set_private_(MarkOf(outcome.takeover));
-      Encode(outcome.state, *response.mutable_new_state());
-      response.clear_new_identity();
-      if (!outcome.state.is_null()) {
-        EncodeIdentity(*schema, outcome.state, *response.mutable_new_identity());
-      }
-      Report(outcome.diagnostics, response);
+      AnswerWith(*schema, outcome, response);
     }
   }
   Report(diagnostics, response);
@@ -199,8 +198,7 @@ void Provider::Handle(const tfplugin6::ApplyResourceChange::Request& request,
 void Provider::Handle(const tfplugin6::ImportResourceState::Request& request,
                       tfplugin6::ImportResourceState::Response& response) {
   Diagnostics diagnostics;
-  const Schema* schema =
-      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  const Schema* schema = ResourceType(request.type_name(), diagnostics);
   const auto identity =
       schema != nullptr ? Decode(schema->identity, request.identity().identity_data(), diagnostics)
                         : std::nullopt;
@@ -227,8 +225,7 @@ void Provider::Handle(const tfplugin6::ImportResourceState::Request& request,
 void Provider::Handle(const tfplugin6::GenerateResourceConfig::Request& request,
                       tfplugin6::GenerateResourceConfig::Response& response) {
   Diagnostics diagnostics;
-  const Schema* schema =
-      Required(schemas().FindResource(request.type_name()), request.type_name(), diagnostics);
+  const Schema* schema = ResourceType(request.type_name(), diagnostics);
   const auto state =
       schema != nullptr ? Decode(schema->attributes, request.state(), diagnostics) : std::nullopt;
   if (state && state->is_known()) {
@@ -242,8 +239,7 @@ void Provider::Handle(const tfplugin6::GenerateResourceConfig::Request& request,
 void Provider::Handle(const tfplugin6::MoveResourceState::Request& request,
                       tfplugin6::MoveResourceState::Response& response) {
   Diagnostics diagnostics;
-  const Schema* schema = Required(schemas().FindResource(request.target_type_name()),
-                                  request.target_type_name(), diagnostics);
+  const Schema* schema = ResourceType(request.target_type_name(), diagnostics);
   const bool ours = absl::EndsWith(request.source_provider_address(), "/espalier") &&
                     request.source_type_name() == request.target_type_name();
   if (schema != nullptr && !ours) {
