@@ -1,5 +1,4 @@
 """Actions under a real Terraform that has them (1.14), with a real engine and simulated Macs."""
-import signal
 import unittest
 
 from clis import at_least
@@ -69,21 +68,6 @@ class ActionTest(unittest.TestCase):
         self.terraform.run("destroy", "-auto-approve")
         self.terraform.apply()
         self.assertEqual(self.placement("a")["attempt"], 2)
-
-    def test_an_interrupt_lets_the_vm_run(self):
-        self.vm("a")
-        # Nobody is there who could stop it.
-        host = self.placement("a")["host"]
-        self.fleet.end(host)
-        self.addCleanup(self.fleet.add_host, host)
-        self.terraform.write(RESTART)
-        process = self.terraform.start("apply", "-auto-approve", "-no-color",
-                                       "-invoke=action.espalier_vm_restart.a")
-        wait_for(lambda: self.holds("namespaces/default/vms/a"), "the hold")
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 1, out)
-        self.assertEqual(self.holds("namespaces/default/vms/a"), {})
 
     def test_a_host_is_drained(self):
         self.vm("a", host="mac-01")
