@@ -13,7 +13,8 @@ absl::StatusOr<SharedBatch> Watch::NextShared(absl::Duration deadline) {
   for (Event& event : *batch.mutable_events()) {
     shared.events.push_back(
         {.type = event.type(),
-         .resource = std::make_shared<const Resource>(std::move(*event.mutable_resource()))});
+         .resource = std::make_shared<const Resource>(std::move(*event.mutable_resource())),
+         .revision = event.revision()});
   }
   shared.resume = std::move(*batch.mutable_resume());
   shared.revision = batch.revision();

@@ -49,6 +49,7 @@ struct SharedBatch {
   struct Event {
     v1::Event::Type type = v1::Event::TYPE_UNSPECIFIED;
     ResourcePtr resource;
+    std::int64_t revision = 0;
   };
   std::vector<Event> events;
   std::string resume;

@@ -22,30 +22,24 @@ Meaning MeaningFor(const Query& query, const Change& change) {
   return Meaning::kNothing;
 }
 
-// Events of a batch, and the revision of each.
-struct Taken {
-  SharedBatch batch;
-  std::vector<std::int64_t> revisions;
-
-  void Add(Meaning meaning, const Change& change) {
-    batch.events.push_back({.type = meaning == Meaning::kPut ? Event::PUT : Event::GONE,
-                            .resource = change.after != nullptr ? change.after : change.before});
-    revisions.push_back(change.revision);
-  }
-};
+void AddEvent(Meaning meaning, const Change& change, SharedBatch& batch) {
+  batch.events.push_back({.type = meaning == Meaning::kPut ? Event::PUT : Event::GONE,
+                          .resource = change.after != nullptr ? change.after : change.before,
+                          .revision = change.revision});
+}
 
 // The same for those who need the objects in a message.
-WatchBatch CopyOf(const Taken& taken) {
+WatchBatch CopyOf(const SharedBatch& shared) {
   WatchBatch batch;
-  for (std::size_t i = 0; i < taken.revisions.size(); ++i) {
+  for (const SharedBatch::Event& kept : shared.events) {
     Event& event = *batch.add_events();
-    event.set_type(taken.batch.events[i].type);
-    *event.mutable_resource() = *taken.batch.events[i].resource;
-    event.set_revision(taken.revisions[i]);
+    event.set_type(kept.type);
+    *event.mutable_resource() = *kept.resource;
+    event.set_revision(kept.revision);
   }
-  batch.set_resume(taken.batch.resume);
-  batch.set_revision(taken.batch.revision);
-  batch.set_synced(taken.batch.synced);
+  batch.set_resume(shared.resume);
+  batch.set_revision(shared.revision);
+  batch.set_synced(shared.synced);
   return batch;
 }
 
@@ -59,13 +53,26 @@ class WatchHub::HubWatch final : public Watch {
   ~HubWatch() override { hub_.Forget(*this); }
 
   absl::StatusOr<WatchBatch> Next(absl::Duration deadline) override {
-    ESPALIER_ASSIGN_OR_RETURN(const Taken taken, Take(deadline));
-    return CopyOf(taken);
+    ESPALIER_ASSIGN_OR_RETURN(const SharedBatch batch, NextShared(deadline));
+    return CopyOf(batch);
   }
 
   absl::StatusOr<SharedBatch> NextShared(absl::Duration deadline) override {
-    ESPALIER_ASSIGN_OR_RETURN(Taken taken, Take(deadline));
-    return std::move(taken.batch);
+    while (true) {
+      if (cancellation_ != nullptr && cancellation_->cancelled()) {
+        return absl::CancelledError("watch was cancelled");
+      }
+      {
+        MutexLock lock(mu_);
+        if (too_slow_) return absl::OutOfRangeError("watcher was too slow; list again");
+        if (HasNews()) return TakeBatch();
+      }
+      if (!hub_.clock_.WaitUntil(own_wakeup_, deadline)) {
+        MutexLock lock(mu_);
+        if (too_slow_) return absl::OutOfRangeError("watcher was too slow; list again");
+        return TakeBatch();
+      }
+    }
   }
 
   void NotifyOn(Wakeup& wakeup) override {
@@ -106,24 +113,6 @@ class WatchHub::HubWatch final : public Watch {
   }
 
  private:
-  absl::StatusOr<Taken> Take(absl::Duration deadline) {
-    while (true) {
-      if (cancellation_ != nullptr && cancellation_->cancelled()) {
-        return absl::CancelledError("watch was cancelled");
-      }
-      {
-        MutexLock lock(mu_);
-        if (too_slow_) return absl::OutOfRangeError("watcher was too slow; list again");
-        if (HasNews()) return TakeBatch();
-      }
-      if (!hub_.clock_.WaitUntil(own_wakeup_, deadline)) {
-        MutexLock lock(mu_);
-        if (too_slow_) return absl::OutOfRangeError("watcher was too slow; list again");
-        return TakeBatch();
-      }
-    }
-  }
-
   bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return initial_left_ || !queue_.empty();
   }
@@ -138,12 +127,11 @@ class WatchHub::HubWatch final : public Watch {
     if (other != nullptr) other->Notify();
   }
 
-  Taken TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    Taken taken;
-    SharedBatch& batch = taken.batch;
+  SharedBatch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    SharedBatch batch;
     if (initial_left_) {
-      TakeInitial(taken);
-      return taken;
+      TakeInitial(batch);
+      return batch;
     }
     // Read before the queue: what it counts is in there or was taken from there.
     const std::int64_t offered = hub_.offered_.load(std::memory_order_acquire);
@@ -153,7 +141,7 @@ class WatchHub::HubWatch final : public Watch {
       const Change& change = queue_.front();
       if (batch.events.size() >= limits::kWatchBatch && change.revision != revision) break;
       revision = change.revision;
-      taken.Add(MeaningFor(query_, change), change);
+      AddEvent(MeaningFor(query_, change), change, batch);
       queue_.pop_front();
     }
     const std::int64_t upto = queue_.empty() ? std::max(offered, revision) : revision;
@@ -161,11 +149,10 @@ class WatchHub::HubWatch final : public Watch {
     batch.revision = upto;
     batch.resume = hub_.TokenFor(upto);
     if (!queue_.empty() && other_wakeup_ != nullptr) other_wakeup_->Notify();
-    return taken;
+    return batch;
   }
 
-  void TakeInitial(Taken& taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    SharedBatch& batch = taken.batch;
+  void TakeInitial(SharedBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     bool more = false;
     std::string next;
     initial_.ForEachFrom(initial_next_, [&](const std::string& key, const ObjectPtr& object) {
@@ -175,9 +162,10 @@ class WatchHub::HubWatch final : public Watch {
         return false;
       }
       if (Matches(query_, *object)) {
-        taken.Add(
+        AddEvent(
             Meaning::kPut,
-            Change{.revision = object->metadata().revision(), .before = nullptr, .after = object});
+            Change{.revision = object->metadata().revision(), .before = nullptr, .after = object},
+            batch);
       }
       return true;
     });
