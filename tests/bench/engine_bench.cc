@@ -16,9 +16,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
@@ -26,6 +24,7 @@
 #include "engine/base/mutex.h"
 #include "engine/client/remote.h"
 #include "tests/bench/light_agents.h"
+#include "tests/bench/process_usage.h"
 #include "tests/bench/report.h"
 #include "tests/bench/rest_client.h"
 
@@ -97,7 +96,7 @@ class EngineBench {
     Mutex mu;
     std::vector<absl::Duration> times;
     std::vector<std::unique_ptr<Thread>> threads;
-    const double cpu = CpuSeconds();
+    const absl::Duration cpu = engine_.Processor();
     const absl::Duration start = clock_->Elapsed();
     for (int connection = 0; connection < kConnections; ++connection) {
       threads.push_back(threads_->Start("creates", [&, connection] {
@@ -115,7 +114,8 @@ class EngineBench {
     const double seconds = absl::ToDoubleSeconds(clock_->Elapsed() - start);
     Report(name, count / seconds, "creates/s");
     Report(absl::StrCat(name, "/p99"), PercentileMs(times, 0.99), "ms");
-    Report(absl::StrCat(name, "/engine_cpu"), (CpuSeconds() - cpu) / count * 1e6, "us/create");
+    Report(absl::StrCat(name, "/engine_cpu"),
+           absl::ToDoubleMicroseconds(engine_.Processor() - cpu) / count, "us/create");
   }
 
   ApplyRequest VmSet(const std::string& prefix, int begin, int end) const {
@@ -176,7 +176,7 @@ class EngineBench {
     WaitForRunning(agents, before + static_cast<std::size_t>(options_.standing));
     Arrivals("many_standing", "many-", agents);
     Lists();
-    Report("fleet/engine_memory", StatusKib("VmHWM:") / 1024, "MiB");
+    Report("fleet/engine_memory", engine_.PeakMib(), "MiB");
     Creates("rest/creates/with_fleet", options_.creates / 4);
   }
 
@@ -199,7 +199,7 @@ class EngineBench {
       created_.clear();
       arrivals_.clear();
     }
-    const double cpu = CpuSeconds();
+    const absl::Duration cpu = engine_.Processor();
     absl::Duration next = clock_->Elapsed();
     for (int i = 0; i < options_.arrivals; ++i) {
       next += absl::Seconds(1) / kCreatesPerSecond;
@@ -218,7 +218,7 @@ class EngineBench {
     Report(absl::StrCat("arrival/", name, "/p99"), PercentileMs(arrivals_, 0.99), "ms");
     // Beats of all hosts included.
     Report(absl::StrCat("arrival/", name, "/engine_cpu"),
-           (CpuSeconds() - cpu) / options_.arrivals * 1e3, "ms/create");
+           absl::ToDoubleMilliseconds(engine_.Processor() - cpu) / options_.arrivals, "ms/create");
   }
 
   void Arrived(const std::string& vm, absl::Duration at) {
@@ -229,7 +229,7 @@ class EngineBench {
 
   void Lists() {
     std::vector<absl::Duration> times;
-    const double cpu = CpuSeconds();
+    const absl::Duration cpu = engine_.Processor();
     for (int round = 0; round < kListRounds; ++round) {
       const absl::Duration start = clock_->Elapsed();
       const std::size_t found = Require(rest_->ListVms(kPageSize));
@@ -237,40 +237,15 @@ class EngineBench {
       ESPALIER_CHECK(found >= static_cast<std::size_t>(options_.standing));
     }
     Report("rest/list/p50", PercentileMs(times, 0.5), "ms");
-    Report("rest/list/engine_cpu", (CpuSeconds() - cpu) / kListRounds * 1e3, "ms/list");
-  }
-
-  // A figure of the engine's /proc/PID/status.
-  double StatusKib(const std::string& name) const {
-    const std::string text =
-        Require(io_->ReadFile(absl::StrCat("/proc/", options_.pid, "/status"), 65536));
-    for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-      const std::vector<absl::string_view> words =
-          absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
-      double kib = 0;
-      if (words.size() > 1 && words[0] == name && absl::SimpleAtod(words[1], &kib)) return kib;
-    }
-    Require(absl::NotFoundError(absl::StrCat("the engine has no ", name)));
-    return 0;
-  }
-
-  // What the engine has used of the processor so far.
-  double CpuSeconds() const {
-    const std::string text =
-        Require(io_->ReadFile(absl::StrCat("/proc/", options_.pid, "/stat"), 65536));
-    // Behind the name in brackets: state is field 3, utime and stime are 14 and 15, in 1/100 s.
-    const std::vector<std::string> words = absl::StrSplit(text.substr(text.rfind(')') + 2), ' ');
-    double user = 0;
-    double system = 0;
-    ESPALIER_CHECK(absl::SimpleAtod(words.at(11), &user));
-    ESPALIER_CHECK(absl::SimpleAtod(words.at(12), &system));
-    return (user + system) / 100;
+    Report("rest/list/engine_cpu",
+           absl::ToDoubleMilliseconds(engine_.Processor() - cpu) / kListRounds, "ms/list");
   }
 
   const BenchOptions options_;
   const std::unique_ptr<Clock> clock_ = MakeRealClock();
   const std::unique_ptr<Threads> threads_ = MakeRealThreads();
   const std::unique_ptr<Io> io_ = MakeRealIo();
+  const ProcessUsage engine_{*io_, options_.pid};
   std::unique_ptr<Remote> admin_;
   std::unique_ptr<RestClient> rest_;
 

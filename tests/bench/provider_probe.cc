@@ -1,9 +1,8 @@
 // provider_probe WHAT: measures a running provider from outside, as Terraform's core talks to it.
 //
 //   schema   the first call after the handshake, and later ones
-//   load     plans, creates and reads of VMs; what they cost the provider's process; its memory;
-//   its
-//            end
+//   load     plans, creates and reads of VMs; what they cost the provider's process; its memory and
+//            its end
 //
 // tests/bench/run starts the provider and, for `load`, an engine, and says where they are.
 #include <CLI/CLI.hpp>
@@ -13,13 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/io.h"
+#include "tests/bench/process_usage.h"
 #include "tests/bench/provider_core.h"
 #include "tests/bench/report.h"
 
@@ -47,7 +44,10 @@ struct ProbeOptions {
 class Probe {
  public:
   Probe(const ProbeOptions& options, Clock& clock, Io& io)
-      : options_(options), clock_(clock), io_(io), core_(clock, io, options.address) {}
+      : options_(options),
+        clock_(clock),
+        provider_(io, options.pid),
+        core_(clock, io, options.address) {}
 
   void Schema() {
     const absl::Duration start = clock_.Elapsed();
@@ -66,7 +66,7 @@ class Probe {
     core_.GetSchema();
     // Without an engine: what a plan itself costs.
     Plan("provider/plan", options_.plans);
-    Report("provider/memory_after_plans", StatusMib("VmHWM"), "MiB");
+    Report("provider/memory_after_plans", provider_.PeakMib(), "MiB");
     core_.Configure({{"endpoint", Value::String(options_.engine)},
                      {"token", Value::String(options_.token)},
                      {"instance", Value::String("bench")}});
@@ -75,7 +75,7 @@ class Probe {
     Create();
     // Many more of them: memory must not grow.
     Plan("provider/plan_again", options_.plans);
-    Report("provider/memory_after_all", StatusMib("VmHWM"), "MiB");
+    Report("provider/memory_after_all", provider_.PeakMib(), "MiB");
     End();
   }
 
@@ -87,9 +87,9 @@ class Probe {
   }
 
   void Plan(const std::string& name, int count) {
-    const absl::Duration before = Processor();
+    const absl::Duration before = provider_.Processor();
     for (int i = 0; i < count; ++i) core_.PlanCreate(kType, Vm(i));
-    ReportEach(name, Processor() - before, count);
+    ReportEach(name, provider_.Processor() - before, count);
   }
 
   void Create() {
@@ -100,14 +100,14 @@ class Probe {
       plans.push_back(core_.PlanCreate(kType, configs.back()));
     }
     std::vector<tfplugin6::DynamicValue> states;
-    absl::Duration before = Processor();
+    absl::Duration before = provider_.Processor();
     for (int i = 0; i < options_.creates; ++i) {
       states.push_back(core_.ApplyCreate(kType, configs[i], plans[i]).new_state());
     }
-    ReportEach("provider/create", Processor() - before, options_.creates);
-    before = Processor();
+    ReportEach("provider/create", provider_.Processor() - before, options_.creates);
+    before = provider_.Processor();
     for (const tfplugin6::DynamicValue& state : states) core_.Read(kType, state);
-    ReportEach("provider/read", Processor() - before, options_.creates);
+    ReportEach("provider/read", provider_.Processor() - before, options_.creates);
   }
 
   void End() {
@@ -115,10 +115,10 @@ class Probe {
     const absl::Duration start = clock_.Elapsed();
     // It is not our child: its parent collects it later, and it is a zombie until then.
     Wakeup nobody;
-    while (!IsGone() && clock_.Elapsed() - start < kEndTimeout) {
+    while (!provider_.HasEnded() && clock_.Elapsed() - start < kEndTimeout) {
       clock_.WaitFor(nobody, kEndInterval);
     }
-    ESPALIER_CHECK(IsGone());
+    ESPALIER_CHECK(provider_.HasEnded());
     Report("provider/end", absl::ToDoubleMilliseconds(clock_.Elapsed() - start), "ms");
   }
 
@@ -126,48 +126,9 @@ class Probe {
     Report(name, absl::ToDoubleMicroseconds(all) / std::max(1, count), "us");
   }
 
-  std::string Proc(absl::string_view file) const {
-    return io_.ReadFile(absl::StrCat("/proc/", options_.pid, "/", file), 65536).value_or("");
-  }
-
-  // What follows the program's name, which may hold anything, in /proc/PID/stat: the state first.
-  std::vector<std::string> Stat() const {
-    const std::string text = Proc("stat");
-    const std::size_t end = text.rfind(')');
-    if (end == std::string::npos) return {};
-    return absl::StrSplit(text.substr(end + 1), ' ', absl::SkipEmpty());
-  }
-
-  bool IsGone() const {
-    const std::vector<std::string> stat = Stat();
-    return stat.empty() || stat[0] == "Z";
-  }
-
-  // What the whole process has used of the processor, ended threads included, in steps of 10 ms.
-  absl::Duration Processor() const {
-    const std::vector<std::string> stat = Stat();
-    std::int64_t user = 0;
-    std::int64_t system = 0;
-    ESPALIER_CHECK(stat.size() > 12);
-    ESPALIER_CHECK(absl::SimpleAtoi(stat[11], &user) && absl::SimpleAtoi(stat[12], &system));
-    return absl::Milliseconds(10) * (user + system);
-  }
-
-  double StatusMib(absl::string_view name) const {
-    for (absl::string_view line : absl::StrSplit(Proc("status"), '\n')) {
-      std::int64_t kib = 0;
-      if (!absl::ConsumePrefix(&line, name) || !absl::ConsumePrefix(&line, ":")) continue;
-      const std::vector<absl::string_view> words =
-          absl::StrSplit(line, absl::ByAnyChar("\t "), absl::SkipEmpty());
-      ESPALIER_CHECK(!words.empty() && absl::SimpleAtoi(words[0], &kib));
-      return static_cast<double>(kib) / 1024;
-    }
-    return 0;
-  }
-
   const ProbeOptions& options_;
   Clock& clock_;
-  Io& io_;
+  const ProcessUsage provider_;
   ProviderCore core_;
 };
 
