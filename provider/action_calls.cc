@@ -61,7 +61,10 @@ void Provider::Handle(const tfplugin6::InvokeAction::Request& request,
   }
   const auto connected = config && !diagnostics.HasErrors() ? Connected(diagnostics) : nullptr;
   if (connected != nullptr) {
+    std::string told;
     const auto progress = [&](const std::string& message) {
+      if (message == told) return true;
+      told = message;
       tfplugin6::InvokeAction::Event event;
       event.mutable_progress()->set_message(message);
       return sink(event);

@@ -100,11 +100,8 @@ class Drain {
     std::string state =
         absl::StrCat(ToHuman(ref_), ": ", most_ - left, " of ", most_, " VMs have left");
     if (left > 0) absl::StrAppend(&state, ", still there: ", named);
-    if (state != told_) {
-      told_ = state;
-      if (!run_.progress(left == 0 ? absl::StrCat(ToHuman(ref_), " is empty") : state)) {
-        return {Progress::kFailed, "Terraform does not listen any more."};
-      }
+    if (!run_.progress(left == 0 ? absl::StrCat(ToHuman(ref_), " is empty") : state)) {
+      return {Progress::kFailed, "Terraform does not listen any more."};
     }
     return {left == 0 ? Progress::kDone : Progress::kWaiting, absl::StrCat(state, ".")};
   }
@@ -115,7 +112,6 @@ class Drain {
   std::int64_t held_at_ = 0;
   // The most VMs that were seen there.
   int most_ = 0;
-  std::string told_;
   Diagnostics diagnostics_;
 };
 

@@ -63,7 +63,6 @@ Diagnostics Invoke(const ActionRun& run) {
   hold.set_why(WhyOfAction("refresh", run.engine, run.config.At(kReason)));
   const std::int64_t held_at = ChangeHold(run.engine, ref, hold, summary, diagnostics);
   if (diagnostics.HasErrors()) return diagnostics;
-  std::string told;
   bool asking = true;
   const WaitResult waited = run.engine.Wait(ref, timeout, [&](const Resource* cache) -> Verdict {
     if (cache == nullptr) return {Progress::kFailed, "It was deleted by somebody else meanwhile."};
@@ -71,10 +70,7 @@ Diagnostics Invoke(const ActionRun& run) {
     if (cache->metadata().revision() < held_at) return {Progress::kWaiting, ""};
     asking = cache->metadata().holds().contains(kRefresh);
     const std::string state = StateOf(*cache, asking);
-    if (state != told) {
-      told = state;
-      if (!run.progress(state)) return {Progress::kFailed, "Terraform does not listen any more."};
-    }
+    if (!run.progress(state)) return {Progress::kFailed, "Terraform does not listen any more."};
     const v1::ImageCacheStatus& status = cache->image_cache().status();
     const bool done = !asking && status.ready() >= status.wanted();
     return {done ? Progress::kDone : Progress::kWaiting, absl::StrCat(state, ".")};

@@ -118,8 +118,6 @@ class Restart {
   }
 
   bool Tell(const std::string& message) {
-    if (message == told_) return true;
-    told_ = message;
     if (run_.progress(message)) return true;
     diagnostics_.Error(summary_, "Terraform does not listen any more.");
     return false;
@@ -142,8 +140,9 @@ class Restart {
     if (placement.host().empty() && placement.phase() == Placement::STOPPED) {
       return {Progress::kDone, ""};
     }
-    if (!Tell(Told(*vm, "is being stopped"))) return {Progress::kFailed, "Nobody listens."};
-    return {Progress::kWaiting, absl::StrCat(Told(*vm, "is being stopped"), ".")};
+    const std::string state = Told(*vm, "is being stopped");
+    if (!Tell(state)) return {Progress::kFailed, "Nobody listens."};
+    return {Progress::kWaiting, absl::StrCat(state, ".")};
   }
 
   Verdict JudgeStart(const Resource* vm) {
@@ -175,7 +174,6 @@ class Restart {
   std::string uid_;
   std::int64_t attempt_ = 0;
   std::int64_t held_at_ = 0;
-  std::string told_;
   Diagnostics diagnostics_;
 };
 

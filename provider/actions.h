@@ -19,7 +19,8 @@ struct ActionRun {
   const Value& config;
   const Value& default_namespace;
   Engine& engine;
-  // Tells the user how far it is; false once nobody listens any more, and the action should end.
+  // Tells the user how far it is, once if it is the same again; false once nobody listens any more,
+  // and the action should end.
   absl::FunctionRef<bool(const std::string& message)> progress;
 };
 
