@@ -1,6 +1,5 @@
 #include "provider/call_schema.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -15,36 +14,24 @@ void Refuse(absl::string_view name, absl::string_view why, Diagnostics& diagnost
 
 }  // namespace
 
-Attribute TextAttribute(absl::string_view name, Attribute::Use use, absl::string_view description) {
-  Attribute attribute;
-  attribute.name = std::string(name);
-  attribute.use = use;
-  attribute.description = std::string(description);
-  return attribute;
-}
-
-Attribute NumberAttribute(absl::string_view name, Attribute::Use use,
-                          absl::string_view description) {
-  Attribute attribute = TextAttribute(name, use, description);
-  attribute.shape = Attribute::Shape::kNumber;
-  return attribute;
-}
-
 Attribute TimeoutAttribute(absl::string_view fallback) {
   return TextAttribute(
       kTimeout, Attribute::Use::kOptional,
       absl::StrCat("How long it may take, like \"90s\" or \"1h30m\". Default: ", fallback, "."));
 }
 
-Attributes SortedByName(Attributes attributes) {
-  std::sort(attributes.begin(), attributes.end(),
-            [](const Attribute& a, const Attribute& b) { return a.name < b.name; });
-  return attributes;
+std::string NoName(absl::string_view text) {
+  return absl::StrCat("\"", text, "\" is no name: a name is lower-case letters, digits and \"-\", ",
+                      "at most 63, and begins and ends with a letter or digit");
+}
+
+bool IsNoDuration(const Value& config, absl::string_view name) {
+  return config.At(name).is_known() &&
+         DurationOf(config, name, absl::ZeroDuration()) <= absl::ZeroDuration();
 }
 
 void CheckDuration(const Value& config, absl::string_view name, Diagnostics& diagnostics) {
-  const Value& value = config.At(name);
-  if (value.is_known() && DurationOf(config, name, absl::ZeroDuration()) <= absl::ZeroDuration()) {
+  if (IsNoDuration(config, name)) {
     Refuse(name, "It must be a duration like \"90s\" or \"1h30m\".", diagnostics);
   }
 }
@@ -52,10 +39,7 @@ void CheckDuration(const Value& config, absl::string_view name, Diagnostics& dia
 void CheckName(const Value& config, absl::string_view name, Diagnostics& diagnostics) {
   const Value& value = config.At(name);
   if (value.is_known() && !IsValidName(value.text())) {
-    Refuse(name,
-           absl::StrCat("\"", value.text(), "\" is no name: a name is lower-case letters, digits ",
-                        "and \"-\", at most 63, and begins and ends with a letter or digit."),
-           diagnostics);
+    Refuse(name, absl::StrCat(NoName(value.text()), "."), diagnostics);
   }
 }
 

@@ -1,5 +1,5 @@
-// What ephemeral resources and actions have in common: a schema that no kind of the model stands
-// behind, and checks of what configurations say there. Pure.
+// What configurations say without the model: schemas of ephemeral resources and actions, which no
+// kind stands behind, and the durations and names in them. Pure.
 #pragma once
 
 #include <string>
@@ -14,15 +14,14 @@ namespace espalier::provider {
 
 inline constexpr char kTimeout[] = "timeout";
 
-Attribute TextAttribute(absl::string_view name, Attribute::Use use, absl::string_view description);
-Attribute NumberAttribute(absl::string_view name, Attribute::Use use,
-                          absl::string_view description);
 // How long it may take; `fallback` stands in the description.
 Attribute TimeoutAttribute(absl::string_view fallback);
-// REQUIRES: no two have one name.
-Attributes SortedByName(Attributes attributes);
 
-// Says at `name` if a text that is known is no positive duration.
+// "\"Mac 1\" is no name: ...", without a period.
+std::string NoName(absl::string_view text);
+// Whether it is known and no positive duration.
+bool IsNoDuration(const Value& config, absl::string_view name);
+// Says so at `name`.
 void CheckDuration(const Value& config, absl::string_view name, Diagnostics& diagnostics);
 // The same for names of objects.
 void CheckName(const Value& config, absl::string_view name, Diagnostics& diagnostics);

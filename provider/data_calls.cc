@@ -41,19 +41,22 @@ Value ReadMany(const Schema& schema, const Value& config, Operations& operations
 
 }  // namespace
 
+const Schema* Provider::DataSourceType(const std::string& type_name, Diagnostics& diagnostics) {
+  const Schema* one = schemas().FindDataSource(type_name);
+  return Required(one != nullptr ? one : schemas().FindPluralDataSource(type_name), type_name,
+                  diagnostics);
+}
+
 void Provider::Handle(const tfplugin6::ValidateDataResourceConfig::Request& request,
                       tfplugin6::ValidateDataResourceConfig::Response& response) {
   Diagnostics diagnostics;
-  const Schema* many = schemas().FindPluralDataSource(request.type_name());
-  const Schema* schema =
-      Required(many != nullptr ? many : schemas().FindDataSource(request.type_name()),
-               request.type_name(), diagnostics);
+  const Schema* schema = DataSourceType(request.type_name(), diagnostics);
   const auto config =
       schema != nullptr ? Decode(schema->attributes, request.config(), diagnostics) : std::nullopt;
-  if (config && many != nullptr) {
+  if (config && schema->plural) {
     Problems problems;
-    ValidateSelection(*many, *config, problems);
-    diagnostics.Add(absl::StrCat("Invalid ", many->type_name), problems);
+    ValidateSelection(*schema, *config, problems);
+    diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problems);
   }
   Report(diagnostics, response);
 }
@@ -61,15 +64,12 @@ void Provider::Handle(const tfplugin6::ValidateDataResourceConfig::Request& requ
 void Provider::Handle(const tfplugin6::ReadDataSource::Request& request,
                       tfplugin6::ReadDataSource::Response& response) {
   Diagnostics diagnostics;
-  const Schema* many = schemas().FindPluralDataSource(request.type_name());
-  const Schema* schema =
-      Required(many != nullptr ? many : schemas().FindDataSource(request.type_name()),
-               request.type_name(), diagnostics);
+  const Schema* schema = DataSourceType(request.type_name(), diagnostics);
   const auto config =
       schema != nullptr ? Decode(schema->attributes, request.config(), diagnostics) : std::nullopt;
   const auto connected = config && config->is_known() ? Connected(diagnostics) : nullptr;
-  if (connected != nullptr && many != nullptr) {
-    Encode(ReadMany(*many, *config, *connected->operations, diagnostics),
+  if (connected != nullptr && schema->plural) {
+    Encode(ReadMany(*schema, *config, *connected->operations, diagnostics),
            *response.mutable_state());
   } else if (connected != nullptr) {
     Outcome outcome =

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/model/validate.h"
 #include "engine/oci/reference.h"
+#include "provider/call_schema.h"
 #include "provider/memory_text.h"
 
 namespace espalier::provider {
@@ -39,9 +40,7 @@ FunctionAnswer ParseMemory(absl::Span<const Value> arguments) {
 FunctionAnswer MakeRef(absl::Span<const Value> arguments) {
   for (int i = 0; i < 2; ++i) {
     if (!arguments[i].is_null() && !IsValidName(arguments[i].text())) {
-      return Blame(i, absl::StrCat("\"", arguments[i].text(),
-                                   "\" is no name: a name is lower-case letters, digits and \"-\", "
-                                   "at most 63, and begins and ends with a letter or digit"));
+      return Blame(i, NoName(arguments[i].text()));
     }
   }
   const absl::string_view name = arguments[1].text();

@@ -10,15 +10,14 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "engine/base/telemetry.h"
+#include "provider/call_schema.h"
 #include "provider/readiness.h"
 
 namespace espalier::provider {
 namespace {
 
 absl::Duration TimeoutOf(const Ref& ref, const Value& object, absl::string_view step) {
-  absl::Duration timeout;
-  const absl::string_view text = object.At(kTimeouts).At(step).text();
-  return !text.empty() && absl::ParseDuration(text, &timeout) ? timeout : DefaultTimeout(ref.kind);
+  return DurationOf(object.At(kTimeouts), step, DefaultTimeout(ref.kind));
 }
 
 bool IsBuiltin(const Schema& schema, const Ref& ref) {

@@ -9,6 +9,7 @@
 #include "engine/model/access.h"
 #include "engine/model/diff.h"
 #include "engine/model/validate.h"
+#include "provider/call_schema.h"
 #include "provider/readiness.h"
 
 namespace espalier::provider {
@@ -188,10 +189,7 @@ void ValidateConfig(const Schema& schema, const Value& config, Problems& problem
   Validate(converted.resource, converted.unknown, problems);
   const Value& timeouts = config.At(kTimeouts);
   for (const char* step : {"create", "delete", "update"}) {
-    const Value& text = timeouts.At(step);
-    absl::Duration duration;
-    if (text.is_known() &&
-        (!absl::ParseDuration(text.text(), &duration) || duration <= absl::ZeroDuration())) {
+    if (IsNoDuration(timeouts, step)) {
       problems.Error("invalid_value", absl::StrCat("metadata.timeouts.", step),
                      "must be a duration like \"90s\" or \"1h30m\"");
     }

@@ -108,8 +108,9 @@ class Provider {
   // Built when first asked for: most launches of a run never need them all.
   const Schemas& schemas();
   std::shared_ptr<Connection> connection();
-  // The resource type; null with a diagnostic if there is no such type.
+  // The type of resource or data source; null with a diagnostic if there is none.
   const Schema* ResourceType(const std::string& type_name, Diagnostics& diagnostics);
+  const Schema* DataSourceType(const std::string& type_name, Diagnostics& diagnostics);
   // A resource's object as a state file holds it, which is remembered. None with a diagnostic if it
   // cannot be read.
   std::optional<Value> ReadState(const Schema& schema, const tfplugin6::RawState& raw,

@@ -16,12 +16,6 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
-Attributes Sorted(Attributes attributes) {
-  std::sort(attributes.begin(), attributes.end(),
-            [](const Attribute& a, const Attribute& b) { return a.name < b.name; });
-  return attributes;
-}
-
 Attribute::Shape ShapeOf(const FieldDescriptor& field) {
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_BOOL:
@@ -97,7 +91,7 @@ Attributes FieldsOf(const Descriptor& message) {
   Attributes attributes;
   for (int i = 0; i < message.field_count(); ++i)
     attributes.push_back(AttributeOf(*message.field(i)));
-  return Sorted(std::move(attributes));
+  return SortedByName(std::move(attributes));
 }
 
 void MakeComputed(Attributes& attributes) {
@@ -108,27 +102,19 @@ void MakeComputed(Attributes& attributes) {
   }
 }
 
-Attribute Text(absl::string_view name, Attribute::Use use, absl::string_view description) {
-  Attribute attribute;
-  attribute.name = std::string(name);
-  attribute.use = use;
-  attribute.description = std::string(description);
-  return attribute;
-}
-
 Attribute TextMap(absl::string_view name, absl::string_view description) {
-  Attribute attribute = Text(name, Attribute::Use::kOptional, description);
+  Attribute attribute = TextAttribute(name, Attribute::Use::kOptional, description);
   attribute.nesting = Attribute::Nesting::kMap;
   return attribute;
 }
 
 Attribute TimeoutsAttribute() {
-  Attribute attribute = Text(kTimeouts, Attribute::Use::kOptional,
-                             "How long each step may take, like \"90s\" or \"1h30m\".");
+  Attribute attribute = TextAttribute(kTimeouts, Attribute::Use::kOptional,
+                                      "How long each step may take, like \"90s\" or \"1h30m\".");
   attribute.shape = Attribute::Shape::kObject;
   for (const char* step : {"create", "delete", "update"}) {
-    attribute.attributes.push_back(
-        Text(step, Attribute::Use::kOptional, absl::StrCat("For ", step, ". Default: 10m.")));
+    attribute.attributes.push_back(TextAttribute(step, Attribute::Use::kOptional,
+                                                 absl::StrCat("For ", step, ". Default: 10m.")));
   }
   return attribute;
 }
@@ -143,20 +129,20 @@ void AddWaiting(const KindInfo& kind, Attributes& attributes) {
                       DescribeCondition(condition));
     }
     absl::StrAppend(&text, ". Default: ", conditions.front(), ".");
-    attributes.push_back(Text(kWaitFor, Attribute::Use::kOptional, text));
+    attributes.push_back(TextAttribute(kWaitFor, Attribute::Use::kOptional, text));
   }
   if (HasMembers(kind.kind)) {
-    Attribute min_ready = Text(kMinReady, Attribute::Use::kOptional,
-                               "Create and update wait until so many members run. Default: 0.");
-    min_ready.shape = Attribute::Shape::kNumber;
-    attributes.push_back(std::move(min_ready));
+    attributes.push_back(
+        NumberAttribute(kMinReady, Attribute::Use::kOptional,
+                        "Create and update wait until so many members run. Default: 0."));
   }
 }
 
 // Only what changes with the object's life and not from minute to minute, so that a plan stays
 // empty as long as nobody changes anything.
 Attribute StatusAttribute(const std::vector<StableField>& fields) {
-  Attribute status = Text(kStatus, Attribute::Use::kComputed, "What is, as far as it is lasting.");
+  Attribute status =
+      TextAttribute(kStatus, Attribute::Use::kComputed, "What is, as far as it is lasting.");
   status.shape = Attribute::Shape::kObject;
   for (const StableField& field : fields) {
     Attribute attribute = AttributeOf(*field.path.back());
@@ -166,18 +152,18 @@ Attribute StatusAttribute(const std::vector<StableField>& fields) {
     status.attributes.push_back(std::move(attribute));
   }
   MakeComputed(status.attributes);
-  status.attributes = Sorted(std::move(status.attributes));
+  status.attributes = SortedByName(std::move(status.attributes));
   return status;
 }
 
 Attributes IdentityAttributes(const KindInfo& kind) {
   using Use = Attribute::Use;
-  Attributes attributes = {Text(kName, Use::kRequired, "Name.")};
+  Attributes attributes = {TextAttribute(kName, Use::kRequired, "Name.")};
   if (kind.namespaced) {
-    attributes.push_back(Text(kNamespace, Use::kOptional,
-                              "Namespace; for an import, the provider's when left out."));
+    attributes.push_back(TextAttribute(kNamespace, Use::kOptional,
+                                       "Namespace; for an import, the provider's when left out."));
   }
-  return Sorted(std::move(attributes));
+  return SortedByName(std::move(attributes));
 }
 
 Schema ResourceSchema(const KindInfo& kind) {
@@ -187,16 +173,16 @@ Schema ResourceSchema(const KindInfo& kind) {
   schema.type_name = absl::StrCat("espalier_", kind.name);
   schema.description = CommentOf(*kind.body->message_type());
   Attributes attributes = FieldsOf(*kind.spec);
-  attributes.push_back(
-      Text(kId, Use::kComputed,
-           kind.namespaced ? "`namespace/name`, as for import." : "The name, as for import."));
-  attributes.push_back(
-      Text(kUid, Use::kComputed, "Identity of this incarnation: a replacement has another."));
-  attributes.push_back(Text(kName, Use::kRequired, "Name. A change replaces the object."));
+  attributes.push_back(TextAttribute(
+      kId, Use::kComputed,
+      kind.namespaced ? "`namespace/name`, as for import." : "The name, as for import."));
+  attributes.push_back(TextAttribute(kUid, Use::kComputed,
+                                     "Identity of this incarnation: a replacement has another."));
+  attributes.push_back(TextAttribute(kName, Use::kRequired, "Name. A change replaces the object."));
   if (kind.namespaced) {
     attributes.push_back(
-        Text(kNamespace, Use::kDefaulted,
-             "Namespace; the provider's when left out. A change replaces the object."));
+        TextAttribute(kNamespace, Use::kDefaulted,
+                      "Namespace; the provider's when left out. A change replaces the object."));
   }
   attributes.push_back(TextMap(kLabels, "Free labels, matched by selectors."));
   attributes.push_back(TextMap(kAnnotations, "Free notes for people and tools."));
@@ -204,7 +190,7 @@ Schema ResourceSchema(const KindInfo& kind) {
   AddWaiting(kind, attributes);
   const std::vector<StableField> stable = StableStatusOf(kind);
   if (!stable.empty()) attributes.push_back(StatusAttribute(stable));
-  schema.attributes = Sorted(std::move(attributes));
+  schema.attributes = SortedByName(std::move(attributes));
   schema.identity = IdentityAttributes(kind);
   return schema;
 }
@@ -233,8 +219,8 @@ Schema ListSchema(const Schema& resource) {
   schema.type_name = resource.type_name;
   schema.description = absl::StrCat("Lists ", Words(*resource.kind), " for `terraform query`.");
   if (resource.kind->namespaced) {
-    schema.attributes.push_back(
-        Text(kNamespace, Use::kOptional, "Only this namespace; all of them when left out."));
+    schema.attributes.push_back(TextAttribute(kNamespace, Use::kOptional,
+                                              "Only this namespace; all of them when left out."));
   }
   schema.attributes.push_back(TextMap(kSelector, "Only objects with all of these labels."));
   return schema;
@@ -242,43 +228,47 @@ Schema ListSchema(const Schema& resource) {
 
 Schema PluralDataSourceSchema(const Schema& list, const Schema& data_source) {
   Schema schema = list;
+  schema.plural = true;
   schema.type_name = absl::StrCat("espalier_", list.kind->plural);
   schema.description = absl::StrCat("All ", Words(*list.kind), " that match.");
-  Attribute items =
-      Text(kItems, Attribute::Use::kComputed, "What matches, in order of namespace and name.");
+  Attribute items = TextAttribute(kItems, Attribute::Use::kComputed,
+                                  "What matches, in order of namespace and name.");
   items.shape = Attribute::Shape::kObject;
   items.nesting = Attribute::Nesting::kList;
   items.attributes = data_source.attributes;
   MakeComputed(items.attributes);
   schema.attributes.push_back(std::move(items));
-  schema.attributes = Sorted(std::move(schema.attributes));
+  schema.attributes = SortedByName(std::move(schema.attributes));
   return schema;
 }
 
 Attributes ProviderAttributes() {
   using Use = Attribute::Use;
-  Attribute token = Text("token", Use::kOptional, "Token of the engine. Default: ESPALIER_TOKEN.");
+  Attribute token =
+      TextAttribute("token", Use::kOptional, "Token of the engine. Default: ESPALIER_TOKEN.");
   token.sensitive = true;
-  Attribute transfer =
-      Text("transfer", Use::kOptional,
-           "Import what another manager owns, and take it over with the next apply. Default: "
-           "ESPALIER_TRANSFER.");
+  Attribute transfer = TextAttribute(
+      "transfer", Use::kOptional,
+      "Import what another manager owns, and take it over with the next apply. Default: "
+      "ESPALIER_TRANSFER.");
   transfer.shape = Attribute::Shape::kBool;
-  return Sorted({
-      Text("endpoint", Use::kOptional,
-           "Address of the engine, host:port. Default: ESPALIER_ENGINE."),
-      Text("instance", Use::kOptional,
-           "Name under which this configuration owns objects. Two configurations must not share "
-           "one. "
-           "Default: ESPALIER_INSTANCE."),
+  return SortedByName({
+      TextAttribute("endpoint", Use::kOptional,
+                    "Address of the engine, host:port. Default: ESPALIER_ENGINE."),
+      TextAttribute(
+          "instance", Use::kOptional,
+          "Name under which this configuration owns objects. Two configurations must not share "
+          "one. "
+          "Default: ESPALIER_INSTANCE."),
       std::move(token),
-      Text("ca_file", Use::kOptional,
-           "PEM file of the authority that signed the engine's certificate. Default: "
-           "ESPALIER_CA_FILE."),
-      Text("client_cert_file", Use::kOptional, "PEM file of a certificate to show to the engine."),
-      Text("client_key_file", Use::kOptional, "PEM file of that certificate's key."),
-      Text("namespace", Use::kOptional,
-           "Namespace of objects that name none. Default: \"default\"."),
+      TextAttribute("ca_file", Use::kOptional,
+                    "PEM file of the authority that signed the engine's certificate. Default: "
+                    "ESPALIER_CA_FILE."),
+      TextAttribute("client_cert_file", Use::kOptional,
+                    "PEM file of a certificate to show to the engine."),
+      TextAttribute("client_key_file", Use::kOptional, "PEM file of that certificate's key."),
+      TextAttribute("namespace", Use::kOptional,
+                    "Namespace of objects that name none. Default: \"default\"."),
       std::move(transfer),
   });
 }
@@ -291,6 +281,27 @@ const Schema* FindType(const std::vector<Schema>& schemas, absl::string_view typ
 }
 
 }  // namespace
+
+Attribute TextAttribute(absl::string_view name, Attribute::Use use, absl::string_view description) {
+  Attribute attribute;
+  attribute.name = std::string(name);
+  attribute.use = use;
+  attribute.description = std::string(description);
+  return attribute;
+}
+
+Attribute NumberAttribute(absl::string_view name, Attribute::Use use,
+                          absl::string_view description) {
+  Attribute attribute = TextAttribute(name, use, description);
+  attribute.shape = Attribute::Shape::kNumber;
+  return attribute;
+}
+
+Attributes SortedByName(Attributes attributes) {
+  std::sort(attributes.begin(), attributes.end(),
+            [](const Attribute& a, const Attribute& b) { return a.name < b.name; });
+  return attributes;
+}
 
 bool IsOfProvider(absl::string_view attribute) {
   return attribute == kTimeouts || attribute == kWaitFor || attribute == kMinReady;

@@ -43,6 +43,13 @@ struct Attribute {
 
 const Attribute* Find(const Attributes& attributes, absl::string_view name);
 
+// Attributes that no field of the model stands behind. Made text; maps and the like are made of it.
+Attribute TextAttribute(absl::string_view name, Attribute::Use use, absl::string_view description);
+Attribute NumberAttribute(absl::string_view name, Attribute::Use use,
+                          absl::string_view description);
+// REQUIRES: no two have one name.
+Attributes SortedByName(Attributes attributes);
+
 // Attributes beside the spec's fields.
 inline constexpr char kId[] = "id";
 inline constexpr char kUid[] = "uid";
@@ -66,6 +73,8 @@ struct Schema {
   std::string type_name;
   std::string description;
   Attributes attributes;
+  // A data source of all objects that match, in `items`.
+  bool plural = false;
   // Of managed resources: what names an object. Required and optional are meant for import.
   Attributes identity;
 };
