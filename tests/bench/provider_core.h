@@ -1,32 +1,20 @@
-// ProviderCore: plays Terraform's core to a running provider: connects with mutual TLS after the
-// handshake line and makes its calls. For benchmarks: what goes wrong ends the program. One thread.
+// ProviderCore: plays Terraform's core to a running provider: makes its calls. For benchmarks: what
+// goes wrong ends the program. Thread-safe but for GetSchema, which comes first.
 #pragma once
 
-#include <memory>
 #include <string>
 
-#include "absl/time/time.h"
 #include "engine/base/clock.h"
 #include "engine/base/io.h"
 #include "provider/value.h"
-#include "tfplugin6/tfplugin6.grpc.pb.h"
+#include "tests/support/plugin_channel.h"
+#include "tfplugin6/tfplugin6.pb.h"
 
 namespace espalier {
-
-// Where a provider listens, and what core shows to it.
-struct ProviderAddress {
-  // Of the handshake line: the path of the socket, and the certificate, DER in base64.
-  std::string socket;
-  std::string server_certificate;
-  // PEM files.
-  std::string certificate_file;
-  std::string key_file;
-};
 
 class ProviderCore {
  public:
   ProviderCore(Clock& clock, Io& io, const ProviderAddress& address);
-  ~ProviderCore();
 
   // Asks for the schema; later calls use the last answer.
   void GetSchema();
@@ -50,9 +38,7 @@ class ProviderCore {
   void Shutdown();
 
  private:
-  Clock& clock_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<tfplugin6::Provider::Stub> stub_;
+  const PluginChannel channel_;
   tfplugin6::GetProviderSchema::Response schema_;
 };
 

@@ -1,24 +1,11 @@
 #include "tests/conformance/core/core.h"
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
-#include "engine/base/check.h"
+#include <utility>
+
 #include "engine/base/io.h"
-#include "go_plugin/go_plugin.grpc.pb.h"
 
 namespace espalier::provider {
 namespace {
-
-constexpr std::size_t kFileBytes = 65536;
-
-// The line's certificate is DER in base64 without padding.
-std::string PemOf(std::string base64) {
-  std::string der;
-  base64.append((4 - base64.size() % 4) % 4, '=');
-  ESPALIER_CHECK(absl::Base64Unescape(base64, &der));
-  return absl::StrCat("-----BEGIN CERTIFICATE-----\n", absl::Base64Escape(der),
-                      "\n-----END CERTIFICATE-----\n");
-}
 
 std::unique_ptr<Core>& Holder() {
   static std::unique_ptr<Core>& holder = *new std::unique_ptr<Core>();
@@ -60,20 +47,10 @@ Value Sample(const Attribute& attribute) {
 
 }  // namespace
 
-Core::Core(CoreOptions options) : options_(std::move(options)), clock_(MakeRealClock()) {
-  const std::unique_ptr<Io> io = MakeRealIo();
-  grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = PemOf(options_.server_certificate);
-  tls.pem_cert_chain = *io->ReadFile(options_.certificate_file, kFileBytes);
-  tls.pem_private_key = *io->ReadFile(options_.key_file, kFileBytes);
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);
-  arguments.SetMaxSendMessageSize(-1);
-  arguments.SetSslTargetNameOverride("localhost");
-  channel_ = grpc::CreateCustomChannel(absl::StrCat("unix:", options_.address),
-                                       grpc::SslCredentials(tls), arguments);
-  stub_ = tfplugin6::Provider::NewStub(channel_);
-}
+Core::Core(CoreOptions options)
+    : options_(std::move(options)),
+      clock_(MakeRealClock()),
+      channel_(*PluginChannel::Open(*clock_, *MakeRealIo(), options_.address)) {}
 
 tfplugin6::UpgradeResourceState::Response Core::Upgrade(const std::string& type,
                                                         const std::string& json) const {
@@ -122,11 +99,7 @@ void Core::Configure() const {
 }
 
 void Core::Shutdown() const {
-  grpc::ClientContext context;
-  plugin::Empty empty;
-  plugin::Empty answer;
-  const grpc::Status status =
-      plugin::GRPCController::NewStub(channel_)->Shutdown(&context, empty, &answer);
+  const grpc::Status status = channel_.Shutdown();
   EXPECT_TRUE(status.ok()) << status.error_message();
 }
 

@@ -1,31 +1,23 @@
-// Core: plays Terraform's core to a started provider: connects as the handshake line says and makes
-// single calls of the protocol, so that tests can say what no command line would. One per program,
-// made by main; thread-safe once made.
+// Core: plays Terraform's core to a started provider: makes single calls of the protocol, so that
+// tests can say what no command line would. One per program, made by main; thread-safe once made.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
-#include <utility>
 
-#include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "engine/base/clock.h"
 #include "provider/conform.h"
 #include "provider/msgpack.h"
 #include "provider/schema.h"
-#include "tfplugin6/tfplugin6.grpc.pb.h"
+#include "tests/support/plugin_channel.h"
+#include "tfplugin6/tfplugin6.pb.h"
 
 namespace espalier::provider {
 
-// Of the handshake line and of the client certificate that the provider was started with.
 struct CoreOptions {
-  std::string address;
-  std::string server_certificate;
-  std::string certificate_file;
-  std::string key_file;
+  ProviderAddress address;
   // Where an engine stands; empty if there is none.
   std::string engine;
   std::string token;
@@ -33,9 +25,9 @@ struct CoreOptions {
 
 class Core {
  public:
-  using Stub = tfplugin6::Provider::Stub;
+  using Stub = PluginChannel::Stub;
   template <typename Request, typename Response>
-  using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
+  using Method = PluginChannel::Method<Request, Response>;
 
   explicit Core(CoreOptions options);
 
@@ -46,9 +38,7 @@ class Core {
   template <typename Request, typename Response>
   Response Call(Method<Request, Response> method, const Request& request) const {
     Response response;
-    grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(clock_->Now() + absl::Seconds(60)));
-    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    const grpc::Status status = channel_.Call(method, request, response);
     EXPECT_TRUE(status.ok()) << status.error_code() << ": " << status.error_message();
     return response;
   }
@@ -70,8 +60,7 @@ class Core {
   const CoreOptions options_;
   const std::unique_ptr<Clock> clock_;
   const Schemas schemas_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<Stub> stub_;
+  const PluginChannel channel_;
 };
 
 // The one that main made.
@@ -84,17 +73,5 @@ Value ObjectOf(const Attributes& attributes, Value::Entries entries);
 Value MinimalConfig(const Schema& schema);
 // A value of the wire in the shape of the schema; fails the test if it does not fit.
 Value Decoded(const Schema& schema, const tfplugin6::DynamicValue& wire);
-
-// Summaries and details of the errors.
-template <typename Response>
-std::string ErrorsOf(const Response& response) {
-  std::string text;
-  for (const tfplugin6::Diagnostic& diagnostic : response.diagnostics()) {
-    if (diagnostic.severity() == tfplugin6::Diagnostic::ERROR) {
-      text += diagnostic.summary() + ": " + diagnostic.detail() + "\n";
-    }
-  }
-  return text;
-}
 
 }  // namespace espalier::provider

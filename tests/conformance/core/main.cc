@@ -16,10 +16,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   espalier::provider::SetTheCore(std::make_unique<espalier::provider::Core>(
-      espalier::provider::CoreOptions{.address = argv[1],
-                                      .server_certificate = argv[2],
-                                      .certificate_file = argv[3],
-                                      .key_file = argv[4],
+      espalier::provider::CoreOptions{.address = {.socket = argv[1],
+                                                  .server_certificate = argv[2],
+                                                  .certificate_file = argv[3],
+                                                  .key_file = argv[4]},
                                       .engine = argc == 7 ? argv[5] : "",
                                       .token = argc == 7 ? argv[6] : ""}));
   return RUN_ALL_TESTS();
