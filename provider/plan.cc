@@ -151,6 +151,11 @@ Change PlanChange(const Schema& schema, const Value& prior, const Value& config,
     change.verb = prior.is_null() ? Change::Verb::kNone : Change::Verb::kDelete;
     return change;
   }
+  if (config.is_unknown()) {
+    problems.Error("invalid_value", "", "must be an object; only what is in it may be unknown");
+    change.planned = prior;
+    return change;
+  }
   change.planned = Declared(schema, config, default_namespace);
   change.wanted = ToResource(schema, change.planned, problems);
   if (prior.is_null()) {

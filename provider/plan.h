@@ -36,7 +36,8 @@ struct Change {
 
 // `prior` is null for a create, `config` for a delete. `default_namespace`: for objects that name
 // none; may be unknown. What is to be taken over is updated although nothing else changes. What the
-// model cannot hold is a problem. REQUIRES: both conform to the schema.
+// model cannot hold is a problem, and so is a configuration of which nothing is known; core has no
+// such. REQUIRES: both conform to the schema.
 Change PlanChange(const Schema& schema, const Value& prior, const Value& config,
                   const Value& default_namespace, Takeover takeover, Problems& problems);
 

@@ -166,6 +166,17 @@ TEST(PlanTest, TakesUnknownsAnywhere) {
   EXPECT_TRUE(problems.empty());
 }
 
+TEST(PlanTest, RefusesWhatIsNoObjectYet) {
+  for (const Value& prior : {Value(), Applied(VmConfig())}) {
+    Problems problems;
+    const Change change =
+        PlanChange(VmSchema(), prior, Value::Unknown(), Text("default"), Takeover::kNone, problems);
+    EXPECT_TRUE(problems.HasErrors());
+    EXPECT_EQ(change.planned, prior);
+    EXPECT_EQ(change.verb, Change::Verb::kNone);
+  }
+}
+
 TEST(PlanTest, ReplacesWhenAnImmutableValueIsNotKnownYet) {
   const Change change = PlanVm(Applied(VmConfig()), VmConfig({{"image", Value::Unknown()}}));
   EXPECT_EQ(Names(change.requires_replace), std::vector<std::string>{"image"});
