@@ -2,6 +2,7 @@
 // double cannot hold exactly are decimal strings, unknown values are extensions. Pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -16,7 +17,12 @@ namespace espalier::provider {
 // UTF-8, keys that are no strings or come twice, nesting beyond kMaxDepth, infinity.
 absl::StatusOr<Value> ReadMsgpack(absl::string_view bytes);
 
+// What is known of an unknown value is left out where core would not take it: numbers that came as
+// eight bytes may have hundreds of digits.
 std::string WriteMsgpack(const Value& value);
+
+// What is said of an unknown value takes at most that much; core's own bound.
+inline constexpr std::size_t kMaxRefinementBytes = 1024;
 
 // Deeper than any schema of ours; keeps hostile input from exhausting the stack.
 inline constexpr int kMaxDepth = 64;

@@ -11,8 +11,6 @@ namespace {
 
 // Extension types of core's encoding.
 constexpr std::uint8_t kRefinedUnknown = 12;
-// What a refinement may take; core's own bound.
-constexpr std::size_t kMaxRefinementBytes = 1024;
 
 class Reader {
  public:

@@ -89,6 +89,16 @@ TEST(MsgpackTest, KeepsRefinements) {
   EXPECT_EQ(Written(bounded), "c7070c8201c2039200c3");
 }
 
+TEST(MsgpackTest, LeavesOutARefinementThatCoreWouldNotTake) {
+  // Four times 1e308: 45 bytes as they come, more than 1,024 as digits.
+  const std::string large = "cb7fe1ccf385ebc8a0";
+  const Value value =
+      Read("c72d0c840392" + large + "c30492" + large + "c305" + large + "06" + large);
+  ASSERT_NE(value.refinement(), nullptr);
+  EXPECT_TRUE(value.refinement()->lower.has_value());
+  EXPECT_EQ(Written(value), "d40000");
+}
+
 TEST(MsgpackTest, SkipsRefinementsOfLaterProtocols) {
   const Value value = Read("c7060c8209a17801c2");
   ASSERT_NE(value.refinement(), nullptr);

@@ -76,11 +76,10 @@ void WriteBound(std::string& out, char key, const Refinement::Bound& bound) {
   out += static_cast<char>(bound.inclusive ? 0xc3 : 0xc2);
 }
 
+void WritePlainUnknown(std::string& out) { out.append("\xd4\x00\x00", 3); }
+
 void WriteUnknown(std::string& out, const Refinement& refinement) {
-  if (refinement.empty()) {
-    out.append("\xd4\x00\x00", 3);
-    return;
-  }
+  if (refinement.empty()) return WritePlainUnknown(out);
   std::string body;
   int count = 0;
   if (refinement.not_null) {
@@ -111,6 +110,7 @@ void WriteUnknown(std::string& out, const Refinement& refinement) {
     ++count;
   }
   body.insert(body.begin(), static_cast<char>(0x80 | count));
+  if (body.size() > kMaxRefinementBytes) return WritePlainUnknown(out);
   if (body.size() <= UINT8_MAX) {
     WriteTagged(out, 0xc7, body.size(), 1);
   } else {

@@ -62,7 +62,8 @@ absl::StatusOr<Number> Number::Parse(absl::string_view text) {
   const auto invalid = [] { return absl::InvalidArgumentError("not a decimal number"); };
   const bool negative = !text.empty() && text.front() == '-';
   if (negative) text.remove_prefix(1);
-  if (text.size() > kMaxDigits) return absl::InvalidArgumentError("the number has too many digits");
+  const auto too_long = [] { return absl::InvalidArgumentError("the number has too many digits"); };
+  if (text.size() > kMaxDigits) return too_long();
   const absl::string_view whole = TakeDigits(text);
   absl::string_view fraction;
   if (!text.empty() && text.front() == '.') {
@@ -86,7 +87,10 @@ absl::StatusOr<Number> Number::Parse(absl::string_view text) {
   }
   if (!text.empty()) return invalid();
   const int point = static_cast<int>(whole.size()) + exponent;
-  return Number(Canonical(negative, absl::StrCat(whole, fraction), point));
+  Number number(Canonical(negative, absl::StrCat(whole, fraction), point));
+  // What we write is read again: by core, and by us when core sends it back.
+  if (number.text_.size() > kMaxDigits + (negative ? 1 : 0)) return too_long();
+  return number;
 }
 
 std::optional<std::int64_t> Number::AsInt64() const { return ParseInteger<std::int64_t>(text_); }

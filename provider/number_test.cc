@@ -44,6 +44,22 @@ TEST(NumberTest, RefusesWhatIsNoNumber) {
   EXPECT_FALSE(Number::Parse(std::string(5000, '9')).ok());
 }
 
+TEST(NumberTest, ReadsWhatItHasWritten) {
+  const std::string most(Number::kMaxDigits, '9');
+  for (const std::string& text :
+       {most, "-" + most, std::string("1e1499"), std::string("-1e-1498"), std::string("0e1500")}) {
+    SCOPED_TRACE(text);
+    const absl::StatusOr<Number> number = Number::Parse(text);
+    ASSERT_TRUE(number.ok());
+    const absl::StatusOr<Number> again = Number::Parse(number->text());
+    ASSERT_TRUE(again.ok());
+    EXPECT_EQ(*again, *number);
+  }
+  for (const char* text : {"1e1500", "-1e1500", "1e-1499", "12e1499"}) {
+    EXPECT_FALSE(Number::Parse(text).ok()) << text;
+  }
+}
+
 TEST(NumberTest, KeepsDoublesExactly) {
   for (const double value :
        {0.0, 1.5, -0.1, 1e300, 0x1p-30, std::numeric_limits<double>::denorm_min(),
