@@ -1,5 +1,6 @@
 // Import ids and identities: whatever the bytes are, they name an object in one way, or the answer
-// is one error. The input is a type's name, a line feed, and an id or an identity in MessagePack.
+// is one error. The input is a type's name, a line feed, and an id, or an identity in MessagePack
+// or as a state holds it, in JSON.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -38,10 +39,13 @@ void Run(absl::string_view input) {
   if (schema == nullptr) return;
   const absl::string_view rest = input.substr(end + 1);
   Check(*schema, rest, Value());
-  const auto read = ReadMsgpack(rest);
-  if (!read.ok()) return;
-  const auto identity = Conform(schema->identity, *read, Strictness::kExact);
-  if (identity.ok()) Check(*schema, "", *identity);
+  for (absl::StatusOr<Value> identity :
+       {ReadMsgpack(rest), ReadStateJson(schema->identity, rest)}) {
+    if (identity.ok()) {
+      identity = Conform(schema->identity, *std::move(identity), Strictness::kExact);
+    }
+    if (identity.ok()) Check(*schema, "", *identity);
+  }
 }
 
 }  // namespace
