@@ -4,12 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "absl/strings/str_cat.h"
 #include "provider/conform.h"
-#include "provider/msgpack.h"
-#include "provider/provider.h"
-#include "provider/testing/fake_engine.h"
-#include "tests/support/fake_clock.h"
+#include "provider/testing/provider_world.h"
+#include "provider/testing/values.h"
+#include "provider/wire.h"
 
 namespace espalier::provider {
 namespace {
@@ -20,48 +18,22 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-Value Text(absl::string_view text) { return Value::String(text); }
-Value Whole(std::int64_t number) { return Value::Of(Number::Of(number)); }
-
 const Ref kBuild{Kind::kVm, "ci", "build"};
 const Ref kMac{Kind::kHost, "", "mac-01"};
 const Ref kCache{Kind::kImageCache, "", "all"};
 
-class ActionsTest : public testing::Test {
+class ActionsTest : public testing::Test, protected ProviderWorld {
  protected:
   ActionsTest() {
-    tfplugin6::ConfigureProvider::Request request;
-    tfplugin6::ConfigureProvider::Response response;
-    Encode(Schemas().provider(),
-           Value::Map({{"endpoint", Text("127.0.0.1:1")},
-                       {"instance", Text("prod")},
-                       {"namespace", Text("ci")}}),
-           *request.mutable_config());
-    provider_.Handle(request, response);
-    EXPECT_EQ(response.diagnostics_size(), 0);
+    ConfigureAtEngine({{"namespace", Text("ci")}});
     // Each wait begins with what the next step makes of the fleet.
     engine_.on_watching = [this] {
       if (next_ < steps_.size()) steps_[next_++]();
     };
   }
 
-  static void Encode(const Attributes& attributes, const Value& value,
-                     tfplugin6::DynamicValue& wire) {
-    wire.set_msgpack(WriteMsgpack(*Conform(attributes, value, Strictness::kLenient)));
-  }
   static const Attributes& AttributesOf(const std::string& type) {
     return FindActionType(type)->schema.attributes;
-  }
-
-  template <typename Diagnostics>
-  static std::string Errors(const Diagnostics& diagnostics) {
-    std::string text;
-    for (const tfplugin6::Diagnostic& diagnostic : diagnostics) {
-      EXPECT_EQ(diagnostic.severity(), tfplugin6::Diagnostic::ERROR);
-      for (const auto& step : diagnostic.attribute().steps()) text += step.attribute_name() + ": ";
-      text += diagnostic.summary() + ": " + diagnostic.detail() + "\n";
-    }
-    return text;
   }
 
   // What it ended with. The progress is in `told_`.
@@ -69,7 +41,7 @@ class ActionsTest : public testing::Test {
     tfplugin6::InvokeAction::Request request;
     request.set_action_type(type);
     if (FindActionType(type) != nullptr) {
-      Encode(AttributesOf(type), Value::Map(std::move(config)), *request.mutable_config());
+      Encode(ObjectOf(AttributesOf(type), std::move(config)), *request.mutable_config());
     }
     told_.clear();
     int completed = 0;
@@ -78,7 +50,7 @@ class ActionsTest : public testing::Test {
       EXPECT_EQ(completed, 0) << "nothing comes after the completion";
       if (event.has_completed()) {
         ++completed;
-        errors = Errors(event.completed().diagnostics());
+        errors = Errors(event.completed());
       } else {
         EXPECT_TRUE(event.has_progress());
         told_.push_back(event.progress().message());
@@ -93,17 +65,14 @@ class ActionsTest : public testing::Test {
   std::string Plan(const std::string& type, Value config) {
     tfplugin6::PlanAction::Request request;
     request.set_action_type(type);
-    Encode(AttributesOf(type), config, *request.mutable_config());
-    tfplugin6::PlanAction::Response response;
-    provider_.Handle(request, response);
+    Encode(*Conform(AttributesOf(type), config, Strictness::kLenient), *request.mutable_config());
+    const auto response = Ask<tfplugin6::PlanAction>(request);
     EXPECT_FALSE(response.has_deferred());
     tfplugin6::ValidateActionConfig::Request validate;
     validate.set_type_name(type);
     *validate.mutable_config() = request.config();
-    tfplugin6::ValidateActionConfig::Response validated;
-    provider_.Handle(validate, validated);
-    EXPECT_EQ(Errors(validated.diagnostics()), Errors(response.diagnostics()));
-    return Errors(response.diagnostics());
+    EXPECT_EQ(Errors(Ask<tfplugin6::ValidateActionConfig>(validate)), Errors(response));
+    return Errors(response);
   }
 
   void PutVm(const std::string& name, v1::VmPlacement::Phase phase, const std::string& host,
@@ -144,20 +113,6 @@ class ActionsTest : public testing::Test {
 
   const auto& Holds(const Ref& ref) { return engine_.objects().Find(ref)->metadata().holds(); }
 
-  void Interrupt() {
-    tfplugin6::StopProvider::Response response;
-    provider_.Handle(tfplugin6::StopProvider::Request(), response);
-  }
-
-  FakeClock clock_{FakeClock::Mode::kAutoAdvance};
-  Random random_{7};
-  std::unique_ptr<Log> log_ = MakeNullLog();
-  FakeEngine engine_;
-  Provider provider_{clock_, random_, *log_, [](const std::string&) { return std::nullopt; },
-                     [this](const RemoteOptions&) {
-                       // Owned by the fixture: nobody deletes it.
-                       return std::shared_ptr<Remote>(&engine_, [](Remote*) {});
-                     }};
   std::vector<std::function<void()>> steps_;
   std::size_t next_ = 0;
   std::function<void()> on_progress_;

@@ -4,11 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "provider/conform.h"
-#include "provider/msgpack.h"
-#include "provider/provider.h"
-#include "provider/testing/fake_engine.h"
-#include "tests/support/fake_clock.h"
+#include "provider/testing/provider_world.h"
+#include "provider/testing/values.h"
+#include "provider/wire.h"
 
 namespace espalier::provider {
 namespace {
@@ -18,27 +16,9 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-Value Text(absl::string_view text) { return Value::String(text); }
-Value Whole(std::int64_t number) { return Value::Of(Number::Of(number)); }
-
-class EphemeralsTest : public testing::Test {
+class EphemeralsTest : public testing::Test, protected ProviderWorld {
  protected:
-  EphemeralsTest() {
-    tfplugin6::ConfigureProvider::Request request;
-    tfplugin6::ConfigureProvider::Response response;
-    Encode(Schemas().provider(),
-           Value::Map({{"endpoint", Text("127.0.0.1:1")},
-                       {"instance", Text("prod")},
-                       {"namespace", Text("ci")}}),
-           *request.mutable_config());
-    provider_.Handle(request, response);
-    EXPECT_EQ(response.diagnostics_size(), 0);
-  }
-
-  static void Encode(const Attributes& attributes, const Value& value,
-                     tfplugin6::DynamicValue& wire) {
-    wire.set_msgpack(WriteMsgpack(*Conform(attributes, value, Strictness::kLenient)));
-  }
+  EphemeralsTest() { ConfigureAtEngine({{"namespace", Text("ci")}}); }
 
   static const Attributes& AttributesOf(const std::string& type) {
     return FindEphemeralType(type)->schema.attributes;
@@ -47,9 +27,8 @@ class EphemeralsTest : public testing::Test {
   tfplugin6::OpenEphemeralResource::Response Open(const std::string& type, Value::Entries config) {
     tfplugin6::OpenEphemeralResource::Request request;
     request.set_type_name(type);
-    Encode(AttributesOf(type), Value::Map(std::move(config)), *request.mutable_config());
-    tfplugin6::OpenEphemeralResource::Response response;
-    provider_.Handle(request, response);
+    Encode(ObjectOf(AttributesOf(type), std::move(config)), *request.mutable_config());
+    auto response = Ask<tfplugin6::OpenEphemeralResource>(request);
     EXPECT_FALSE(response.has_renew_at());
     EXPECT_FALSE(response.has_deferred());
     return response;
@@ -57,38 +36,22 @@ class EphemeralsTest : public testing::Test {
 
   Value ResultOf(const std::string& type,
                  const tfplugin6::OpenEphemeralResource::Response& response) {
-    EXPECT_EQ(response.diagnostics_size(), 0) << Errors(response);
-    return *Conform(AttributesOf(type), *ReadMsgpack(response.result().msgpack()),
-                    Strictness::kExact);
+    EXPECT_EQ(Errors(response), "");
+    return Decoded(AttributesOf(type), response.result());
   }
 
   std::string Close(const std::string& type, const std::string& private_data) {
     tfplugin6::CloseEphemeralResource::Request request;
     request.set_type_name(type);
     request.set_private_(private_data);
-    tfplugin6::CloseEphemeralResource::Response response;
-    provider_.Handle(request, response);
-    return Errors(response);
-  }
-
-  // The attributes to blame, and what is said.
-  template <typename Response>
-  static std::string Errors(const Response& response) {
-    std::string text;
-    for (const tfplugin6::Diagnostic& diagnostic : response.diagnostics()) {
-      for (const auto& step : diagnostic.attribute().steps()) text += step.attribute_name() + ": ";
-      text += diagnostic.summary() + ": " + diagnostic.detail() + "\n";
-    }
-    return text;
+    return Errors(Ask<tfplugin6::CloseEphemeralResource>(request));
   }
 
   std::string Validate(const std::string& type, Value::Entries config) {
     tfplugin6::ValidateEphemeralResourceConfig::Request request;
     request.set_type_name(type);
-    Encode(AttributesOf(type), Value::Map(std::move(config)), *request.mutable_config());
-    tfplugin6::ValidateEphemeralResourceConfig::Response response;
-    provider_.Handle(request, response);
-    return Errors(response);
+    Encode(ObjectOf(AttributesOf(type), std::move(config)), *request.mutable_config());
+    return Errors(Ask<tfplugin6::ValidateEphemeralResourceConfig>(request));
   }
 
   // A VM that is there but does not run yet.
@@ -112,16 +75,6 @@ class EphemeralsTest : public testing::Test {
     (*observed.mutable_ports())["http"] = 8080;
     engine_.objects().Put(std::move(vm));
   }
-
-  FakeClock clock_{FakeClock::Mode::kAutoAdvance};
-  Random random_{7};
-  std::unique_ptr<Log> log_ = MakeNullLog();
-  FakeEngine engine_;
-  Provider provider_{clock_, random_, *log_, [](const std::string&) { return std::nullopt; },
-                     [this](const RemoteOptions&) {
-                       // Owned by the fixture: nobody deletes it.
-                       return std::shared_ptr<Remote>(&engine_, [](Remote*) {});
-                     }};
 };
 
 TEST_F(EphemeralsTest, ATokenLivesUntilItIsClosed) {
@@ -230,10 +183,7 @@ TEST_F(EphemeralsTest, AConnectionThatDoesNotComeSaysWhatTheEngineSays) {
 
 TEST_F(EphemeralsTest, AnInterruptEndsTheWait) {
   PutVm();
-  engine_.on_watching = [this] {
-    tfplugin6::StopProvider::Response response;
-    provider_.Handle(tfplugin6::StopProvider::Request(), response);
-  };
+  engine_.on_watching = [this] { Interrupt(); };
   EXPECT_THAT(Errors(Open("espalier_vm_connection", {{"name", Text("build")}})),
               HasSubstr("interrupted"));
   // What is open is closed all the same.
@@ -249,13 +199,11 @@ TEST_F(EphemeralsTest, WhatIsNotKnownIsNotOpened) {
       HasSubstr("not wholly known"));
   tfplugin6::OpenEphemeralResource::Request request;
   request.set_type_name("espalier_token");
-  tfplugin6::OpenEphemeralResource::Response response;
-  provider_.Handle(request, response);
-  EXPECT_THAT(Errors(response), HasSubstr("No configuration"));
+  EXPECT_THAT(Errors(Ask<tfplugin6::OpenEphemeralResource>(request)),
+              HasSubstr("No configuration"));
   request.set_type_name("espalier_vm");
-  response.Clear();
-  provider_.Handle(request, response);
-  EXPECT_THAT(Errors(response), HasSubstr("has no espalier_vm"));
+  EXPECT_THAT(Errors(Ask<tfplugin6::OpenEphemeralResource>(request)),
+              HasSubstr("has no espalier_vm"));
 }
 
 TEST_F(EphemeralsTest, WhatCoreLeavesOpenIsClosedInTheEnd) {
@@ -273,8 +221,7 @@ TEST_F(EphemeralsTest, RenewalChangesNothing) {
   tfplugin6::RenewEphemeralResource::Request request;
   request.set_type_name("espalier_token");
   request.set_private_("token-1");
-  tfplugin6::RenewEphemeralResource::Response response;
-  provider_.Handle(request, response);
+  const auto response = Ask<tfplugin6::RenewEphemeralResource>(request);
   EXPECT_EQ(response.private_(), "token-1");
   EXPECT_FALSE(response.has_renew_at());
   EXPECT_EQ(response.diagnostics_size(), 0);

@@ -9,11 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/model/access.h"
-#include "provider/conform.h"
-#include "provider/msgpack.h"
-#include "provider/provider.h"
 #include "provider/testing/fake_engine.h"
-#include "tests/support/fake_clock.h"
+#include "provider/testing/values.h"
+#include "provider/testing/vm_world.h"
 
 namespace espalier::provider {
 namespace {
@@ -139,22 +137,15 @@ class FaultyEngine final : public Resources, public Remote {
   std::map<std::string, ApplyResult> done_;
 };
 
-// A provider at an engine, both new.
-class World {
+// A provider at such an engine, both new.
+class World : private VmWorld {
  public:
   World() {
-    tfplugin6::ConfigureProvider::Request request;
-    tfplugin6::ConfigureProvider::Response response;
-    Encode(*Conform(schemas_.provider(),
-                    Value::Map({{"endpoint", Value::String("127.0.0.1:1")},
-                                {"instance", Value::String("prod")}}),
-                    Strictness::kLenient),
-           *request.mutable_config());
-    provider_.Handle(request, response);
-    EXPECT_EQ(response.diagnostics_size(), 0);
+    remote_ = &faulty_;
+    ConfigureAtEngine();
     engine_.on_watch = [this] {
       if (deleting_) {
-        engine_.objects().Remove(kRef);
+        engine_.objects().Remove(ref_);
       } else {
         engine_.Place(v1::VmPlacement::RUNNING, "");
       }
@@ -163,61 +154,24 @@ class World {
 
   void Set(const Fault& fault) { faulty_.Set(fault); }
   int calls() const { return faulty_.calls(); }
-  const Resource* Stored() { return engine_.objects().Find(kRef); }
+  using VmWorld::Stored;
   std::string uid() { return Stored() == nullptr ? "" : Stored()->metadata().uid(); }
+  // Of the last call.
   bool has_errors() const { return has_errors_; }
 
-  Value Config(int ttl_seconds) {
-    return *Conform(schema_.attributes,
-                    Value::Map({{"name", Value::String("build")},
-                                {"namespace", Value::String("ci")},
-                                {"image", Value::String("sonoma")},
-                                {"ttl_seconds", Value::Of(Number::Of(ttl_seconds))}}),
-                    Strictness::kLenient);
-  }
+  Value Config(int ttl_seconds) { return VmWorld::Config({{"ttl_seconds", Whole(ttl_seconds)}}); }
 
   Value Plan(const Value& prior, const Value& config) {
-    tfplugin6::PlanResourceChange::Request request;
-    tfplugin6::PlanResourceChange::Response response;
-    request.set_type_name(schema_.type_name);
-    Encode(prior, *request.mutable_prior_state());
-    Encode(config, *request.mutable_proposed_new_state());
-    Encode(config, *request.mutable_config());
-    provider_.Handle(request, response);
-    return Taken(response.planned_state(), response);
+    return StateOf(VmWorld::Plan(prior, config));
   }
 
   Value Apply(const Value& prior, const Value& planned) {
     deleting_ = planned.is_null();
-    tfplugin6::ApplyResourceChange::Request request;
-    tfplugin6::ApplyResourceChange::Response response;
-    request.set_type_name(schema_.type_name);
-    Encode(prior, *request.mutable_prior_state());
-    Encode(planned, *request.mutable_planned_state());
-    provider_.Handle(request, response);
-    return Taken(response.new_state(), response);
+    return StateOf(VmWorld::Apply(prior, planned));
   }
 
-  Value Read(const Value& state) {
-    tfplugin6::ReadResource::Request request;
-    tfplugin6::ReadResource::Response response;
-    request.set_type_name(schema_.type_name);
-    Encode(state, *request.mutable_current_state());
-    provider_.Handle(request, response);
-    return Taken(response.new_state(), response);
-  }
-
-  Value Import() {
-    tfplugin6::ImportResourceState::Request request;
-    tfplugin6::ImportResourceState::Response response;
-    request.set_type_name(schema_.type_name);
-    request.set_id("ci/build");
-    provider_.Handle(request, response);
-    if (response.imported_resources_size() == 0) {
-      return Taken(tfplugin6::DynamicValue(), response);
-    }
-    return Taken(response.imported_resources(0).state(), response);
-  }
+  Value Read(const Value& state) { return StateOf(VmWorld::Read(state)); }
+  Value Import() { return StateOf(VmWorld::Import("ci/build")); }
 
   // A run without failures: refresh, plan, apply.
   void ExpectNextRunMakesIt(const Value& state, int ttl_seconds) {
@@ -240,36 +194,12 @@ class World {
   }
 
  private:
-  static void Encode(const Value& value, tfplugin6::DynamicValue& wire) {
-    wire.set_msgpack(WriteMsgpack(value));
+  Value StateOf(const Result& result) {
+    has_errors_ = !result.errors.empty();
+    return result.state;
   }
 
-  template <typename Response>
-  Value Taken(const tfplugin6::DynamicValue& wire, const Response& response) {
-    has_errors_ = false;
-    for (const tfplugin6::Diagnostic& diagnostic : response.diagnostics()) {
-      if (diagnostic.severity() != tfplugin6::Diagnostic::ERROR) continue;
-      has_errors_ = true;
-      EXPECT_NE(diagnostic.summary(), "");
-      EXPECT_NE(diagnostic.detail(), "");
-    }
-    if (wire.msgpack().empty()) return Value();
-    return *Conform(schema_.attributes, *ReadMsgpack(wire.msgpack()), Strictness::kExact);
-  }
-
-  const Ref kRef{Kind::kVm, "ci", "build"};
-  const Schemas schemas_;
-  const Schema& schema_ = *schemas_.FindResource("espalier_vm");
-  FakeClock clock_{FakeClock::Mode::kAutoAdvance};
-  Random random_{7};
-  std::unique_ptr<Log> log_ = MakeNullLog();
-  FakeEngine engine_;
   FaultyEngine faulty_{engine_};
-  Provider provider_{clock_, random_, *log_, [](const std::string&) { return std::nullopt; },
-                     [this](const RemoteOptions&) {
-                       // Owned by this world: nobody deletes it.
-                       return std::shared_ptr<Remote>(&faulty_, [](Remote*) {});
-                     }};
   bool deleting_ = false;
   bool has_errors_ = false;
 };

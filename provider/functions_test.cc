@@ -5,16 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "provider/msgpack.h"
-#include "provider/provider.h"
-#include "tests/support/fake_clock.h"
+#include "provider/testing/provider_world.h"
+#include "provider/testing/values.h"
 
 namespace espalier::provider {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-Value Text(absl::string_view text) { return Value::String(text); }
 
 Value Image(Value registry, Value repository, Value tag, Value digest) {
   return Value::Map({{"registry", std::move(registry)},
@@ -95,22 +93,14 @@ TEST(FunctionsTest, BlamesTheRightArgument) {
   }
 }
 
-class FunctionCallsTest : public testing::Test {
- protected:
-  FakeClock clock_;
-  Random random_{7};
-  std::unique_ptr<Log> log_ = MakeNullLog();
-  // Never configured.
-  Provider provider_{clock_, random_, *log_, [](const std::string&) { return std::nullopt; },
-                     [](const RemoteOptions&) { return absl::UnavailableError("no engine"); }};
-};
+// The provider is never configured.
+class FunctionCallsTest : public testing::Test, protected ProviderWorld {};
 
 TEST_F(FunctionCallsTest, AreCalledWithoutAConfiguration) {
   tfplugin6::CallFunction::Request request;
   request.set_name("parse_memory");
   request.add_arguments()->set_msgpack(WriteMsgpack(Text("12GiB")));
-  tfplugin6::CallFunction::Response response;
-  provider_.Handle(request, response);
+  const auto response = Ask<tfplugin6::CallFunction>(request);
   EXPECT_FALSE(response.has_error()) << response.error().text();
   EXPECT_EQ(response.result().msgpack(), WriteMsgpack(Value::Of(Number::Of(12288))));
 }
@@ -119,30 +109,25 @@ TEST_F(FunctionCallsTest, TellWhichArgumentIsWrongAndOtherwiseNone) {
   tfplugin6::CallFunction::Request request;
   request.set_name("ref");
   request.add_arguments()->set_msgpack(WriteMsgpack(Text("ci")));
-  tfplugin6::CallFunction::Response response;
-  provider_.Handle(request, response);
+  auto response = Ask<tfplugin6::CallFunction>(request);
   ASSERT_TRUE(response.has_error());
   EXPECT_FALSE(response.error().has_function_argument());
   // No bytes are null.
   request.add_arguments();
-  provider_.Handle(request, response);
+  response = Ask<tfplugin6::CallFunction>(request);
   EXPECT_EQ(response.error().function_argument(), 1);
   // Bytes that are no value.
   request.mutable_arguments(0)->set_msgpack("\xc1");
-  response.Clear();
-  provider_.Handle(request, response);
+  response = Ask<tfplugin6::CallFunction>(request);
   ASSERT_TRUE(response.error().has_function_argument());
   EXPECT_EQ(response.error().function_argument(), 0);
   EXPECT_FALSE(response.has_result());
 }
 
 TEST_F(FunctionCallsTest, AreAnnouncedEverywhereAlike) {
-  tfplugin6::GetFunctions::Response functions;
-  provider_.Handle(tfplugin6::GetFunctions::Request(), functions);
-  tfplugin6::GetProviderSchema::Response schema;
-  provider_.Handle(tfplugin6::GetProviderSchema::Request(), schema);
-  tfplugin6::GetMetadata::Response metadata;
-  provider_.Handle(tfplugin6::GetMetadata::Request(), metadata);
+  const auto functions = Ask<tfplugin6::GetFunctions>({});
+  const auto schema = Ask<tfplugin6::GetProviderSchema>({});
+  const auto metadata = Ask<tfplugin6::GetMetadata>({});
   std::vector<std::string> names;
   for (const auto& function : metadata.functions()) names.push_back(function.name());
   EXPECT_THAT(names, ElementsAre("parse_image_reference", "parse_memory", "ref"));

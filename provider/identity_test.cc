@@ -5,14 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "provider/schema_proto.h"
+#include "provider/testing/values.h"
 
 namespace espalier::provider {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-
-Value Text(absl::string_view text) { return Value::String(text); }
 
 const Schema& SchemaOf(const char* type_name) {
   static const Schemas& schemas = *new Schemas();

@@ -4,12 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
-#include "provider/conform.h"
 #include "provider/msgpack.h"
-#include "provider/provider.h"
 #include "provider/selection.h"
-#include "provider/testing/fake_engine.h"
-#include "tests/support/fake_clock.h"
+#include "provider/testing/provider_world.h"
+#include "provider/testing/values.h"
+#include "provider/wire.h"
 
 namespace espalier::provider {
 namespace {
@@ -19,18 +18,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-Value Text(absl::string_view text) { return Value::String(text); }
-
-class ListTest : public testing::Test {
+class ListTest : public testing::Test, protected ProviderWorld {
  protected:
-  ListTest() {
-    tfplugin6::ConfigureProvider::Request request;
-    tfplugin6::ConfigureProvider::Response response;
-    Encode(schemas_.provider(), {{"endpoint", Text("127.0.0.1:1")}, {"instance", Text("prod")}},
-           *request.mutable_config());
-    provider_.Handle(request, response);
-    EXPECT_THAT(response.diagnostics(), IsEmpty());
-  }
+  ListTest() { ConfigureAtEngine(); }
 
   void PutVm(const std::string& ns, const std::string& name, const std::string& team) {
     Resource vm;
@@ -41,12 +31,6 @@ class ListTest : public testing::Test {
     engine_.objects().Put(std::move(vm));
   }
 
-  static void Encode(const Attributes& attributes, Value::Entries entries,
-                     tfplugin6::DynamicValue& wire) {
-    wire.set_msgpack(
-        WriteMsgpack(*Conform(attributes, Value::Map(std::move(entries)), Strictness::kLenient)));
-  }
-
   // `room`: events that core takes before it hangs up.
   std::vector<tfplugin6::ListResource::Event> List(Value::Entries config, std::int64_t limit = 100,
                                                    bool whole = false, std::size_t room = 1000) {
@@ -54,7 +38,7 @@ class ListTest : public testing::Test {
     request.set_type_name("espalier_vm");
     request.set_limit(limit);
     request.set_include_resource_object(whole);
-    Encode(schemas_.FindList("espalier_vm")->attributes, std::move(config),
+    Encode(ObjectOf(schemas_.FindList("espalier_vm")->attributes, std::move(config)),
            *request.mutable_config());
     std::vector<tfplugin6::ListResource::Event> events;
     provider_.Handle(request, [&](const tfplugin6::ListResource::Event& event) {
@@ -73,33 +57,29 @@ class ListTest : public testing::Test {
   tfplugin6::ReadDataSource::Response ReadMany(Value::Entries config) {
     tfplugin6::ReadDataSource::Request request;
     request.set_type_name("espalier_vms");
-    Encode(schemas_.FindPluralDataSource("espalier_vms")->attributes, std::move(config),
+    Encode(ObjectOf(schemas_.FindPluralDataSource("espalier_vms")->attributes, std::move(config)),
            *request.mutable_config());
-    tfplugin6::ReadDataSource::Response response;
-    provider_.Handle(request, response);
-    return response;
+    return Ask<tfplugin6::ReadDataSource>(request);
   }
 
   Value Many(Value::Entries config) {
     const tfplugin6::ReadDataSource::Response response = ReadMany(std::move(config));
     EXPECT_THAT(response.diagnostics(), IsEmpty());
-    return *Conform(schemas_.FindPluralDataSource("espalier_vms")->attributes,
-                    *ReadMsgpack(response.state().msgpack()), Strictness::kExact);
+    return Decoded(schemas_.FindPluralDataSource("espalier_vms")->attributes, response.state());
   }
 
   // Paths of the mistakes that validation of the list and of the data source finds; both are equal.
   std::vector<std::string> Mistakes(Value::Entries config) {
     tfplugin6::ValidateListResourceConfig::Request request;
-    tfplugin6::ValidateListResourceConfig::Response response;
     request.set_type_name("espalier_vm");
-    Encode(schemas_.FindList("espalier_vm")->attributes, config, *request.mutable_config());
-    provider_.Handle(request, response);
+    Encode(ObjectOf(schemas_.FindList("espalier_vm")->attributes, config),
+           *request.mutable_config());
+    const auto response = Ask<tfplugin6::ValidateListResourceConfig>(request);
     tfplugin6::ValidateDataResourceConfig::Request data_request;
-    tfplugin6::ValidateDataResourceConfig::Response data_response;
     data_request.set_type_name("espalier_vms");
-    Encode(schemas_.FindPluralDataSource("espalier_vms")->attributes, config,
+    Encode(ObjectOf(schemas_.FindPluralDataSource("espalier_vms")->attributes, config),
            *data_request.mutable_config());
-    provider_.Handle(data_request, data_response);
+    const auto data_response = Ask<tfplugin6::ValidateDataResourceConfig>(data_request);
     EXPECT_EQ(response.diagnostics_size(), data_response.diagnostics_size());
     std::vector<std::string> paths;
     for (const tfplugin6::Diagnostic& diagnostic : response.diagnostics()) {
@@ -111,17 +91,6 @@ class ListTest : public testing::Test {
     }
     return paths;
   }
-
-  const Schemas schemas_;
-  FakeClock clock_{FakeClock::Mode::kAutoAdvance};
-  Random random_{7};
-  std::unique_ptr<Log> log_ = MakeNullLog();
-  FakeEngine engine_;
-  Provider provider_{clock_, random_, *log_, [](const std::string&) { return std::nullopt; },
-                     [this](const RemoteOptions&) {
-                       // Owned by the fixture: nobody deletes it.
-                       return std::shared_ptr<Remote>(&engine_, [](Remote*) {});
-                     }};
 };
 
 TEST_F(ListTest, ShowsWhatMatchesInOrder) {
@@ -145,8 +114,7 @@ TEST_F(ListTest, GivesTheIdentityAndTheObjectOnlyWhenAsked) {
             Value::Map({{"name", Text("a")}, {"namespace", Text("ci")}}));
   const auto whole = List({}, 100, /*whole=*/true);
   const Value object =
-      *Conform(schemas_.FindResource("espalier_vm")->attributes,
-               *ReadMsgpack(whole[0].resource_object().msgpack()), Strictness::kExact);
+      Decoded(schemas_.FindResource("espalier_vm")->attributes, whole[0].resource_object());
   EXPECT_EQ(object.At("id"), Text("ci/a"));
   EXPECT_EQ(object.At("image"), Text("sonoma"));
   EXPECT_EQ(object.At("uid"),
@@ -183,12 +151,11 @@ TEST_F(ListTest, StopsBetweenPagesWhenTheRunIsInterrupted) {
   engine_.page_size = 10;
   tfplugin6::ListResource::Request request;
   request.set_type_name("espalier_vm");
-  Encode(schemas_.FindList("espalier_vm")->attributes, {}, *request.mutable_config());
+  Encode(ObjectOf(schemas_.FindList("espalier_vm")->attributes, {}), *request.mutable_config());
   std::vector<tfplugin6::ListResource::Event> events;
   provider_.Handle(request, [&](const tfplugin6::ListResource::Event& event) {
     events.push_back(event);
-    tfplugin6::StopProvider::Response response;
-    provider_.Handle(tfplugin6::StopProvider::Request(), response);
+    Interrupt();
     return true;
   });
   ASSERT_THAT(events, SizeIs(11));
@@ -247,8 +214,7 @@ TEST_F(ListTest, EveryMistakeOfASelectionHasItsPath) {
 TEST_F(ListTest, EveryKindCanBeAskedForWhole) {
   for (const Schema& list : schemas_.lists()) {
     Problems problems;
-    ValidateSelection(list, *Conform(list.attributes, Value::Map({}), Strictness::kLenient),
-                      problems);
+    ValidateSelection(list, ObjectOf(list.attributes, {}), problems);
     EXPECT_TRUE(problems.empty()) << list.type_name;
   }
 }

@@ -6,11 +6,10 @@
 
 #include "provider/conform.h"
 #include "provider/plan.h"
-#include "provider/provider.h"
 #include "provider/testing/core_rules.h"
+#include "provider/testing/provider_world.h"
 #include "provider/testing/random_values.h"
 #include "provider/wire.h"
-#include "tests/support/fake_clock.h"
 
 namespace espalier::provider {
 namespace {
@@ -109,7 +108,8 @@ Case RandomCase(Random& random, const Schema& schema) {
   return made;
 }
 
-class PlanPropertyTest : public testing::Test {
+// The provider is not configured yet, as when the engine itself is still to be made.
+class PlanPropertyTest : public testing::Test, protected ProviderWorld {
  protected:
   // Runs the body for each seed until one fails.
   template <typename Body>
@@ -123,8 +123,6 @@ class PlanPropertyTest : public testing::Test {
       body(random);
     }
   }
-
-  Schemas schemas_;
 };
 
 TEST_F(PlanPropertyTest, HoldsForEveryKind) {
@@ -156,24 +154,16 @@ TEST_F(PlanPropertyTest, WhatCoreProposesIsLegal) {
 // The whole call: what core sends is taken apart and put together without loss, and what it
 // proposes changes nothing.
 TEST_F(PlanPropertyTest, HoldsOverTheWire) {
-  FakeClock clock;
-  Random ours(1);
-  const std::unique_ptr<Log> log = MakeNullLog();
-  // Not configured yet, as when the engine itself is still to be made.
-  Provider provider(
-      clock, ours, *log, [](const std::string&) { return std::nullopt; },
-      [](const RemoteOptions&) { return absl::UnavailableError("there is no engine"); });
   ForSeeds([&](Random& random) {
     const Schema& schema = schemas_.resources()[random.Below(schemas_.resources().size())];
     const Case at = RandomCase(random, schema);
     tfplugin6::PlanResourceChange::Request request;
-    tfplugin6::PlanResourceChange::Response response;
     request.set_type_name(schema.type_name);
     Encode(at.prior, *request.mutable_prior_state());
     Encode(at.config, *request.mutable_config());
     Encode(ProposedNew(schema.attributes, at.prior, at.config),
            *request.mutable_proposed_new_state());
-    provider.Handle(request, response);
+    const auto response = Ask<tfplugin6::PlanResourceChange>(request);
     Diagnostics diagnostics;
     const auto planned = Decode(schema.attributes, response.planned_state(), diagnostics);
     ASSERT_TRUE(planned.has_value());

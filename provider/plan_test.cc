@@ -6,12 +6,10 @@
 
 #include "provider/conform.h"
 #include "provider/msgpack.h"
+#include "provider/testing/values.h"
 
 namespace espalier::provider {
 namespace {
-
-Value Text(absl::string_view text) { return Value::String(text); }
-Value Whole(std::int64_t number) { return Value::Of(Number::Of(number)); }
 
 const Schemas& AllSchemas() {
   static const Schemas& schemas = *new Schemas();
@@ -19,18 +17,13 @@ const Schemas& AllSchemas() {
 }
 const Schema& VmSchema() { return *AllSchemas().FindResource("espalier_vm"); }
 
-// An object of the schema with these attributes and null for all others.
-Value Object(const Schema& schema, Value::Entries entries) {
-  return *Conform(schema.attributes, Value::Map(std::move(entries)), Strictness::kLenient);
-}
-
 Value VmConfig(Value::Entries more = {}) {
   Value::Entries entries = {{"name", Text("build")}, {"image", Text("sonoma")}};
   for (auto& entry : more) {
     std::erase_if(entries, [&](const auto& there) { return there.first == entry.first; });
     entries.push_back(std::move(entry));
   }
-  return Object(VmSchema(), std::move(entries));
+  return ObjectOf(VmSchema().attributes, std::move(entries));
 }
 
 Change PlanVm(const Value& prior, const Value& config, Takeover takeover = Takeover::kNone) {
@@ -241,8 +234,8 @@ TEST(SettleTest, ChangesOnlyWhatWasUnknown) {
 TEST(ConvertTest, RoundTripsEveryKind) {
   for (const Schema& schema : AllSchemas().resources()) {
     SCOPED_TRACE(schema.type_name);
-    const Value config =
-        Object(schema, {{"name", Text("thing")}, {"labels", Value::Map({{"a", Text("b")}})}});
+    const Value config = ObjectOf(
+        schema.attributes, {{"name", Text("thing")}, {"labels", Value::Map({{"a", Text("b")}})}});
     Problems problems;
     const Change change =
         PlanChange(schema, Value(), config, Text("default"), Takeover::kNone, problems);
@@ -275,9 +268,10 @@ TEST(PlanTest, WhatIsToBeTakenOverDiffersBeforeAndAfterAllIsKnown) {
   const Schema& schema = *AllSchemas().FindResource("espalier_cluster");
   const auto plan = [&](const Value& prior, const Value& scheduling, Takeover takeover) {
     Problems problems;
-    return PlanChange(schema, prior,
-                      Object(schema, {{"name", Text("default")}, {"scheduling", scheduling}}),
-                      Text("default"), takeover, problems);
+    return PlanChange(
+        schema, prior,
+        ObjectOf(schema.attributes, {{"name", Text("default")}, {"scheduling", scheduling}}),
+        Text("default"), takeover, problems);
   };
   Value state = plan(Value(), Text("pack"), Takeover::kNone).planned;
   state.Set("uid", Text("u1"));

@@ -5,10 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
-#include "provider/conform.h"
-#include "provider/msgpack.h"
-#include "provider/testing/fake_engine.h"
-#include "tests/support/fake_clock.h"
+#include "provider/testing/values.h"
+#include "provider/testing/vm_world.h"
+#include "provider/wire.h"
 
 namespace espalier::provider {
 namespace {
@@ -17,118 +16,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-Value Text(absl::string_view text) { return Value::String(text); }
-Value Whole(std::int64_t number) { return Value::Of(Number::Of(number)); }
-
-// What one call gave: state, private data, diagnostics.
-struct Result {
-  Value state;
-  Value identity;
-  std::string private_data;
-  std::vector<std::string> errors;
-  std::vector<std::string> warnings;
-  std::vector<std::string> replaces;
-};
-
-class ProviderTest : public testing::Test {
+class ProviderTest : public testing::Test, protected VmWorld {
  protected:
-  ProviderTest() {
-    Configure({{"endpoint", Text("127.0.0.1:1")}, {"instance", Text("prod")}});
-    EXPECT_THAT(configured_.errors, IsEmpty());
-  }
-
-  void Configure(Value::Entries entries) {
-    tfplugin6::ConfigureProvider::Request request;
-    tfplugin6::ConfigureProvider::Response response;
-    Encode(schemas_.provider(), Value::Map(std::move(entries)), *request.mutable_config());
-    provider_.Handle(request, response);
-    configured_ = Result();
-    Take(response, configured_);
-  }
-
-  Value Config(Value::Entries more = {}) {
-    Value config =
-        Object({{"name", Text("build")}, {"namespace", Text("ci")}, {"image", Text("sonoma")}});
-    for (auto& [name, value] : more) config.Set(name, std::move(value));
-    return config;
-  }
-
-  Value Object(Value::Entries entries) {
-    return *Conform(Schema().attributes, Value::Map(std::move(entries)), Strictness::kLenient);
-  }
-
-  const provider::Schema& Schema() { return *schemas_.FindResource("espalier_vm"); }
-
-  Result Plan(const Value& prior, const Value& config, const std::string& private_data = "") {
-    tfplugin6::PlanResourceChange::Request request;
-    tfplugin6::PlanResourceChange::Response response;
-    request.set_type_name("espalier_vm");
-    request.set_prior_private(private_data);
-    request.mutable_prior_state()->set_msgpack(WriteMsgpack(prior));
-    request.mutable_proposed_new_state()->set_msgpack(WriteMsgpack(config));
-    request.mutable_config()->set_msgpack(WriteMsgpack(config));
-    provider_.Handle(request, response);
-    Result result;
-    result.state = Decode(response.planned_state());
-    result.identity = DecodeIdentity(response.planned_identity());
-    result.private_data = response.planned_private();
-    for (const tfplugin6::AttributePath& path : response.requires_replace()) {
-      result.replaces.push_back(path.steps(0).attribute_name());
-    }
-    Take(response, result);
-    return result;
-  }
-
-  Result Apply(const Value& prior, const Value& planned, const std::string& private_data = "") {
-    tfplugin6::ApplyResourceChange::Request request;
-    tfplugin6::ApplyResourceChange::Response response;
-    request.set_type_name("espalier_vm");
-    request.set_planned_private(private_data);
-    request.mutable_prior_state()->set_msgpack(WriteMsgpack(prior));
-    request.mutable_planned_state()->set_msgpack(WriteMsgpack(planned));
-    provider_.Handle(request, response);
-    Result result;
-    result.state = Decode(response.new_state());
-    result.identity = DecodeIdentity(response.new_identity());
-    result.private_data = response.private_();
-    Take(response, result);
-    return result;
-  }
-
-  Result Read(const Value& state, const std::string& private_data = "") {
-    tfplugin6::ReadResource::Request request;
-    tfplugin6::ReadResource::Response response;
-    request.set_type_name("espalier_vm");
-    request.set_private_(private_data);
-    request.mutable_current_state()->set_msgpack(WriteMsgpack(state));
-    provider_.Handle(request, response);
-    Result result;
-    result.state = Decode(response.new_state());
-    result.identity = DecodeIdentity(response.new_identity());
-    result.private_data = response.private_();
-    Take(response, result);
-    return result;
-  }
-
-  // By id, or by identity if that is empty.
-  Result Import(const std::string& id, const Value& identity = Value()) {
-    tfplugin6::ImportResourceState::Request request;
-    tfplugin6::ImportResourceState::Response response;
-    request.set_type_name("espalier_vm");
-    request.set_id(id);
-    if (!identity.is_null()) {
-      request.mutable_identity()->mutable_identity_data()->set_msgpack(WriteMsgpack(identity));
-    }
-    provider_.Handle(request, response);
-    Result result;
-    if (response.imported_resources_size() == 1) {
-      result.state = Decode(response.imported_resources(0).state());
-      result.identity = DecodeIdentity(response.imported_resources(0).identity());
-      result.private_data = response.imported_resources(0).private_();
-    }
-    Take(response, result);
-    return result;
-  }
+  ProviderTest() { ConfigureAtEngine(); }
 
   // Plans and applies; the VM runs as soon as it is waited for.
   Result Created(const Value& config) {
@@ -137,31 +27,6 @@ class ProviderTest : public testing::Test {
     engine_.on_watch = nullptr;
     EXPECT_THAT(result.errors, IsEmpty());
     return result;
-  }
-
-  static void Encode(const Attributes& attributes, const Value& value,
-                     tfplugin6::DynamicValue& wire) {
-    wire.set_msgpack(WriteMsgpack(*Conform(attributes, value, Strictness::kLenient)));
-  }
-
-  Value Decode(const tfplugin6::DynamicValue& wire) {
-    const absl::StatusOr<Value> value = ReadMsgpack(wire.msgpack());
-    EXPECT_TRUE(value.ok()) << value.status();
-    return *Conform(Schema().attributes, *value, Strictness::kExact);
-  }
-
-  Value DecodeIdentity(const tfplugin6::ResourceIdentityData& wire) {
-    if (!wire.has_identity_data()) return Value();
-    return *Conform(Schema().identity, *ReadMsgpack(wire.identity_data().msgpack()),
-                    Strictness::kExact);
-  }
-
-  template <typename Response>
-  static void Take(const Response& response, Result& result) {
-    for (const tfplugin6::Diagnostic& diagnostic : response.diagnostics()) {
-      (diagnostic.severity() == tfplugin6::Diagnostic::ERROR ? result.errors : result.warnings)
-          .push_back(diagnostic.summary() + ": " + diagnostic.detail());
-    }
   }
 
   static Problem MakeProblem(Problem::Severity severity, const std::string& code,
@@ -173,20 +38,6 @@ class ProviderTest : public testing::Test {
     problem.set_message(message);
     return problem;
   }
-
-  const Resource* Stored() { return engine_.objects().Find(Ref{Kind::kVm, "ci", "build"}); }
-
-  const Schemas schemas_;
-  FakeClock clock_{FakeClock::Mode::kAutoAdvance};
-  Random random_{7};
-  std::unique_ptr<Log> log_ = MakeNullLog();
-  FakeEngine engine_;
-  Provider provider_{clock_, random_, *log_, [](const std::string&) { return std::nullopt; },
-                     [this](const RemoteOptions&) {
-                       // Owned by the fixture: nobody deletes it.
-                       return std::shared_ptr<Remote>(&engine_, [](Remote*) {});
-                     }};
-  Result configured_;
 };
 
 TEST_F(ProviderTest, CreatesWaitsAndPlansNothingAfterwards) {
@@ -229,10 +80,7 @@ TEST_F(ProviderTest, TellsAtOnceWhenTheVmHasFailedForGood) {
 }
 
 TEST_F(ProviderTest, LeavesAnUntaintedStateWhenInterrupted) {
-  engine_.on_watch = [this] {
-    tfplugin6::StopProvider::Response response;
-    provider_.Handle(tfplugin6::StopProvider::Request(), response);
-  };
+  engine_.on_watch = [this] { Interrupt(); };
   const Result created = Apply(Value(), Plan(Value(), Config()).state);
   EXPECT_THAT(created.errors, IsEmpty());
   ASSERT_THAT(created.warnings, SizeIs(1));
@@ -319,8 +167,7 @@ TEST_F(ProviderTest, RemembersTheIncarnationsOfState) {
   request.set_type_name("espalier_vm");
   request.mutable_raw_state()->set_json(
       "{\"name\": \"build\", \"namespace\": \"ci\", \"uid\": \"u9\"}");
-  tfplugin6::UpgradeResourceState::Response response;
-  provider_.Handle(request, response);
+  Ask<tfplugin6::UpgradeResourceState>(request);
   Plan(Value(), Config());
   EXPECT_EQ(engine_.applies.back().objects(0).uid(), "u9");
   // Another name is another object.
@@ -407,9 +254,7 @@ TEST_F(ProviderTest, TakesOverWhatAnotherOwnsWhenAsked) {
   engine_.objects().Put(foreign);
   EXPECT_THAT(Import("ci/build").errors[0], HasSubstr("transfer = true"));
 
-  Configure({{"endpoint", Text("127.0.0.1:1")},
-             {"instance", Text("prod")},
-             {"transfer", Value::Bool(true)}});
+  ConfigureAtEngine({{"transfer", Value::Bool(true)}});
   const Result imported = Import("ci/build");
   EXPECT_THAT(imported.errors, IsEmpty());
   EXPECT_EQ(imported.state, created.state);
@@ -472,7 +317,7 @@ TEST_F(ProviderTest, ShowsDriftAndForgetsWhatIsGone) {
   engine_.objects().Put(edited);
   EXPECT_EQ(Read(created.state).state.At("ttl_seconds"), Whole(60));
 
-  engine_.objects().Remove(Ref{Kind::kVm, "ci", "build"});
+  engine_.objects().Remove(ref_);
   const Result gone = Read(created.state);
   EXPECT_TRUE(gone.state.is_null());
   EXPECT_THAT(gone.errors, IsEmpty());
@@ -507,7 +352,7 @@ TEST_F(ProviderTest, TakesAnothersObjectOfTheSameNameForGone) {
 TEST_F(ProviderTest, DeletesItsIncarnationAndWaitsUntilItIsGone) {
   const Result created = Created(Config());
   engine_.slow_delete = true;
-  engine_.on_watch = [this] { engine_.objects().Remove(Ref{Kind::kVm, "ci", "build"}); };
+  engine_.on_watch = [this] { engine_.objects().Remove(ref_); };
   const Result deleted = Apply(created.state, Value());
   EXPECT_THAT(deleted.errors, IsEmpty());
   EXPECT_TRUE(deleted.state.is_null());
@@ -525,7 +370,7 @@ TEST_F(ProviderTest, KeepsInStateWhatIsNotGoneYet) {
 
 TEST_F(ProviderTest, DeletesWhatIsGoneAlready) {
   const Result created = Created(Config());
-  engine_.objects().Remove(Ref{Kind::kVm, "ci", "build"});
+  engine_.objects().Remove(ref_);
   const Result deleted = Apply(created.state, Value());
   EXPECT_THAT(deleted.errors, IsEmpty());
   EXPECT_TRUE(deleted.state.is_null());
@@ -577,10 +422,8 @@ TEST_F(ProviderTest, KeepsTheIdentityWhenACallFails) {
   tfplugin6::ReadResource::Request request;
   request.set_type_name("espalier_vm");
   request.mutable_current_state()->set_msgpack("\xc1");
-  request.mutable_current_identity()->mutable_identity_data()->set_msgpack(
-      WriteMsgpack(created.identity));
-  tfplugin6::ReadResource::Response response;
-  provider_.Handle(request, response);
+  Encode(created.identity, *request.mutable_current_identity()->mutable_identity_data());
+  const auto response = Ask<tfplugin6::ReadResource>(request);
   EXPECT_EQ(DecodeIdentity(response.new_identity()), created.identity);
 }
 
@@ -588,18 +431,15 @@ TEST_F(ProviderTest, ReadsStoredIdentities) {
   tfplugin6::UpgradeResourceIdentity::Request request;
   request.set_type_name("espalier_vm");
   request.mutable_raw_identity()->set_json("{\"name\": \"build\", \"namespace\": \"ci\"}");
-  tfplugin6::UpgradeResourceIdentity::Response response;
-  provider_.Handle(request, response);
+  const auto response = Ask<tfplugin6::UpgradeResourceIdentity>(request);
   EXPECT_EQ(DecodeIdentity(response.upgraded_identity()),
             Value::Map({{"name", Text("build")}, {"namespace", Text("ci")}}));
   request.mutable_raw_identity()->set_json("{\"name\": 1");
-  provider_.Handle(request, response);
-  EXPECT_EQ(response.diagnostics_size(), 1);
+  EXPECT_EQ(Ask<tfplugin6::UpgradeResourceIdentity>(request).diagnostics_size(), 1);
 }
 
 TEST_F(ProviderTest, NeedsTheEngineOnlyWhenItIsAskedSomething) {
-  Configure({{"endpoint", Value::Unknown()}, {"instance", Text("prod")}});
-  EXPECT_THAT(configured_.errors, IsEmpty());
+  EXPECT_EQ(Errors(Configure({{"endpoint", Value::Unknown()}, {"instance", Text("prod")}})), "");
   EXPECT_THAT(Plan(Value(), Config()).errors, IsEmpty());
   const Result read = Read(Config());
   ASSERT_THAT(read.errors, SizeIs(1));
@@ -607,24 +447,21 @@ TEST_F(ProviderTest, NeedsTheEngineOnlyWhenItIsAskedSomething) {
 }
 
 TEST_F(ProviderTest, ReadsNoDataFromANamespaceThatIsNotKnown) {
-  Configure({{"endpoint", Text("127.0.0.1:1")},
-             {"instance", Text("prod")},
-             {"namespace", Value::Unknown()}});
+  ConfigureAtEngine({{"namespace", Value::Unknown()}});
   tfplugin6::ReadDataSource::Request request;
   request.set_type_name("espalier_vm");
-  Encode(schemas_.FindDataSource("espalier_vm")->attributes, Value::Map({{"name", Text("build")}}),
+  Encode(ObjectOf(schemas_.FindDataSource("espalier_vm")->attributes, {{"name", Text("build")}}),
          *request.mutable_config());
-  tfplugin6::ReadDataSource::Response response;
-  provider_.Handle(request, response);
+  const auto response = Ask<tfplugin6::ReadDataSource>(request);
   ASSERT_EQ(response.diagnostics_size(), 1);
   EXPECT_EQ(response.diagnostics(0).summary(), "Namespace not known yet");
 }
 
 TEST_F(ProviderTest, NamesWhatTheProviderBlockLacks) {
-  Configure({});
-  ASSERT_THAT(configured_.errors, SizeIs(2));
-  EXPECT_THAT(configured_.errors[0], HasSubstr("ESPALIER_ENGINE"));
-  EXPECT_THAT(configured_.errors[1], HasSubstr("ESPALIER_INSTANCE"));
+  const tfplugin6::ConfigureProvider::Response configured = Configure({});
+  ASSERT_THAT(configured.diagnostics(), SizeIs(2));
+  EXPECT_THAT(configured.diagnostics(0).detail(), HasSubstr("ESPALIER_ENGINE"));
+  EXPECT_THAT(configured.diagnostics(1).detail(), HasSubstr("ESPALIER_INSTANCE"));
 }
 
 TEST_F(ProviderTest, ReadsStateLeniently) {
@@ -632,9 +469,8 @@ TEST_F(ProviderTest, ReadsStateLeniently) {
   request.set_type_name("espalier_vm");
   request.mutable_raw_state()->set_json(
       "{\n  \"name\": \"build\", \"cpu\": 9007199254740993, \"gone\": 1\n}");
-  tfplugin6::UpgradeResourceState::Response response;
-  provider_.Handle(request, response);
-  const Value state = Decode(response.upgraded_state());
+  const auto response = Ask<tfplugin6::UpgradeResourceState>(request);
+  const Value state = DecodeState(response.upgraded_state());
   EXPECT_EQ(state.At("name"), Text("build"));
   EXPECT_EQ(state.At("cpu"), Value::Of(*Number::Parse("9007199254740993")));
   EXPECT_TRUE(state.At("uid").is_null());
@@ -649,15 +485,13 @@ TEST_F(ProviderTest, MovesObjectsBetweenAddressesOfThisProviderOnly) {
     request.mutable_source_state()->set_json(json);
     request.set_source_private("adopt");
     request.set_target_type_name("espalier_vm");
-    tfplugin6::MoveResourceState::Response response;
-    provider_.Handle(request, response);
-    return response;
+    return Ask<tfplugin6::MoveResourceState>(request);
   };
   constexpr char kMirror[] = "registry.example/fleet/espalier";
   constexpr char kState[] = R"({"name": "build", "namespace": "ci", "uid": "u9", "cpu": 3})";
   const auto moved = move(kMirror, "espalier_vm", 0, kState);
   EXPECT_THAT(moved.diagnostics(), IsEmpty());
-  EXPECT_EQ(Decode(moved.target_state()).At("cpu"), Whole(3));
+  EXPECT_EQ(DecodeState(moved.target_state()).At("cpu"), Whole(3));
   EXPECT_EQ(DecodeIdentity(moved.target_identity()).At("name"), Text("build"));
   EXPECT_EQ(moved.target_private(), "adopt");
 
@@ -685,10 +519,9 @@ TEST_F(ProviderTest, GeneratesAConfigurationThatPlansNothing) {
   const Result created = Created(Config({{"cpu", Whole(4)}, {"restart", Text("on_failure")}}));
   tfplugin6::GenerateResourceConfig::Request request;
   request.set_type_name("espalier_vm");
-  request.mutable_state()->set_msgpack(WriteMsgpack(created.state));
-  tfplugin6::GenerateResourceConfig::Response response;
-  provider_.Handle(request, response);
-  const Value config = Decode(response.config());
+  Encode(created.state, *request.mutable_state());
+  const auto response = Ask<tfplugin6::GenerateResourceConfig>(request);
+  const Value config = DecodeState(response.config());
   EXPECT_EQ(config.At("cpu"), Whole(4));
   EXPECT_EQ(config.At("namespace"), Text("ci"));
   for (const char* left_out : {"restart", "memory_mib", "uid", "id", "status", "timeouts"}) {
@@ -702,8 +535,7 @@ TEST_F(ProviderTest, AnswersHostileBytesWithDiagnostics) {
     tfplugin6::ReadResource::Request request;
     request.set_type_name("espalier_vm");
     request.mutable_current_state()->set_msgpack(bytes);
-    tfplugin6::ReadResource::Response response;
-    provider_.Handle(request, response);
+    const auto response = Ask<tfplugin6::ReadResource>(request);
     ASSERT_EQ(response.diagnostics_size(), 1);
     EXPECT_EQ(response.new_state().msgpack(), bytes);
   }

@@ -13,9 +13,9 @@
 #include "provider/generate.h"
 #include "provider/identity.h"
 #include "provider/msgpack.h"
-#include "provider/provider.h"
-#include "provider/testing/fake_engine.h"
-#include "tests/support/fake_clock.h"
+#include "provider/testing/provider_world.h"
+#include "provider/testing/values.h"
+#include "provider/wire.h"
 
 namespace espalier::provider {
 namespace {
@@ -57,18 +57,11 @@ std::string Part(const Node& fixture, const char* name) {
   return json;
 }
 
-class StateTest : public testing::Test {
+class StateTest : public testing::Test, protected ProviderWorld {
  protected:
   StateTest() {
-    tfplugin6::ConfigureProvider::Request request;
-    request.mutable_config()->set_msgpack(
-        WriteMsgpack(*Conform(schemas_.provider(),
-                              Value::Map({{"endpoint", Value::String("127.0.0.1:1")},
-                                          {"instance", Value::String("e2e")}}),
-                              Strictness::kLenient)));
-    tfplugin6::ConfigureProvider::Response response;
-    provider_.Handle(request, response);
-    EXPECT_EQ(response.diagnostics_size(), 0);
+    EXPECT_EQ(Errors(Configure({{"endpoint", Text("127.0.0.1:1")}, {"instance", Text("e2e")}})),
+              "");
   }
 
   // The fixtures of a type: one object with least configuration, one with all.
@@ -88,48 +81,31 @@ class StateTest : public testing::Test {
     request.set_type_name(schema.type_name);
     request.set_version(version);
     request.mutable_raw_state()->set_json(json);
-    tfplugin6::UpgradeResourceState::Response response;
-    provider_.Handle(request, response);
-    EXPECT_EQ(response.diagnostics_size(), 0) << response.diagnostics(0).detail();
-    return *Conform(schema.attributes, *ReadMsgpack(response.upgraded_state().msgpack()),
-                    Strictness::kExact);
+    const auto response = Ask<tfplugin6::UpgradeResourceState>(request);
+    EXPECT_EQ(Errors(response), "");
+    return Decoded(schema.attributes, response.upgraded_state());
   }
 
   Value UpgradedIdentity(const Schema& schema, const std::string& json) {
     tfplugin6::UpgradeResourceIdentity::Request request;
     request.set_type_name(schema.type_name);
     request.mutable_raw_identity()->set_json(json);
-    tfplugin6::UpgradeResourceIdentity::Response response;
-    provider_.Handle(request, response);
-    EXPECT_EQ(response.diagnostics_size(), 0) << response.diagnostics(0).detail();
-    return *Conform(schema.identity,
-                    *ReadMsgpack(response.upgraded_identity().identity_data().msgpack()),
-                    Strictness::kExact);
+    const auto response = Ask<tfplugin6::UpgradeResourceIdentity>(request);
+    EXPECT_EQ(Errors(response), "");
+    return Decoded(schema.identity, response.upgraded_identity().identity_data());
   }
 
   void ExpectPlansNothing(const Schema& schema, const Value& state, const Value& config) {
     tfplugin6::PlanResourceChange::Request request;
     request.set_type_name(schema.type_name);
-    request.mutable_prior_state()->set_msgpack(WriteMsgpack(state));
-    request.mutable_config()->set_msgpack(WriteMsgpack(config));
-    request.mutable_proposed_new_state()->set_msgpack(WriteMsgpack(config));
-    tfplugin6::PlanResourceChange::Response response;
-    provider_.Handle(request, response);
-    EXPECT_EQ(response.diagnostics_size(), 0) << response.diagnostics(0).detail();
+    Encode(state, *request.mutable_prior_state());
+    Encode(config, *request.mutable_config());
+    Encode(config, *request.mutable_proposed_new_state());
+    const auto response = Ask<tfplugin6::PlanResourceChange>(request);
+    EXPECT_EQ(Errors(response), "");
     EXPECT_EQ(response.requires_replace_size(), 0);
     EXPECT_EQ(*ReadMsgpack(response.planned_state().msgpack()), state);
   }
-
-  const Schemas schemas_;
-  FakeClock clock_{FakeClock::Mode::kAutoAdvance};
-  Random random_{7};
-  std::unique_ptr<Log> log_ = MakeNullLog();
-  FakeEngine engine_;
-  Provider provider_{clock_, random_, *log_, [](const std::string&) { return std::nullopt; },
-                     [this](const RemoteOptions&) {
-                       // Owned by the fixture: nobody deletes it.
-                       return std::shared_ptr<Remote>(&engine_, [](Remote*) {});
-                     }};
 };
 
 TEST_F(StateTest, EveryReleasedVersionOfEveryTypePlansNothing) {

@@ -1,4 +1,5 @@
 #include "provider/testing/core_rules.h"
+#include "provider/testing/values.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -37,8 +38,6 @@ const Attributes& Some() {
                                                         Nested("s", Attribute::Nesting::kSingle)};
   return attributes;
 }
-
-Value Text(absl::string_view text) { return Value::String(text); }
 
 Value Object(Value::Entries entries, const Attributes& attributes = Some()) {
   Value::Entries all;

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "engine/base/io.h"
+#include "provider/testing/values.h"
+#include "provider/wire.h"
 
 namespace espalier::provider {
 namespace {
@@ -74,9 +76,9 @@ tfplugin6::PlanResourceChange::Response Core::Plan(const Schema& schema, const V
   }
   tfplugin6::PlanResourceChange::Request request;
   request.set_type_name(schema.type_name);
-  request.mutable_prior_state()->set_msgpack(WriteMsgpack(prior));
-  request.mutable_proposed_new_state()->set_msgpack(WriteMsgpack(proposed));
-  request.mutable_config()->set_msgpack(WriteMsgpack(config));
+  Encode(prior, *request.mutable_prior_state());
+  Encode(proposed, *request.mutable_proposed_new_state());
+  Encode(config, *request.mutable_config());
   return Call(&Stub::PlanResourceChange, request);
 }
 
@@ -84,17 +86,17 @@ tfplugin6::ValidateResourceConfig::Response Core::Validate(const Schema& schema,
                                                            const Value& config) const {
   tfplugin6::ValidateResourceConfig::Request request;
   request.set_type_name(schema.type_name);
-  request.mutable_config()->set_msgpack(WriteMsgpack(config));
+  Encode(config, *request.mutable_config());
   return Call(&Stub::ValidateResourceConfig, request);
 }
 
 void Core::Configure() const {
   tfplugin6::ConfigureProvider::Request request;
   request.set_terraform_version("1.11.4");
-  request.mutable_config()->set_msgpack(
-      WriteMsgpack(ObjectOf(schemas_.provider(), {{"endpoint", Value::String(options_.engine)},
-                                                  {"token", Value::String(options_.token)},
-                                                  {"instance", Value::String("core")}})));
+  Encode(ObjectOf(schemas_.provider(), {{"endpoint", Text(options_.engine)},
+                                        {"token", Text(options_.token)},
+                                        {"instance", Text("core")}}),
+         *request.mutable_config());
   EXPECT_EQ(ErrorsOf(Call(&Stub::ConfigureProvider, request)), "");
 }
 
@@ -106,10 +108,6 @@ void Core::Shutdown() const {
 const Core& TheCore() { return *Holder(); }
 void SetTheCore(std::unique_ptr<Core> core) { Holder() = std::move(core); }
 
-Value ObjectOf(const Attributes& attributes, Value::Entries entries) {
-  return *Conform(attributes, Value::Map(std::move(entries)), Strictness::kLenient);
-}
-
 Value MinimalConfig(const Schema& schema) {
   Value::Entries entries;
   for (const Attribute& attribute : schema.attributes) {
@@ -117,15 +115,6 @@ Value MinimalConfig(const Schema& schema) {
     entries.emplace_back(attribute.name, Sample(attribute));
   }
   return ObjectOf(schema.attributes, std::move(entries));
-}
-
-Value Decoded(const Schema& schema, const tfplugin6::DynamicValue& wire) {
-  const absl::StatusOr<Value> value = ReadMsgpack(wire.msgpack());
-  EXPECT_TRUE(value.ok()) << value.status();
-  if (!value.ok()) return Value();
-  const absl::StatusOr<Value> conforming = Conform(schema.attributes, *value, Strictness::kExact);
-  EXPECT_TRUE(conforming.ok()) << conforming.status();
-  return conforming.value_or(Value());
 }
 
 }  // namespace espalier::provider

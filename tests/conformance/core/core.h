@@ -8,9 +8,8 @@
 #include <string>
 
 #include "engine/base/clock.h"
-#include "provider/conform.h"
-#include "provider/msgpack.h"
 #include "provider/schema.h"
+#include "provider/value.h"
 #include "tests/support/plugin_channel.h"
 #include "tfplugin6/tfplugin6.pb.h"
 
@@ -67,11 +66,7 @@ class Core {
 const Core& TheCore();
 void SetTheCore(std::unique_ptr<Core> core);
 
-// An object of the schema with these attributes, and null for all others.
-Value ObjectOf(const Attributes& attributes, Value::Entries entries);
 // The smallest configuration that has everything required.
 Value MinimalConfig(const Schema& schema);
-// A value of the wire in the shape of the schema; fails the test if it does not fit.
-Value Decoded(const Schema& schema, const tfplugin6::DynamicValue& wire);
 
 }  // namespace espalier::provider

@@ -10,6 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/executor.h"
 #include "engine/base/random.h"
+#include "provider/msgpack.h"
+#include "provider/testing/values.h"
+#include "provider/wire.h"
 #include "tests/conformance/core/core.h"
 
 namespace espalier::provider {
@@ -23,7 +26,7 @@ TEST(Process, AnswersShutdown) { TheCore().Shutdown(); }
 
 TEST(First, Plan) {
   const auto planned = TheCore().Plan(Vm(), Value(), MinimalConfig(Vm()));
-  EXPECT_FALSE(Decoded(Vm(), planned.planned_state()).is_null());
+  EXPECT_FALSE(Decoded(Vm().attributes, planned.planned_state()).is_null());
 }
 
 TEST(First, Validate) { TheCore().Validate(Vm(), MinimalConfig(Vm())); }
@@ -176,11 +179,15 @@ TEST(Size, FiftyMegabytes) {
   Value config = MinimalConfig(Vm());
   config.Set("guest_metadata", Value::Map({{"note", Value::String(text)}}));
   const auto planned = TheCore().Plan(Vm(), Value(), config);
-  EXPECT_EQ(Decoded(Vm(), planned.planned_state()).At("guest_metadata").At("note").text(), text);
+  EXPECT_EQ(
+      Decoded(Vm().attributes, planned.planned_state()).At("guest_metadata").At("note").text(),
+      text);
   const auto upgraded = TheCore().Upgrade(
       "espalier_vm", absl::StrCat(R"({"name": "a", "guest_metadata": {"note": ")", text, R"("}})"));
   EXPECT_EQ(ErrorsOf(upgraded), "");
-  EXPECT_EQ(Decoded(Vm(), upgraded.upgraded_state()).At("guest_metadata").At("note").text(), text);
+  EXPECT_EQ(
+      Decoded(Vm().attributes, upgraded.upgraded_state()).At("guest_metadata").At("note").text(),
+      text);
 }
 
 // One namespace from plan to destroy, with reads between.
@@ -193,24 +200,24 @@ void LiveThrough(const std::string& name, Random& random) {
   const auto apply = [&](const Value& prior, const Value& planned) {
     tfplugin6::ApplyResourceChange::Request request;
     request.set_type_name(schema.type_name);
-    request.mutable_prior_state()->set_msgpack(WriteMsgpack(prior));
-    request.mutable_planned_state()->set_msgpack(WriteMsgpack(planned));
+    Encode(prior, *request.mutable_prior_state());
+    Encode(planned, *request.mutable_planned_state());
     const auto answer = TheCore().Call(&Stub::ApplyResourceChange, request);
     EXPECT_EQ(ErrorsOf(answer), "");
-    return Decoded(schema, answer.new_state());
+    return Decoded(schema.attributes, answer.new_state());
   };
   Value state;
   for (int step = 0; step < 6; ++step) {
     const Value config = config_with(absl::StrCat("step ", random.Below(3)));
     const auto planned = TheCore().Plan(schema, state, config);
     EXPECT_EQ(ErrorsOf(planned), "");
-    state = apply(state, Decoded(schema, planned.planned_state()));
+    state = apply(state, Decoded(schema.attributes, planned.planned_state()));
     EXPECT_EQ(state.At("description"), config.At("description"));
     tfplugin6::ReadResource::Request request;
     request.set_type_name(schema.type_name);
-    request.mutable_current_state()->set_msgpack(WriteMsgpack(state));
+    Encode(state, *request.mutable_current_state());
     const auto read = TheCore().Call(&Stub::ReadResource, request);
-    EXPECT_EQ(Decoded(schema, read.new_state()), state);
+    EXPECT_EQ(Decoded(schema.attributes, read.new_state()), state);
     TheCore().Upgrade("espalier_vm", R"({"name": "a", "cpu": 3})");
     TheCore().Validate(Vm(), MinimalConfig(Vm()));
   }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "provider/testing/values.h"
 #include "tests/conformance/core/core.h"
 
 namespace espalier::provider {
@@ -33,9 +34,9 @@ TEST(Numbers, SurviveUpgradeAndPlan) {
     const auto upgraded = TheCore().Upgrade(
         "espalier_vm", absl::StrCat(R"({"name": "a", "image": "x/y:1", "cpu": )", text, "}"));
     EXPECT_EQ(ErrorsOf(upgraded), "");
-    EXPECT_EQ(Decoded(Vm(), upgraded.upgraded_state()).At("cpu"), number);
+    EXPECT_EQ(Decoded(Vm().attributes, upgraded.upgraded_state()).At("cpu"), number);
     const auto planned = TheCore().Plan(Vm(), Value(), VmConfig({{"cpu", number}}));
-    EXPECT_EQ(Decoded(Vm(), planned.planned_state()).At("cpu"), number);
+    EXPECT_EQ(Decoded(Vm().attributes, planned.planned_state()).At("cpu"), number);
   }
 }
 
@@ -55,7 +56,7 @@ TEST(Text, SurvivesUpgradeAndPlan) {
   for (const std::string& text : texts) {
     const Value metadata = Value::Map({{"note", Value::String(text)}});
     const auto planned = TheCore().Plan(Vm(), Value(), VmConfig({{"guest_metadata", metadata}}));
-    const Value state = Decoded(Vm(), planned.planned_state());
+    const Value state = Decoded(Vm().attributes, planned.planned_state());
     EXPECT_EQ(state.At("guest_metadata"), metadata);
   }
 }
@@ -64,7 +65,7 @@ TEST(Collections, AbsentAndEmptyDiffer) {
   for (const Value& labels : {Value(), Value::Map({})}) {
     const Value config = VmConfig({{"labels", labels}});
     const auto planned = TheCore().Plan(Vm(), Value(), config);
-    EXPECT_EQ(Decoded(Vm(), planned.planned_state()).At("labels"), labels);
+    EXPECT_EQ(Decoded(Vm().attributes, planned.planned_state()).At("labels"), labels);
     EXPECT_EQ(ErrorsOf(TheCore().Validate(Vm(), config)).empty(), labels.is_null());
   }
 }
@@ -101,7 +102,7 @@ TEST(Unknown, InEveryPlace) {
         Value config = MinimalConfig(schema);
         config.Set(attribute.name, unknown);
         const auto planned = TheCore().Plan(schema, Value(), config);
-        EXPECT_FALSE(Decoded(schema, planned.planned_state()).is_null());
+        EXPECT_FALSE(Decoded(schema.attributes, planned.planned_state()).is_null());
         for (const auto& diagnostic : planned.diagnostics()) {
           // A sample may be no valid value; what is unknown is never blamed.
           EXPECT_FALSE(absl::StrContains(diagnostic.detail(), "unknown")) << diagnostic.detail();
@@ -130,7 +131,7 @@ TEST(Unknown, WithEveryRefinement) {
   EXPECT_EQ(ErrorsOf(TheCore().Validate(Vm(), config)), "");
   const auto planned = TheCore().Plan(Vm(), Value(), config);
   EXPECT_EQ(ErrorsOf(planned), "");
-  const Value state = Decoded(Vm(), planned.planned_state());
+  const Value state = Decoded(Vm().attributes, planned.planned_state());
   for (const char* name : {"image", "cpu", "labels"}) {
     EXPECT_TRUE(state.At(name).is_unknown()) << name;
   }
@@ -139,11 +140,11 @@ TEST(Unknown, WithEveryRefinement) {
 // Of what we say about an unknown id, the id itself has to be an instance.
 TEST(Unknown, PromisesAreKept) {
   const Value late = VmConfig({{"name", Value::Unknown()}});
-  const Value early = Decoded(Vm(), TheCore().Plan(Vm(), Value(), late).planned_state());
+  const Value early = Decoded(Vm().attributes, TheCore().Plan(Vm(), Value(), late).planned_state());
   const Refinement* promised = early.At("id").refinement();
   ASSERT_NE(promised, nullptr);
   const Value known = Decoded(
-      Vm(),
+      Vm().attributes,
       TheCore().Plan(Vm(), Value(), VmConfig({{"name", Value::String("a")}})).planned_state());
   EXPECT_FALSE(promised->not_null && known.At("id").is_null());
   EXPECT_TRUE(absl::StartsWith(known.At("id").text(), promised->prefix));
@@ -153,7 +154,7 @@ TEST(State, WithOtherAttributes) {
   const auto upgraded = TheCore().Upgrade(
       "espalier_vm", "{\n  \"name\": \"a\",\n  \"gone\": {\"deep\": [1, null]}\n}");
   EXPECT_EQ(ErrorsOf(upgraded), "");
-  const Value state = Decoded(Vm(), upgraded.upgraded_state());
+  const Value state = Decoded(Vm().attributes, upgraded.upgraded_state());
   EXPECT_EQ(state.At("name"), Value::String("a"));
   EXPECT_TRUE(state.At("uid").is_null());
 }
