@@ -8,18 +8,23 @@ namespace espalier {
 Problem& Problems::Add(Problem::Severity severity, absl::string_view code, absl::string_view path,
                        absl::string_view message) {
   if (severity == Problem::ERROR) ++errors_;
-  if (list_.size() >= limits::kProblems) {
-    // Callers may fill in what is returned; the last entry of the list stays as it is.
+  const bool fits = list_.size() + 1 < limits::kProblems;
+  if (!fits && list_.size() < limits::kProblems) {
+    Problem& last = list_.emplace_back();
+    last.set_severity(severity);
+    last.set_code("too_many_problems");
+    last.set_message("there are more problems; these are the first ones");
+  }
+  // Whoever only sees the list must see that something is refused, however many warnings came
+  // before: the first error takes the place of one.
+  if (!fits && (severity != Problem::ERROR || errors_ > 1)) {
+    // Callers may fill in what is returned; the list stays as it is.
     overflow_.Clear();
     return overflow_;
   }
-  Problem& problem = list_.emplace_back();
+  Problem& problem = fits ? list_.emplace_back() : list_[limits::kProblems - 2];
+  problem.Clear();
   problem.set_severity(severity);
-  if (list_.size() == limits::kProblems) {
-    problem.set_code("too_many_problems");
-    problem.set_message("there are more problems; these are the first ones");
-    return overflow_;
-  }
   problem.set_code(std::string(code));
   problem.set_path(std::string(path));
   problem.set_message(std::string(message));

@@ -16,7 +16,7 @@ using Problem = v1::Problem;
 class Problems {
  public:
   // Adds a problem and returns it for filling in more. Beyond limits::kProblems one last entry says
-  // so.
+  // so; if there are errors, one at least is in the list.
   Problem& Add(Problem::Severity severity, absl::string_view code, absl::string_view path,
                absl::string_view message);
   Problem& Error(absl::string_view code, absl::string_view path, absl::string_view message);
