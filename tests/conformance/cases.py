@@ -54,12 +54,7 @@ class CliCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         if cls.HOSTS is not None:
-            cls.fleet = Fleet(hosts=cls.HOSTS)
-
-    @classmethod
-    def tearDownClass(cls):
-        if cls.fleet is not None:
-            cls.fleet.__exit__()
+            cls.fleet = cls.enterClassContext(Fleet(hosts=cls.HOSTS))
 
     def needs(self, major, minor, what):
         cli = clis.default()

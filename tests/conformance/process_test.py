@@ -36,14 +36,10 @@ def exchange(address, context):
 class ProcessTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.directory = tempfile.TemporaryDirectory()
-        cls.key, cls.certificate = make_certificate(cls.directory.name)
+        cls.directory = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.key, cls.certificate = make_certificate(cls.directory)
         with open(cls.certificate) as pem:
             cls.pem = pem.read()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.directory.cleanup()
 
     def client(self, plugin, key=None, certificate=None):
         """A TLS client that trusts exactly the certificate of the handshake line."""
@@ -137,7 +133,7 @@ class ProcessTest(unittest.TestCase):
              "import subprocess,sys,time\n"
              "p=subprocess.Popen([sys.argv[1]],stdout=subprocess.PIPE)\n"
              "p.stdout.readline(); print(p.pid, flush=True); time.sleep(60)", PROVIDER],
-            stdout=subprocess.PIPE, env=environment(TMPDIR=self.directory.name))
+            stdout=subprocess.PIPE, env=environment(TMPDIR=self.directory))
         pid = int(parent.stdout.readline())
         parent.kill()
         parent.wait()
@@ -146,7 +142,7 @@ class ProcessTest(unittest.TestCase):
         while os.path.exists(f"/proc/{pid}/exe") and time.monotonic() < deadline:
             time.sleep(0.05)
         self.assertFalse(os.path.exists(f"/proc/{pid}/exe"), "the provider outlived its core")
-        self.assertEqual([f for f in os.listdir(self.directory.name) if f.endswith(".sock")], [])
+        self.assertEqual([f for f in os.listdir(self.directory) if f.endswith(".sock")], [])
 
     def test_point_13_a_crash_is_told_in_cores_words(self):
         with Plugin() as plugin:

@@ -10,11 +10,7 @@ from terraform import Terraform
 class BadDaysTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.fleet = Fleet(hosts=1)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.fleet.__exit__()
+        cls.fleet = cls.enterClassContext(Fleet(hosts=1))
 
     def waiting(self, name, timeout, **more):
         """An apply that waits for a VM that no host may run yet."""

@@ -2,13 +2,12 @@
 import json
 import os
 import re
-import select
 import stat
 import subprocess
 import tempfile
 import unittest
 
-from plugin import PROVIDER, environment
+from plugin import PROVIDER, Started, environment
 
 
 def by_hand(*args, **env):
@@ -17,31 +16,17 @@ def by_hand(*args, **env):
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
 
 
-class Debugged:
-    """A provider under --debug. Use as a context manager."""
+class Debugged(Started):
+    """A provider under --debug."""
 
     def __init__(self, **env):
-        self.directory = tempfile.TemporaryDirectory(prefix="espalier-debug-")
-        self.process = subprocess.Popen(
-            [PROVIDER, "--debug"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=environment(TF_PLUGIN_MAGIC_COOKIE=None, TMPDIR=self.directory.name, **env))
-        ready, _, _ = select.select([self.process.stdout], [], [], 10)
-        self.line = self.process.stdout.readline().decode() if ready else ""
+        super().__init__("--debug", TF_PLUGIN_MAGIC_COOKIE=None, **env)
         match = re.fullmatch(r"export TF_REATTACH_PROVIDERS='(.*)'\n", self.line)
         if not match:
+            self.__exit__()
             raise AssertionError(f"no line to attach with: {self.line!r}")
         self.variable = match[1]
         (self.told,) = json.loads(self.variable).values()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-        self.process.stderr.close()
-        self.directory.cleanup()
 
 
 class DebugTest(unittest.TestCase):

@@ -2,14 +2,12 @@
 nowhere, and is gone afterwards."""
 import json
 import os
-import subprocess
 import unittest
 import urllib.error
 import urllib.request
 import zipfile
 
 from fleet import Fleet
-from plugin import BIN
 from terraform import Terraform
 
 # Run by Terraform: keeps the token where the test finds it, and uses it.
@@ -25,11 +23,7 @@ urllib.request.urlopen(urllib.request.Request(
 class EphemeralTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.fleet = Fleet(hosts=1)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.fleet.__exit__()
+        cls.fleet = cls.enterClassContext(Fleet(hosts=1))
 
     def setUp(self):
         self.terraform = self.enterContext(Terraform(engine=self.fleet.engine,
@@ -42,10 +36,7 @@ class EphemeralTest(unittest.TestCase):
 
     def tokens(self):
         """The subjects of all tokens that stand."""
-        told = subprocess.run(
-            [os.path.join(BIN, "espalier"), "--engine", self.fleet.engine, "--token-file",
-             self.fleet.token_file, "token", "list", "-o", "json"],
-            check=True, capture_output=True, text=True).stdout
+        told = self.fleet.espalier("token", "list", "-o", "json")
         return [token["subject"] for token in json.loads(told)["items"]]
 
     def status_with(self, token):

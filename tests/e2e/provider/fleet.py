@@ -118,12 +118,15 @@ class Fleet:
                 return None
             raise AssertionError(f"{method} {path}: {error.code} {text}") from error
 
+    def espalier(self, *args):
+        """Runs the command line as the administrator; its output."""
+        return subprocess.run([os.path.join(BIN, "espalier"), "--engine", self.engine, "--token-file",
+                               self.token_file, *args], check=True, capture_output=True, text=True).stdout
+
     def make_token(self, role, *args):
         """A new token of this role."""
         path = self._path("token")
-        subprocess.run([os.path.join(BIN, "espalier"), "--engine", self.engine, "--token-file",
-                        self.token_file, "token", "create", "--role", role, "--out", path, *args],
-                       check=True, capture_output=True)
+        self.espalier("token", "create", "--role", role, "--out", path, *args)
         with open(path) as token:
             made = token.read().strip()
         os.unlink(path)

@@ -3,10 +3,9 @@ configuration that is generated for them, and moved between addresses of the pro
 import os
 import unittest
 
-from clis import at_least, default, every
+from clis import at_least, every
 from fleet import Fleet
 from kinds import KINDS
-from plugin import BIN
 from terraform import HEADER, Terraform
 
 IDS = {kind: "default" if kind == "cluster" else "default/x" if kind == "vm_pool" else "x" for kind in KINDS}
@@ -40,8 +39,6 @@ class ImportTest(unittest.TestCase):
         terraform.assert_no_changes()
         made = {address: resource["values"] for address, resource in self.maker.state().items()}
         self.assertEqual({address: resource["values"] for address, resource in terraform.state().items()}, made)
-        with open(os.path.join(terraform.directory, "generated.tf")) as generated:
-            return generated.read()
 
     def test_every_kind_by_id_with_generated_configuration(self):
         for cli in every():
@@ -96,31 +93,30 @@ class ImportTest(unittest.TestCase):
         out = terraform.fails("plan", "-generate-config-out=generated.tf")
         self.assertIn('{ namespace = "ci", name = "build" }', out)
 
-    def moving(self, cli, name, body):
-        """A configuration with the provider at two addresses, whose state holds `name` of the other one."""
-        terraform = self.terraform("", cli=cli)
-        with open(os.path.join(terraform.directory, "terraform.rc"), "w") as out:
-            out.write('provider_installation {\n  dev_overrides {\n    "espalier/espalier" = "%s"\n'
-                      '    "mirror/espalier" = "%s"\n  }\n  direct {}\n}\n' % (BIN, BIN))
+    def moving(self, name, kind):
+        """A configuration with the provider at two addresses. State holds the namespace `name` of the
+        other one, and it is to become an object of this kind of ours."""
+        terraform = self.terraform("")
+        terraform.override("espalier/espalier", "mirror/espalier")
         both = HEADER.replace("}\n  }", '}\n    mirror = { source = "mirror/espalier" }\n  }')
-
-        def write(more):
-            with open(os.path.join(terraform.directory, "main.tf"), "w") as out:
-                out.write(both + more)
-
-        write(f'resource "espalier_namespace" "old" {{\n  provider = mirror\n  name = "{name}"\n}}\n')
+        terraform.write(f"""
+          resource "espalier_namespace" "old" {{
+            provider = mirror
+            name     = "{name}"
+          }}
+          """, header=both)
         terraform.apply()
-        write(body)
+        terraform.write(f"""
+          resource "espalier_{kind}" "new" {{ name = "{name}" }}
+          moved {{
+            from = espalier_namespace.old
+            to   = espalier_{kind}.new
+          }}
+          """, header=both)
         return terraform
 
     def test_an_object_moves_between_addresses_of_the_provider(self):
-        terraform = self.moving(default(), "moved", """
-          resource "espalier_namespace" "new" { name = "moved" }
-          moved {
-            from = espalier_namespace.old
-            to   = espalier_namespace.new
-          }
-          """)
+        terraform = self.moving("moved", "namespace")
         before = terraform.state("espalier_namespace.old")
         self.assertIn("0 to add, 0 to change, 0 to destroy", terraform.run("plan", "-no-color"))
         terraform.apply()
@@ -128,13 +124,7 @@ class ImportTest(unittest.TestCase):
         terraform.destroy()
 
     def test_an_object_does_not_become_another_kind(self):
-        terraform = self.moving(default(), "stays", """
-          resource "espalier_host" "new" { name = "stays" }
-          moved {
-            from = espalier_namespace.old
-            to   = espalier_host.new
-          }
-          """)
+        terraform = self.moving("stays", "host")
         out = terraform.fails("plan")
         self.assertIn("Cannot move between types", out)
         self.assertIn("`removed` block", out)

@@ -1,23 +1,16 @@
 """Whose an object is, under the real Terraform: conflicts at plan time, and taking over."""
 import json
-import os
-import subprocess
 import tempfile
 import unittest
 
 from fleet import Fleet, wait_for
-from plugin import BIN
 from terraform import Terraform
 
 
 class OwnershipTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.fleet = Fleet(hosts=1)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.fleet.__exit__()
+        cls.fleet = cls.enterClassContext(Fleet(hosts=1))
 
     def body(self):
         """A configuration of one VM."""
@@ -66,9 +59,7 @@ class OwnershipTest(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(made, file)
             file.flush()
-            subprocess.run([os.path.join(BIN, "espalier"), "--engine", self.fleet.engine, "--token-file",
-                            self.fleet.token_file, "apply", "-f", file.name], check=True,
-                           capture_output=True)
+            self.fleet.espalier("apply", "-f", file.name)
         wait_for(lambda: "digest" in self.fleet.request("GET", "images/hand").get("status", {}),
                  "the digest")
         body = f"""

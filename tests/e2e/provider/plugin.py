@@ -33,17 +33,16 @@ def environment(**more):
     return env
 
 
-class Plugin:
-    """A started provider. Use as a context manager: it is killed in the end."""
+class Started:
+    """A started provider and the line that it wrote. Use as a context manager: it is killed in the end."""
 
-    def __init__(self, **env):
+    def __init__(self, *args, **env):
         self.directory = tempfile.TemporaryDirectory(prefix="espalier-plugin-")
         env.setdefault("TMPDIR", self.directory.name)
-        self.process = subprocess.Popen([PROVIDER], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        self.process = subprocess.Popen([PROVIDER, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         stdin=subprocess.DEVNULL, env=environment(**env))
         ready, _, _ = select.select([self.process.stdout], [], [], 10)
         self.line = self.process.stdout.readline().decode() if ready else ""
-        self.fields = self.line.rstrip("\n").split("|")
 
     def __enter__(self):
         return self
@@ -55,10 +54,6 @@ class Plugin:
         self.process.stderr.close()
         self.directory.cleanup()
 
-    @property
-    def address(self):
-        return self.fields[3]
-
     def status(self, name):
         """A figure of /proc/PID/status, in KiB. Not rusage: that inherits the parent's peak."""
         with open(f"/proc/{self.process.pid}/status") as status:
@@ -66,3 +61,15 @@ class Plugin:
                 if line.startswith(name + ":"):
                     return int(line.split()[1])
         raise KeyError(name)
+
+
+class Plugin(Started):
+    """A provider as core starts it."""
+
+    def __init__(self, **env):
+        super().__init__(**env)
+        self.fields = self.line.rstrip("\n").split("|")
+
+    @property
+    def address(self):
+        return self.fields[3]

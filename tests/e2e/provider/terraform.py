@@ -28,14 +28,12 @@ class Terraform:
         """`cli`: of clis.py; the default one unless a test needs another. `env`: of every command."""
         self.cli = cli or clis.default()
         self.directory = tempfile.mkdtemp(prefix="espalier-terraform-")
-        rc = os.path.join(self.directory, "terraform.rc")
-        with open(rc, "w") as out:
-            out.write('provider_installation {\n  dev_overrides { "espalier/espalier" = "%s" }\n'
-                      "  direct {}\n}\n" % BIN)
         self.env = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-        self.env.update(TF_CLI_CONFIG_FILE=rc, TF_IN_AUTOMATION="1", CHECKPOINT_DISABLE="1",
-                        ESPALIER_ENGINE=engine, ESPALIER_TOKEN=token, ESPALIER_INSTANCE=instance)
+        self.env.update(TF_CLI_CONFIG_FILE=os.path.join(self.directory, "terraform.rc"), TF_IN_AUTOMATION="1",
+                        CHECKPOINT_DISABLE="1", ESPALIER_ENGINE=engine, ESPALIER_TOKEN=token,
+                        ESPALIER_INSTANCE=instance)
         self.env.update(env)
+        self.override("espalier/espalier")
 
     def __enter__(self):
         return self
@@ -43,9 +41,15 @@ class Terraform:
     def __exit__(self, *_):
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def write(self, body):
+    def override(self, *addresses):
+        """Our provider is the one at these addresses."""
+        with open(os.path.join(self.directory, "terraform.rc"), "w") as out:
+            lines = "".join(f'    "{address}" = "{BIN}"\n' for address in addresses)
+            out.write("provider_installation {\n  dev_overrides {\n" + lines + "  }\n  direct {}\n}\n")
+
+    def write(self, body, header=HEADER):
         with open(os.path.join(self.directory, "main.tf"), "w") as out:
-            out.write(HEADER + body)
+            out.write(header + body)
 
     def start(self, *args, **more):
         return subprocess.Popen([self.cli.path, *args], cwd=self.directory, env={**self.env, **more},
