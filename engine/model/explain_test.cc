@@ -3,15 +3,19 @@
 #include "absl/strings/str_split.h"
 #include "engine/base/limits.h"
 #include "engine/model/codec.h"
+#include "engine/model/facts.h"
 #include "engine/model/kind.h"
+#include "engine/model/message_schema.h"
 #include "engine/model/reference.h"
 #include "engine/model/schema.h"
+#include "engine/model/testing/deprecated_fields.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace espalier {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(ExplainTest, ExplainsAField) {
@@ -62,6 +66,33 @@ TEST(ExplainTest, NamesTheNearest) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << path;
     EXPECT_THAT(std::string(status.message()), HasSubstr(message)) << path;
   }
+}
+
+// Of these the explanations and the pages of the reference are made.
+TEST(FactsTest, NoteWhatIsDeprecated) {
+  std::vector<std::string> deprecated;
+  for (const FieldFacts& facts : FactsOf(MachineWithDeprecatedFields())) {
+    if (facts.notes == std::vector<std::string>{"deprecated"}) deprecated.push_back(facts.name);
+  }
+  EXPECT_THAT(deprecated, ElementsAre("cpus", "tags", "notes", "disk"));
+}
+
+TEST(SchemaTest, MarksDeprecatedFields) {
+  std::string json;
+  SchemaEmitter("#/$defs/", *MakeJsonWriter(Indent::kNone, json))
+      .Message(MachineWithDeprecatedFields());
+  Problems problems;
+  const std::optional<Node> schema = ParseJson(json, "machine", problems);
+  ASSERT_TRUE(schema.has_value()) << json;
+  std::vector<std::string> deprecated;
+  for (const auto& [name, field] : schema->Find("properties")->entries) {
+    const Node* mark = field.Find("deprecated");
+    if (mark == nullptr) continue;
+    EXPECT_EQ(mark->type, Node::Type::kBool);
+    EXPECT_EQ(mark->text, "true");
+    deprecated.push_back(name);
+  }
+  EXPECT_THAT(deprecated, ElementsAre("cpus", "tags", "notes", "disk"));
 }
 
 // Whether the documents are current and valid is asked by tests of their own, in tools/.

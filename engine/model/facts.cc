@@ -84,6 +84,7 @@ std::vector<std::string> NotesOf(const FieldDescriptor& field) {
     ESPALIER_CHECK(value != nullptr);
     notes.push_back(EnumName(*value));
   }
+  if (IsDeprecated(field)) notes.push_back("deprecated");
   for (const std::vector<std::string>& group : ExactlyOneOf(*field.containing_type())) {
     if (std::find(group.begin(), group.end(), field.name()) == group.end()) continue;
     notes.push_back(group.size() == 1

@@ -24,8 +24,8 @@ struct FieldFacts {
   std::string key_pattern;
   // "the name of an Image, or an OCI reference"; empty if it refers to nothing.
   std::string refers_to;
-  // "required", "immutable", "disruptive", "secret", "stable", and "one of a, b" for a group of
-  // which exactly one is given.
+  // "required", "immutable", "disruptive", "secret", "stable", "deprecated", and "one of a, b" for
+  // a group of which exactly one is given.
   std::vector<std::string> notes;
   std::string comment;
   // The message whose fields stand below this one; null for scalars.

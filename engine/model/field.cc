@@ -49,6 +49,21 @@ bool Has(const v1::FieldRules& rules, v1::FieldRules::Behavior behavior) {
          rules.behavior().end();
 }
 
+bool IsDeprecated(const FieldDescriptor& field) { return field.options().deprecated(); }
+
+std::string DeprecationOf(const FieldDescriptor& field) {
+  return IsDeprecated(field) ? DeprecationIn(CommentOf(field)) : "";
+}
+
+std::string DeprecationIn(absl::string_view comment) {
+  constexpr absl::string_view kMark = "Deprecated:";
+  const std::size_t mark = comment.find(kMark);
+  if (mark == absl::string_view::npos) return "";
+  absl::string_view instead = absl::StripAsciiWhitespace(comment.substr(mark + kMark.size()));
+  absl::ConsumeSuffix(&instead, ".");
+  return std::string(instead);
+}
+
 std::vector<std::vector<std::string>> ExactlyOneOf(const Descriptor& message) {
   std::vector<std::vector<std::string>> groups;
   for (const std::string& names : message.options().GetExtension(v1::rules).exactly_one()) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/model/kind.h"
 #include "espalier/v1/annotations.pb.h"
@@ -22,6 +23,14 @@ std::vector<std::vector<std::string>> ExactlyOneOf(const google::protobuf::Descr
 std::string CommentOf(const google::protobuf::FieldDescriptor& field);
 std::string CommentOf(const google::protobuf::Descriptor& message);
 std::string CommentOf(const google::protobuf::EnumValueDescriptor& value);
+
+// Whether the field is going away: protobuf's own `deprecated = true`.
+bool IsDeprecated(const google::protobuf::FieldDescriptor& field);
+// "use cpu": what the comment of a deprecated field, which ends in "Deprecated: use cpu.", says to
+// do instead. Empty for any other field.
+std::string DeprecationOf(const google::protobuf::FieldDescriptor& field);
+// The same of a comment; empty if it says nothing of it.
+std::string DeprecationIn(absl::string_view comment);
 
 // "on_failure" for ON_FAILURE: how YAML, JSON and HCL write an enum's value.
 std::string EnumName(const google::protobuf::EnumValueDescriptor& value);

@@ -144,6 +144,19 @@ TEST(ModelTest, OptionsFitTheirFields) {
   }
 }
 
+// Whoever sets a field that goes away is told what to do instead; and nobody who leaves it out is.
+TEST(ModelTest, DeprecatedFieldsCanBeLeftOutAndSayWhatToDoInstead) {
+  std::set<const Descriptor*> seen;
+  Visit(*Resource::descriptor(), seen, [](const FieldDescriptor& field) {
+    EXPECT_EQ(IsDeprecated(field), !DeprecationIn(CommentOf(field)).empty())
+        << field.full_name()
+        << ": `deprecated = true` goes with \"Deprecated: ...\" in the comment";
+    if (!IsDeprecated(field)) return;
+    EXPECT_FALSE(Has(RulesOf(field), FieldRules::REQUIRED)) << field.full_name();
+    EXPECT_FALSE(RulesOf(field).has_default_()) << field.full_name();
+  });
+}
+
 TEST(ModelTest, EveryDefaultIsValid) {
   for (const KindInfo& kind : AllKinds()) {
     Resource resource;
@@ -171,6 +184,13 @@ TEST(FieldTest, ReadsCommentsOfMessagesFieldsAndValues) {
       "place.");
   EXPECT_EQ(CommentOf(*v1::VmSpec::Power_descriptor()->FindValueByName("ON")), "Runs.");
   EXPECT_EQ(CommentOf(*v1::VmStatus::descriptor()), "");
+}
+
+TEST(FieldTest, ReadsWhatToDoInsteadOfADeprecatedField) {
+  EXPECT_EQ(DeprecationIn("Virtual CPUs. Deprecated: use cpu."), "use cpu");
+  EXPECT_EQ(DeprecationIn("Deprecated:  use cpu. It counts more."), "use cpu. It counts more");
+  EXPECT_EQ(DeprecationIn("Whether the field is deprecated."), "");
+  EXPECT_EQ(DeprecationIn("Virtual CPUs. Deprecated:"), "");
 }
 
 TEST(FieldTest, KnowsTheStableFieldsOfAStatus) {

@@ -78,14 +78,21 @@ void SchemaEmitter::Number(const char* key, std::int64_t value) {
   writer_.Literal(absl::StrCat(value));
 }
 
+void SchemaEmitter::True(const char* key) {
+  writer_.Key(key);
+  writer_.Bool(true);
+}
+
 void SchemaEmitter::Pattern(const char* key, const std::string& pattern) {
   writer_.Member(key, absl::StrCat("^(?:", pattern, ")$"));
 }
 
-void SchemaEmitter::Reference(const std::string& name, const std::string& description) {
+void SchemaEmitter::Reference(const std::string& name, const std::string& description,
+                              bool deprecated) {
   writer_.BeginMap();
   writer_.Member("$ref", absl::StrCat(ref_prefix_, name));
   if (!description.empty()) writer_.Member("description", description);
+  if (deprecated) True("deprecated");
   writer_.EndMap();
 }
 
@@ -148,7 +155,7 @@ void SchemaEmitter::Field(const FieldDescriptor& field) {
   const FieldRules& rules = RulesOf(field);
   const std::string comment = CommentOf(field);
   if (!field.is_repeated() && !IsScalar(field)) {
-    return Reference(SchemaName(*field.message_type()), comment);
+    return Reference(SchemaName(*field.message_type()), comment, IsDeprecated(field));
   }
   writer_.BeginMap();
   if (!comment.empty()) writer_.Member("description", comment);
@@ -167,10 +174,8 @@ void SchemaEmitter::Field(const FieldDescriptor& field) {
       writer_.Literal(rules.default_());
     }
   }
-  if (Has(rules, FieldRules::SECRET)) {
-    writer_.Key("writeOnly");
-    writer_.Bool(true);
-  }
+  if (Has(rules, FieldRules::SECRET)) True("writeOnly");
+  if (IsDeprecated(field)) True("deprecated");
   if (field.containing_type() == v1::Metadata::descriptor()) Metadata(field);
   writer_.EndMap();
 }
@@ -181,10 +186,7 @@ void SchemaEmitter::Metadata(const FieldDescriptor& field) {
     Number("maxLength", limits::kNameBytes);
     Pattern("pattern", "[a-z0-9]([a-z0-9-]*[a-z0-9])?");
   }
-  if (IsSetByEngine(field)) {
-    writer_.Key("readOnly");
-    writer_.Bool(true);
-  }
+  if (IsSetByEngine(field)) True("readOnly");
 }
 
 void SchemaEmitter::Required(const Descriptor& message) {
@@ -270,8 +272,7 @@ void SchemaEmitter::Document(const KindInfo& kind) {
   writer_.BeginMap();
   writer_.Member("$ref", absl::StrCat(ref_prefix_, SchemaName(*kind.status)));
   writer_.Member("description", "What is. Ignored where a document is read.");
-  writer_.Key("readOnly");
-  writer_.Bool(true);
+  True("readOnly");
   writer_.EndMap();
   writer_.EndMap();
   writer_.Key("required");

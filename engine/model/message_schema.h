@@ -24,7 +24,7 @@ class SchemaEmitter {
   // The document of a kind: apiVersion, kind, metadata, spec, status.
   void Document(const KindInfo& kind);
   // {"$ref": ...} to the message, with a description unless it is empty.
-  void Reference(const std::string& name, const std::string& description);
+  void Reference(const std::string& name, const std::string& description, bool deprecated = false);
 
  private:
   void Field(const google::protobuf::FieldDescriptor& field);
@@ -34,6 +34,7 @@ class SchemaEmitter {
   void Scalar(const google::protobuf::FieldDescriptor& field, bool with_bounds);
   void Required(const google::protobuf::Descriptor& message);
   void Number(const char* key, std::int64_t value);
+  void True(const char* key);
   void Pattern(const char* key, const std::string& pattern);
 
   const std::string ref_prefix_;

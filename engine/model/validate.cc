@@ -76,6 +76,11 @@ class SpecChecker {
       }
       return;
     }
+    if (IsDeprecated(field)) {
+      const std::string instead = DeprecationOf(field);
+      problems_.Warning(kDeprecatedField, path,
+                        absl::StrCat("is deprecated", instead.empty() ? "" : ": ", instead));
+    }
     if (field.is_map()) return CheckMap(message, field, path);
     if (field.is_repeated()) return CheckList(message, field, path);
     if (IsScalar(field)) return CheckScalar(message, field, rules, 0, path);
@@ -305,6 +310,11 @@ void CheckNamespace(const Resource& resource, Problems& problems) {
 
 }  // namespace
 
+void ValidateFields(const Message& message, const std::string& path,
+                    const std::vector<std::string>& unknown, Problems& problems) {
+  SpecChecker(unknown, problems).Check(message, path);
+}
+
 void Validate(const Resource& resource, const std::vector<std::string>& unknown,
               Problems& problems) {
   if (resource.body_case() == kNoKind) {
@@ -325,7 +335,7 @@ void Validate(const Resource& resource, const std::vector<std::string>& unknown,
                 absl::StrCat("has ", spec.ByteSizeLong(), " bytes, at most ", limits::kObjectBytes,
                              " are allowed"));
   }
-  SpecChecker(unknown, found).Check(spec, "spec");
+  ValidateFields(spec, "spec", unknown, found);
   const v1::Ref ref = ToProto(RefOf(resource));
   for (Problem& problem : found.list()) *problem.mutable_ref() = ref;
   problems.Append(found);

@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/model/kind.h"
 #include "engine/model/problem.h"
+#include "google/protobuf/message.h"
 
 namespace espalier {
 
@@ -16,10 +17,16 @@ void ApplyDefaults(Resource& resource);
 
 // Checks metadata (name, namespace, labels) and the rules of every field of the spec: REQUIRED,
 // min, max, pattern, exactly_one, empty collections, the form of OCI references and names where
-// `ref` is given. `unknown`: paths whose value is not known yet and that count as present and
-// valid.
+// `ref` is given. A deprecated field that is there is a warning. `unknown`: paths whose value is
+// not known yet and that count as present and valid.
 void Validate(const Resource& resource, const std::vector<std::string>& unknown,
               Problems& problems);
+// The same for the fields of one message, which stands at `path`, and what lies below it.
+void ValidateFields(const google::protobuf::Message& message, const std::string& path,
+                    const std::vector<std::string>& unknown, Problems& problems);
+
+// Code of the warning about a deprecated field.
+inline constexpr char kDeprecatedField[] = "deprecated_field";
 
 // A name: DNS label, [a-z0-9]([a-z0-9-]*[a-z0-9])?, at most limits::kNameBytes.
 bool IsValidName(absl::string_view name);

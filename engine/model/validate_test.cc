@@ -5,6 +5,7 @@
 #include "engine/base/random.h"
 #include "engine/model/codec.h"
 #include "engine/model/diff.h"
+#include "engine/model/testing/deprecated_fields.h"
 #include "engine/model/testing/random_resource.h"
 #include "engine/model/testing/read.h"
 #include "gmock/gmock.h"
@@ -197,6 +198,25 @@ TEST(ValidateTest, WhatIsNotKnownYetCountsAsPresentAndValid) {
   // A name that only begins the same way is another field.
   EXPECT_THAT(Check(Make("Vm", "{}"), {"spec.image_x"}),
               ElementsAre("error: spec.image: is required"));
+}
+
+TEST(ValidateTest, WarnsOfDeprecatedFieldsThatAreThere) {
+  const auto check = [](const char* text, const std::vector<std::string>& unknown) {
+    Problems problems;
+    ValidateFields(*MakeMachine(text), "spec", unknown, problems);
+    EXPECT_FALSE(problems.HasErrors());
+    for (const Problem& problem : problems.list()) EXPECT_EQ(problem.code(), "deprecated_field");
+    return Lines(problems);
+  };
+  EXPECT_THAT(check("cpu: 4 ports { key: 'http' value { guest: 80 } }", {}), IsEmpty());
+  EXPECT_THAT(check("cpus: 0 tags: 'a' tags: 'b' notes { key: 'k' value: 'v' } disk {} "
+                    "ports { key: 'http' value { inside: 80 } }",
+                    {}),
+              ElementsAre("warning: spec.cpus: is deprecated", "warning: spec.tags: is deprecated",
+                          "warning: spec.notes: is deprecated", "warning: spec.disk: is deprecated",
+                          "warning: spec.ports[http].inside: is deprecated"));
+  // What is not known yet may turn out to be left out.
+  EXPECT_THAT(check("cpus: 4", {"spec.cpus"}), IsEmpty());
 }
 
 TEST(ValidateTest, ProblemsNameTheObject) {
