@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/model/validate.h"
 
 namespace espalier::provider {
 namespace {
@@ -49,16 +50,22 @@ void Diagnostics::Failure(absl::string_view summary, const absl::Status& status)
 }
 
 void Diagnostics::Add(absl::string_view summary, const Problem& problem) {
+  if (problem.code() != kDeprecatedField) AddAtItsPath(summary, problem);
+}
+
+void Diagnostics::Add(absl::string_view summary, const Problems& problems) {
+  for (const Problem& problem : problems.list()) {
+    AddAtItsPath(problem.code() == kDeprecatedField ? "Deprecated argument" : summary, problem);
+  }
+}
+
+void Diagnostics::AddAtItsPath(absl::string_view summary, const Problem& problem) {
   Path path = PathOfModel(problem.path());
   // Terraform shows the line of an attribute, but not which part of its value is meant.
   const std::string place = path.empty() ? problem.path() : ToString(path);
   const std::string detail = absl::StrCat(place, place.empty() ? "" : ": ", problem.message());
   if (problem.severity() == Problem::ERROR) Error(summary, detail, std::move(path));
   if (problem.severity() == Problem::WARNING) Warning(summary, detail, std::move(path));
-}
-
-void Diagnostics::Add(absl::string_view summary, const Problems& problems) {
-  for (const Problem& problem : problems.list()) Add(summary, problem);
 }
 
 bool Diagnostics::HasErrors() const {

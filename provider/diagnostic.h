@@ -27,9 +27,12 @@ class Diagnostics {
   void Warning(absl::string_view summary, absl::string_view detail, Path path = {});
   // An error of transport or permission, with what the user can do about it.
   void Failure(absl::string_view summary, const absl::Status& status);
-  // A problem that the model or the engine found. Notes are left out: Terraform has no place for
-  // them, and most say only that something is planned that does not exist yet.
+  // A problem that the engine found. Notes are left out: Terraform has no place for them, and most
+  // say only that something is planned that does not exist yet. So are deprecated fields, of which
+  // the user heard when the configuration was validated.
   void Add(absl::string_view summary, const Problem& problem);
+  // Problems that the model found in a configuration. Core itself warns of a deprecated attribute
+  // only where it is referred to, so here they are warnings of their own.
   void Add(absl::string_view summary, const Problems& problems);
 
   bool HasErrors() const;
@@ -37,6 +40,8 @@ class Diagnostics {
   const std::vector<Diagnostic>& list() const { return list_; }
 
  private:
+  void AddAtItsPath(absl::string_view summary, const Problem& problem);
+
   std::vector<Diagnostic> list_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -61,7 +62,14 @@ Attribute::Use UseOf(const v1::FieldRules& rules) {
   return rules.has_default_() ? Attribute::Use::kDefaulted : Attribute::Use::kOptional;
 }
 
-Attributes FieldsOf(const Descriptor& message);
+// "Use cpu."
+std::optional<std::string> DeprecationSentence(const FieldDescriptor& field) {
+  if (!IsDeprecated(field)) return std::nullopt;
+  std::string instead = DeprecationOf(field);
+  if (instead.empty()) return instead;
+  instead[0] = absl::ascii_toupper(static_cast<unsigned char>(instead[0]));
+  return instead + ".";
+}
 
 // The attribute of a field: its own, or of the values of a map.
 Attribute AttributeOf(const FieldDescriptor& field) {
@@ -72,6 +80,7 @@ Attribute AttributeOf(const FieldDescriptor& field) {
   attribute.use = UseOf(rules);
   attribute.sensitive = Has(rules, v1::FieldRules::SECRET);
   attribute.description = Describe(field, rules);
+  attribute.deprecation = DeprecationSentence(field);
   attribute.default_value = DefaultOf(field, rules);
   const FieldDescriptor* value = &field;
   if (field.is_map()) {
@@ -82,16 +91,9 @@ Attribute AttributeOf(const FieldDescriptor& field) {
   }
   attribute.shape = ShapeOf(*value);
   if (attribute.shape == Attribute::Shape::kObject) {
-    attribute.attributes = FieldsOf(*value->message_type());
+    attribute.attributes = AttributesOf(*value->message_type());
   }
   return attribute;
-}
-
-Attributes FieldsOf(const Descriptor& message) {
-  Attributes attributes;
-  for (int i = 0; i < message.field_count(); ++i)
-    attributes.push_back(AttributeOf(*message.field(i)));
-  return SortedByName(std::move(attributes));
 }
 
 void MakeComputed(Attributes& attributes) {
@@ -172,7 +174,7 @@ Schema ResourceSchema(const KindInfo& kind) {
   schema.kind = &kind;
   schema.type_name = absl::StrCat("espalier_", kind.name);
   schema.description = CommentOf(*kind.body->message_type());
-  Attributes attributes = FieldsOf(*kind.spec);
+  Attributes attributes = AttributesOf(*kind.spec);
   attributes.push_back(TextAttribute(
       kId, Use::kComputed,
       kind.namespaced ? "`namespace/name`, as for import." : "The name, as for import."));
@@ -281,6 +283,13 @@ const Schema* FindType(const std::vector<Schema>& schemas, absl::string_view typ
 }
 
 }  // namespace
+
+Attributes AttributesOf(const Descriptor& message) {
+  Attributes attributes;
+  for (int i = 0; i < message.field_count(); ++i)
+    attributes.push_back(AttributeOf(*message.field(i)));
+  return SortedByName(std::move(attributes));
+}
 
 Attribute TextAttribute(absl::string_view name, Attribute::Use use, absl::string_view description) {
   Attribute attribute;

@@ -3,6 +3,7 @@
 // protobuf reflection; all else in the provider works on attributes and values.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct Attribute {
   Use use = Use::kOptional;
   bool sensitive = false;
   std::string description;
+  // Of what is going away: what to do instead, as a sentence; empty if nobody says.
+  std::optional<std::string> deprecation;
   Value default_value;
   // Where it lies below the message that its object stands for; empty for what the model does not
   // know as a field (name, id, timeouts and the like).
@@ -42,6 +45,9 @@ struct Attribute {
 };
 
 const Attribute* Find(const Attributes& attributes, absl::string_view name);
+
+// The attributes of a message's fields, as their options say.
+Attributes AttributesOf(const google::protobuf::Descriptor& message);
 
 // Attributes that no field of the model stands behind. Made text; maps and the like are made of it.
 Attribute TextAttribute(absl::string_view name, Attribute::Use use, absl::string_view description);

@@ -109,12 +109,8 @@ Member MemberOf(const Attribute& attribute) {
   }
   if (attribute.sensitive()) member.words += ", Sensitive";
   if (attribute.write_only()) member.words += ", Write-only";
-  if (attribute.deprecated()) {
-    member.words += ", Deprecated";
-    if (!attribute.deprecation_message().empty()) {
-      absl::StrAppend(&member.description, " ", attribute.deprecation_message());
-    }
-  }
+  // The description says what to do instead.
+  if (attribute.deprecated()) member.words += ", Deprecated";
   return member;
 }
 

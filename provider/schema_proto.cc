@@ -19,6 +19,10 @@ void Fill(const Attribute& attribute, tfplugin6::Schema::Attribute& out) {
   out.set_optional(attribute.use == Use::kOptional || attribute.use == Use::kDefaulted);
   out.set_computed(attribute.use == Use::kComputed || attribute.use == Use::kDefaulted);
   out.set_sensitive(attribute.sensitive);
+  if (attribute.deprecation) {
+    out.set_deprecated(true);
+    out.set_deprecation_message(*attribute.deprecation);
+  }
   if (attribute.shape != Attribute::Shape::kObject) {
     out.set_type(TypeJson(attribute));
     return;

@@ -1,14 +1,20 @@
 #include "provider/schema.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
+#include "engine/model/testing/deprecated_fields.h"
+#include "provider/schema_markdown.h"
 #include "provider/schema_proto.h"
 
 namespace espalier::provider {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using Use = Attribute::Use;
 
 const Attribute& Of(const Schemas& schemas, const char* type, const char* name) {
@@ -64,6 +70,34 @@ TEST(SchemaTest, ReadsTheOptionsOfFields) {
   EXPECT_EQ(ports.nesting, Attribute::Nesting::kMap);
   EXPECT_EQ(ports.shape, Attribute::Shape::kObject);
   EXPECT_EQ(ports.attributes.front().name, "guest");
+}
+
+TEST(SchemaTest, TellsCoreAndReadersWhatIsDeprecated) {
+  Attributes attributes = AttributesOf(MachineWithDeprecatedFields());
+  const auto find = [&](const char* name) {
+    return std::find_if(attributes.begin(), attributes.end(),
+                        [&](const Attribute& attribute) { return attribute.name == name; });
+  };
+  EXPECT_FALSE(find("cpu")->deprecation.has_value());
+  EXPECT_EQ(find("cpus")->deprecation, "");
+  find("cpus")->deprecation = "Use cpu.";
+  const tfplugin6::Schema schema = ToProto(attributes, "a machine", kSchemaVersion);
+  std::vector<std::string> deprecated;
+  for (const tfplugin6::Schema::Attribute& attribute : schema.block().attributes()) {
+    if (attribute.deprecated()) deprecated.push_back(attribute.name());
+    EXPECT_EQ(attribute.deprecation_message(), attribute.name() == "cpus" ? "Use cpu." : "");
+    if (attribute.name() != "ports") continue;
+    for (const tfplugin6::Schema::Attribute& below : attribute.nested_type().attributes()) {
+      EXPECT_EQ(below.deprecated(), below.name() == "inside") << below.name();
+    }
+  }
+  EXPECT_THAT(deprecated, ElementsAre("cpus", "disk", "notes", "tags"));
+
+  std::string page;
+  AppendSchema(schema, page);
+  EXPECT_THAT(page, HasSubstr("- `cpu` (Number)"));
+  EXPECT_THAT(page, HasSubstr("- `cpus` (Number, Deprecated)"));
+  EXPECT_THAT(page, HasSubstr("- `inside` (Number, Deprecated)"));
 }
 
 TEST(SchemaTest, KeepsVolatileStatusOutOfState) {
