@@ -1,5 +1,6 @@
 // LocalResources: Apply and Delete.
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -31,6 +32,17 @@ constexpr std::size_t kOpsPerWrite = 2;
 // as the caller would have to; one whose word is about a revision is told so by the plan.
 constexpr int kTries = 5;
 
+// What must have been true before an operation that was carried out already: that an object was not
+// there yet, or was in a certain incarnation or revision. Whoever lost the answer and asks again
+// would be told that what it made stands in its way.
+void ForgetPremises(ApplyRequest& request) {
+  for (Declared& declared : *request.mutable_objects()) {
+    declared.clear_create_only();
+    declared.clear_uid();
+    declared.clear_revision();
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
@@ -44,7 +56,10 @@ absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
     return absl::InvalidArgumentError("an override needs a reason");
   }
   Problems own_problems;
-  const ApplyRequest normalised = Normalise(request, own_problems);
+  ApplyRequest normalised = Normalise(request, own_problems);
+  const std::optional<v1::OperationRecord> before =
+      context.operation_id.empty() ? std::nullopt : records_.Operation(context.operation_id);
+  if (before.has_value() && before->done_chunks() >= before->chunks()) ForgetPremises(normalised);
   for (int tries = 1;; ++tries) {
     const ObjectMap objects = hub_.Snapshot();
     ESPALIER_ASSIGN_OR_RETURN(PlanOutput output,
@@ -58,7 +73,8 @@ absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
     Problems problems = own_problems;
     problems.Append(output.problems);
     output.problems = std::move(problems);
-    absl::StatusOr<ApplyResult> result = Answer(context, normalised, objects, output);
+    absl::StatusOr<ApplyResult> result =
+        Answer(context, normalised, objects, before.has_value(), output);
     if (!absl::IsAborted(result.status()) || tries == kTries) return result;
   }
 }
@@ -78,7 +94,8 @@ absl::StatusOr<ApplyResult> LocalResources::Delete(const CallContext& context,
         PlanOutput output, MakeDeletePlan(objects, request, context.caller.subject, clock_.Now()));
     // Deleting by name is the user's own word: it is not counted against a budget.
     output.destroys = 0;
-    absl::StatusOr<ApplyResult> result = Answer(context, shell, objects, output);
+    absl::StatusOr<ApplyResult> result =
+        Answer(context, shell, objects, /*repeated=*/false, output);
     if (!absl::IsAborted(result.status()) || tries == kTries) return result;
   }
 }
@@ -112,10 +129,9 @@ ApplyRequest LocalResources::Normalise(const ApplyRequest& request, Problems& pr
 
 absl::StatusOr<ApplyResult> LocalResources::Answer(const CallContext& context,
                                                    const ApplyRequest& request,
-                                                   const ObjectMap& objects, PlanOutput& output) {
+                                                   const ObjectMap& objects, bool repeated,
+                                                   PlanOutput& output) {
   ApplyResult result;
-  const bool repeated =
-      !context.operation_id.empty() && records_.Operation(context.operation_id).has_value();
   if (!repeated && !request.expected_digest().empty() &&
       request.expected_digest() != output.plan.digest()) {
     output.problems.Error(

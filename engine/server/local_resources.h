@@ -74,7 +74,7 @@ class LocalResources final : public Resources {
   // local_apply.cc
   ApplyRequest Normalise(const ApplyRequest& request, Problems& problems) const;
   absl::StatusOr<ApplyResult> Answer(const CallContext& context, const ApplyRequest& request,
-                                     const ObjectMap& objects, PlanOutput& output);
+                                     const ObjectMap& objects, bool repeated, PlanOutput& output);
   absl::StatusOr<std::int64_t> Commit(const CallContext& context, const Owner& owner,
                                       PlanOutput& output);
   void Stamp(PlannedWrite& write);

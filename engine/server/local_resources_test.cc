@@ -133,6 +133,22 @@ TEST_F(LocalResourcesTest, LargeSetsAreStoredInPartsAndRepeatingTheOperationGoes
   EXPECT_EQ(second.plan().noops(), 450u);
 }
 
+TEST_F(LocalResourcesTest, ARepeatedOperationIsAnsweredThoughWhatItMadeIsThereNow) {
+  ApplyRequest request = RequestOf({Image("sonoma")});
+  request.mutable_owner()->set_manager(Owner::TERRAFORM);
+  request.mutable_owner()->set_instance("prod");
+  request.mutable_objects(0)->set_create_only(true);
+  CallContext context = As("ci");
+  context.operation_id = "op-1";
+  const ApplyResult first = Apply(request, context);
+  ASSERT_TRUE(first.applied());
+  const ApplyResult again = Apply(request, context);
+  EXPECT_TRUE(again.applied()) << again.ShortDebugString();
+  EXPECT_EQ(again.objects(0).metadata().uid(), first.objects(0).metadata().uid());
+  context.operation_id = "op-2";
+  EXPECT_FALSE(Apply(request, context).applied()) << "another operation finds it there";
+}
+
 TEST_F(LocalResourcesTest, PagesCoverTheListOnceInOrder) {
   ApplyRequest request;
   request.mutable_owner()->set_manager(Owner::CLI);
@@ -157,6 +173,26 @@ TEST_F(LocalResourcesTest, PagesCoverTheListOnceInOrder) {
     query.set_page(page->next_page());
   } while (!query.page().empty());
   EXPECT_EQ(count, 25);
+}
+
+TEST_F(LocalResourcesTest, AListByNamesHasThoseThatAreThereInOrderAndPages) {
+  Apply(RequestOf({Image("ventura"), Image("sonoma"), Image("sequoia"), Image("other")}));
+  Query query;
+  query.add_kinds("image");
+  for (const char* name : {"ventura", "sonoma", "nothing", "sequoia", "sonoma"}) {
+    query.add_names(name);
+  }
+  query.set_page_size(2);
+  std::vector<std::string> names;
+  do {
+    const auto page = engine_->List(As("ana"), query);
+    ASSERT_TRUE(page.ok());
+    for (const Resource& item : page->items()) names.push_back(item.metadata().name());
+    query.set_page(page->next_page());
+  } while (!query.page().empty());
+  EXPECT_THAT(names, testing::ElementsAre("sequoia", "sonoma", "ventura"));
+  query.mutable_labels()->insert({"team", "ios"});
+  EXPECT_EQ(engine_->List(As("ana"), query)->items_size(), 0) << "all of the query counts";
 }
 
 TEST_F(LocalResourcesTest, AVisitedPageIsTheListedOne) {
