@@ -1,6 +1,7 @@
 #include "engine/server/local_resources.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -28,6 +29,17 @@ absl::StatusOr<ObjectPtr> DecodeObject(const std::string& key, const std::string
   }
   object->mutable_metadata()->set_revision(revision);
   return object;
+}
+
+// The keys of all objects that can match, if the query names them; none if it does not.
+std::set<std::string> KeysOf(const Query& query) {
+  std::set<std::string> keys;
+  const KindInfo* info = query.kinds_size() == 1 ? FindKind(query.kinds(0)) : nullptr;
+  if (info == nullptr || (info->namespaced && query.namespace_().empty())) return keys;
+  for (const std::string& name : query.names()) {
+    keys.insert(KeyOf(Ref{info->kind, info->namespaced ? query.namespace_() : "", name}));
+  }
+  return keys;
 }
 
 }  // namespace
@@ -152,7 +164,7 @@ absl::StatusOr<ListPage> LocalResources::VisitPage(const CallContext& context, c
     prefix = begin = absl::StrCat(kObjectPrefix, info->name, "/");
   }
   if (!query.page().empty()) begin = std::max(begin, query.page());
-  objects.ForEachFrom(begin, [&](const std::string& key, const ObjectPtr& object) {
+  const auto offer = [&](const std::string& key, const ObjectPtr& object) {
     if (!absl::StartsWith(key, prefix)) return false;
     if (!Matches(query, *object)) return true;
     if (visited == wanted) {
@@ -162,7 +174,16 @@ absl::StatusOr<ListPage> LocalResources::VisitPage(const CallContext& context, c
     ++visited;
     visit(*object);
     return true;
-  });
+  };
+  const std::set<std::string> keys = KeysOf(query);
+  if (keys.empty()) {
+    objects.ForEachFrom(begin, offer);
+    return page;
+  }
+  for (auto key = keys.lower_bound(begin); key != keys.end(); ++key) {
+    const ObjectPtr object = objects.Get(*key);
+    if (object != nullptr && !offer(*key, object)) break;
+  }
   return page;
 }
 
