@@ -17,7 +17,7 @@
 #include "engine/base/mutex.h"
 #include "engine/server/auth/tokens.h"
 #include "engine/server/grpc_server.h"
-#include "engine/server/worker_pool.h"
+#include "engine/base/worker_pool.h"
 
 namespace espalier {
 

@@ -14,7 +14,7 @@
 #include "engine/server/grpc/resources_service.h"
 #include "engine/server/grpc/token_service.h"
 #include "engine/server/watch_pump.h"
-#include "engine/server/worker_pool.h"
+#include "engine/base/worker_pool.h"
 
 namespace espalier {
 namespace {

@@ -11,7 +11,7 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
-#include "engine/server/worker_pool.h"
+#include "engine/base/worker_pool.h"
 
 namespace espalier {
 namespace {

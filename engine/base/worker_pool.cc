@@ -1,4 +1,4 @@
-#include "engine/server/worker_pool.h"
+#include "engine/base/worker_pool.h"
 
 #include <utility>
 
