@@ -12,9 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/executor.h"
 #include "engine/base/io.h"
 #include "tests/bench/process_usage.h"
 #include "tests/bench/provider_core.h"
@@ -27,6 +29,8 @@ using provider::Value;
 
 constexpr char kType[] = "espalier_vm";
 constexpr int kSchemaCalls = 51;
+// So many calls does core make at once, unless told otherwise.
+constexpr int kAtOnce = 10;
 constexpr absl::Duration kEndTimeout = absl::Seconds(5);
 constexpr absl::Duration kEndInterval = absl::Microseconds(200);
 
@@ -43,9 +47,10 @@ struct ProbeOptions {
 
 class Probe {
  public:
-  Probe(const ProbeOptions& options, Clock& clock, Io& io)
+  Probe(const ProbeOptions& options, Clock& clock, Threads& threads, Io& io)
       : options_(options),
         clock_(clock),
+        threads_(threads),
         provider_(io, options.pid),
         core_(clock, io, options.address) {}
 
@@ -65,16 +70,17 @@ class Probe {
   void Load() {
     core_.GetSchema();
     // Without an engine: what a plan itself costs.
-    Plan("provider/plan", options_.plans);
+    Plan("provider/plan", options_.plans, kAtOnce);
+    Plan("provider/lone_plan", options_.plans / 10, 1);
     Report("provider/memory_after_plans", provider_.PeakMib(), "MiB");
     core_.Configure({{"endpoint", Value::String(options_.engine)},
                      {"token", Value::String(options_.token)},
                      {"instance", Value::String("bench")}});
     // Each is also asked of the engine.
-    Plan("provider/plan_and_ask", options_.plans / 10);
+    Plan("provider/plan_and_ask", options_.plans / 10, kAtOnce);
     Create();
     // Many more of them: memory must not grow.
-    Plan("provider/plan_again", options_.plans);
+    Plan("provider/plan_again", options_.plans, kAtOnce);
     Report("provider/memory_after_all", provider_.PeakMib(), "MiB");
     End();
   }
@@ -86,10 +92,23 @@ class Probe {
                                 {"power", Value::String("off")}});
   }
 
-  void Plan(const std::string& name, int count) {
+  // Makes the calls of 0 to `count`, `at_once` of them at any time, and reports what each cost.
+  void Measure(const std::string& name, int count, int at_once,
+               absl::FunctionRef<void(int number)> call) {
     const absl::Duration before = provider_.Processor();
-    for (int i = 0; i < count; ++i) core_.PlanCreate(kType, Vm(i));
-    ReportEach(name, provider_.Processor() - before, count);
+    std::vector<std::unique_ptr<Thread>> callers;
+    for (int caller = 0; caller < at_once; ++caller) {
+      callers.push_back(threads_.Start("core", [=] {
+        for (int i = caller; i < count; i += at_once) call(i);
+      }));
+    }
+    for (auto& caller : callers) caller->Join();
+    const absl::Duration used = provider_.Processor() - before;
+    Report(name, absl::ToDoubleMicroseconds(used) / std::max(1, count), "us");
+  }
+
+  void Plan(const std::string& name, int count, int at_once) {
+    Measure(name, count, at_once, [&](int number) { core_.PlanCreate(kType, Vm(number)); });
   }
 
   void Create() {
@@ -99,15 +118,12 @@ class Probe {
       configs.push_back(Vm(i));
       plans.push_back(core_.PlanCreate(kType, configs.back()));
     }
-    std::vector<tfplugin6::DynamicValue> states;
-    absl::Duration before = provider_.Processor();
-    for (int i = 0; i < options_.creates; ++i) {
-      states.push_back(core_.ApplyCreate(kType, configs[i], plans[i]).new_state());
-    }
-    ReportEach("provider/create", provider_.Processor() - before, options_.creates);
-    before = provider_.Processor();
-    for (const tfplugin6::DynamicValue& state : states) core_.Read(kType, state);
-    ReportEach("provider/read", provider_.Processor() - before, options_.creates);
+    std::vector<tfplugin6::DynamicValue> states(configs.size());
+    Measure("provider/create", options_.creates, kAtOnce, [&](int number) {
+      states[number] = core_.ApplyCreate(kType, configs[number], plans[number]).new_state();
+    });
+    Measure("provider/read", options_.creates, kAtOnce,
+            [&](int number) { core_.Read(kType, states[number]); });
   }
 
   void End() {
@@ -122,12 +138,9 @@ class Probe {
     Report("provider/end", absl::ToDoubleMilliseconds(clock_.Elapsed() - start), "ms");
   }
 
-  static void ReportEach(const std::string& name, absl::Duration all, int count) {
-    Report(name, absl::ToDoubleMicroseconds(all) / std::max(1, count), "us");
-  }
-
   const ProbeOptions& options_;
   Clock& clock_;
+  Threads& threads_;
   const ProcessUsage provider_;
   ProviderCore core_;
 };
@@ -149,7 +162,8 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   const std::unique_ptr<Io> io = MakeRealIo();
   const std::unique_ptr<Clock> clock = MakeRealClock();
-  Probe probe(options, *clock, *io);
+  const std::unique_ptr<Threads> threads = MakeRealThreads();
+  Probe probe(options, *clock, *threads, *io);
   if (options.what == "schema") {
     probe.Schema();
   } else {
