@@ -19,10 +19,6 @@ constexpr int kAbortedRetries = 3;
 // engine answers as it did, or does it now; without that, what it made would be in nobody's state.
 constexpr int kUnsureRetries = 2;
 
-bool IsUnsure(const absl::Status& status) {
-  return absl::IsDeadlineExceeded(status) || absl::IsInternal(status) || absl::IsUnknown(status);
-}
-
 Query QueryFor(const Ref& ref) {
   Query query;
   query.add_kinds(InfoOf(ref.kind).name);
@@ -32,6 +28,10 @@ Query QueryFor(const Ref& ref) {
 }
 
 }  // namespace
+
+bool IsUnsure(const absl::Status& status) {
+  return absl::IsDeadlineExceeded(status) || absl::IsInternal(status) || absl::IsUnknown(status);
+}
 
 Engine::Engine(Clock& clock, Random& random, StopSignal& stop, Remote& remote, std::string instance)
     : clock_(clock),
@@ -101,13 +101,43 @@ absl::StatusOr<ApplyResult> Engine::Write(const ApplyRequest& request) {
   return Patiently<ApplyResult>([&] { return resources_.Apply(context, request); }, kUnsureRetries);
 }
 
-absl::StatusOr<ApplyResult> Engine::Apply(Declared declared, bool dry_run, bool transfer) {
+ApplyRequest Engine::RequestFor(std::vector<Declared> declared) const {
   ApplyRequest request;
   *request.mutable_owner() = owner();
+  for (Declared& one : declared) *request.add_objects() = std::move(one);
+  return request;
+}
+
+absl::StatusOr<ApplyResult> Engine::Apply(Declared declared, bool dry_run, bool transfer) {
+  ApplyRequest request = RequestFor({std::move(declared)});
   request.set_dry_run(dry_run);
   request.set_transfer(transfer);
-  *request.add_objects() = std::move(declared);
   return Write(request);
+}
+
+absl::StatusOr<ApplyResult> Engine::ApplyAll(std::vector<Declared> declared) {
+  return Write(RequestFor(std::move(declared)));
+}
+
+absl::StatusOr<ApplyResult> Engine::PreviewAll(std::vector<Declared> declared,
+                                               absl::Span<const Ref> release) {
+  ApplyRequest request = RequestFor(std::move(declared));
+  request.set_dry_run(true);
+  for (const Ref& ref : release) *request.add_release() = ToProto(ref);
+  return resources_.Apply(CallContext(), request);
+}
+
+absl::StatusOr<Objects> Engine::GetAll(absl::Span<const Ref> refs) {
+  Objects objects;
+  if (refs.empty()) return objects;
+  Query query = QueryFor(refs.front());
+  query.clear_names();
+  for (const Ref& ref : refs) query.add_names(ref.name);
+  absl::StatusOr<ListPage> page = resources_.List(CallContext(), query);
+  if (!page.ok()) return page.status();
+  if (!page->next_page().empty()) return absl::ResourceExhaustedError("more than one page");
+  for (Resource& item : *page->mutable_items()) objects[RefOf(item)] = std::move(item);
+  return objects;
 }
 
 absl::StatusOr<ApplyResult> Engine::Release(const Ref& ref) {

@@ -10,6 +10,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "engine/api/resources.h"
 #include "engine/base/clock.h"
 #include "engine/base/random.h"
@@ -39,6 +40,9 @@ struct WaitResult {
   std::string why;
 };
 
+// Whether nobody can know if a write that was answered so was carried out.
+bool IsUnsure(const absl::Status& status);
+
 class Engine {
  public:
   // All borrowed, and outlive the engine.
@@ -51,6 +55,14 @@ class Engine {
   // Plans (dry run) or stores one object; with `transfer` also if another manager owns it.
   absl::StatusOr<ApplyResult> Apply(Declared declared, bool dry_run, bool transfer);
   absl::StatusOr<ApplyResult> Delete(const Ref& ref, const std::string& uid, bool dry_run);
+  // Stores all of the objects, or none if one of them is refused.
+  absl::StatusOr<ApplyResult> ApplyAll(std::vector<Declared> declared);
+  // What the engine would say to the objects and to giving these up, all at once. Asked once and
+  // without patience: whoever needs an answer for each asks for each.
+  absl::StatusOr<ApplyResult> PreviewAll(std::vector<Declared> declared,
+                                         absl::Span<const Ref> release);
+  // Those that are there. The same. REQUIRES: all are of one kind and namespace.
+  absl::StatusOr<Objects> GetAll(absl::Span<const Ref> refs);
   // Gives the object up without deleting it.
   absl::StatusOr<ApplyResult> Release(const Ref& ref);
   // Watches the object until `judge` is done with it, `timeout` is over, or the user stops.
@@ -75,6 +87,7 @@ class Engine {
   // The write's context: a name by which a repetition is known as such, and no cancellation,
   // because a write that was broken off has an unknown outcome.
   CallContext WriteContext();
+  ApplyRequest RequestFor(std::vector<Declared> declared) const;
   absl::StatusOr<ApplyResult> Write(const ApplyRequest& request);
   // What a watch has told.
   struct Seen {

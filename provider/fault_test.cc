@@ -9,9 +9,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/model/access.h"
+#include "provider/started_call.h"
 #include "provider/testing/fake_engine.h"
 #include "provider/testing/values.h"
 #include "provider/testing/vm_world.h"
+#include "provider/wire.h"
 
 namespace espalier::provider {
 namespace {
@@ -170,6 +172,39 @@ class World : private VmWorld {
     return StateOf(VmWorld::Apply(prior, planned));
   }
 
+  // Both VMs are created by calls that come at once: their states and whether each has errors.
+  struct Made {
+    Ref ref;
+    Value state;
+    bool has_errors = false;
+  };
+  std::vector<Made> CreateTogether() {
+    using Method = tfplugin6::ApplyResourceChange;
+    std::vector<Made> all = {{Ref{Kind::kVm, "ci", "one"}}, {Ref{Kind::kVm, "ci", "two"}}};
+    std::vector<Method::Request> requests(all.size());
+    std::vector<Method::Response> responses(all.size());
+    std::vector<StartedCall<Method>> started;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      // What is off is ready as soon as it is stored.
+      const Value config =
+          VmWorld::Config({{"name", Text(all[i].ref.name)}, {"power", Text("off")}});
+      requests[i].set_type_name(schema_.type_name);
+      Encode(Value(), *requests[i].mutable_prior_state());
+      Encode(PlanChange(schema_, Value(), config, Text("ci"), Takeover::kNone, problems_).planned,
+             *requests[i].mutable_planned_state());
+      started.push_back(provider_.Start(Call<Method>{&requests[i], &responses[i]}));
+    }
+    for (Rest& rest : provider_.Ask(std::move(started))) {
+      if (rest != nullptr) rest();
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      all[i].state = DecodeState(responses[i].new_state());
+      all[i].has_errors = Errors(responses[i]) != "";
+    }
+    return all;
+  }
+  const Resource* Find(const Ref& ref) { return engine_.objects().Find(ref); }
+
   Value Read(const Value& state) { return StateOf(VmWorld::Read(state)); }
   Value Import() { return StateOf(VmWorld::Import("ci/build")); }
 
@@ -200,6 +235,7 @@ class World : private VmWorld {
   }
 
   FaultyEngine faulty_{engine_};
+  Problems problems_;
   bool deleting_ = false;
   bool has_errors_ = false;
 };
@@ -248,6 +284,24 @@ TEST(FaultTest, ACreateIsInStateIfTheEngineHasIt) {
       EXPECT_TRUE(state.IsWhollyKnown());
       // The next run goes on with it.
       world.ExpectNextRunMakesIt(state, 90);
+    }
+  });
+}
+
+TEST(FaultTest, CreatesThatAreStoredTogetherAreInStateIfTheEngineHasThem) {
+  ForEveryFault(false, [](World& world, const Value&, const Fault& fault) {
+    world.Set(fault);
+    for (const World::Made& made : world.CreateTogether()) {
+      const Resource* stored = world.Find(made.ref);
+      if (stored == nullptr) {
+        EXPECT_TRUE(made.state.is_null());
+        EXPECT_TRUE(made.has_errors);
+      } else if (made.state.is_null()) {
+        EXPECT_TRUE(fault.after && fault.lasting) << "leaked";
+        EXPECT_TRUE(made.has_errors);
+      } else {
+        EXPECT_EQ(made.state.At("uid").text(), stored->metadata().uid());
+      }
     }
   });
 }

@@ -72,6 +72,17 @@ Declared DeclaredOf(const Schema& schema, const Converted& wanted, const Ref& re
   return declared;
 }
 
+// The same for an object that is stored: `uid`, or, if that is empty, a new one.
+Declared ToStore(const Schema& schema, const Converted& wanted, const Ref& ref,
+                 const std::string& uid) {
+  Declared declared = DeclaredOf(schema, wanted, ref);
+  // What the engine computes is unknown to Terraform, not to the engine.
+  declared.clear_unknown();
+  declared.set_uid(uid);
+  declared.set_create_only(uid.empty());
+  return declared;
+}
+
 void AddProblems(absl::string_view summary, const ApplyResult& result, Diagnostics& diagnostics) {
   for (Problem problem : result.problems()) {
     // Core does not say that a create is half of a replacement.
@@ -100,47 +111,85 @@ Ref RefFor(const Schema& schema, const Value& object) {
              std::string(object.At(kName).text())};
 }
 
+std::optional<Ref> PreviewTarget(const Intent& intent) {
+  switch (intent.change.verb) {
+    case Change::Verb::kNone:
+      return std::nullopt;
+    case Change::Verb::kDelete: {
+      const Ref ref = RefFor(intent.schema, intent.prior);
+      return IsBuiltin(intent.schema, ref) ? std::nullopt : std::optional<Ref>(ref);
+    }
+    default: {
+      const Value& planned = intent.change.planned;
+      if (!planned.At(kName).is_known() || planned.At(kNamespace).is_unknown()) return std::nullopt;
+      return RefFor(intent.schema, planned);
+    }
+  }
+}
+
 Operations::Operations(Engine& engine, Incarnations& incarnations, Log& log)
     : engine_(engine), incarnations_(incarnations), log_(log) {}
 
-Diagnostics Operations::Preview(const Schema& schema, const Change& change, const Value& prior,
-                                Takeover takeover) {
+Declared Operations::Wanted(const Intent& intent, const Ref& ref) const {
+  // What stands there in our name will be changed or replaced; anything else must not be there.
+  const std::string uid = incarnations_.Find(ref);
+  Declared declared = DeclaredOf(intent.schema, intent.change.wanted, ref);
+  declared.set_uid(uid);
+  declared.set_create_only(uid.empty());
+  return declared;
+}
+
+Diagnostics Operations::Preview(const Intent& intent) {
   Diagnostics diagnostics;
-  if (change.verb == Change::Verb::kNone) return diagnostics;
-  if (change.verb == Change::Verb::kDelete) {
-    const Ref ref = RefFor(schema, prior);
-    if (IsBuiltin(schema, ref)) return diagnostics;
-    const absl::StatusOr<ApplyResult> result = engine_.Delete(ref, UidOf(prior), /*dry_run=*/true);
+  const std::optional<Ref> ref = PreviewTarget(intent);
+  if (!ref) return diagnostics;
+  if (intent.change.verb == Change::Verb::kDelete) {
+    const absl::StatusOr<ApplyResult> result =
+        engine_.Delete(*ref, UidOf(intent.prior), /*dry_run=*/true);
     // What is gone or busy now may be different when its turn comes; only ownership is certain.
     if (!result.ok()) return diagnostics;
     for (const Problem& problem : result->problems()) {
       if (problem.code() == "owner_conflict") {
-        diagnostics.Add(absl::StrCat("Cannot delete ", ToHuman(ref)), problem);
+        diagnostics.Add(absl::StrCat("Cannot delete ", ToHuman(*ref)), problem);
       }
     }
     return diagnostics;
   }
-  if (!change.planned.At(kName).is_known() || change.planned.At(kNamespace).is_unknown()) {
-    return diagnostics;
-  }
-  const Ref ref = RefFor(schema, change.planned);
-  // What stands there in our name will be changed or replaced; anything else must not be there.
-  const std::string uid = incarnations_.Find(ref);
-  Declared declared = DeclaredOf(schema, change.wanted, ref);
-  declared.set_uid(uid);
-  declared.set_create_only(uid.empty());
-  const std::string summary = absl::StrCat("Cannot apply ", ToHuman(ref));
+  const std::string summary = absl::StrCat("Cannot apply ", ToHuman(*ref));
   const absl::StatusOr<ApplyResult> result =
-      engine_.Apply(std::move(declared), /*dry_run=*/true, takeover == Takeover::kTransfer);
+      engine_.Apply(Wanted(intent, *ref), /*dry_run=*/true, intent.takeover == Takeover::kTransfer);
   // Gone since state was read: then it is created, and that decides.
-  if (absl::IsAborted(result.status()) && prior.is_null()) return diagnostics;
+  if (absl::IsAborted(result.status()) && intent.prior.is_null()) return diagnostics;
   if (!result.ok()) {
     diagnostics.Failure(summary, result.status());
     return diagnostics;
   }
   AddProblems(summary, *result, diagnostics);
-  WarnOfShortage(ref, result->plan().capacity(), diagnostics);
+  WarnOfShortage(*ref, result->plan().capacity(), diagnostics);
   return diagnostics;
+}
+
+bool Operations::HasNothingToSay(absl::Span<const Intent> intents) {
+  std::vector<Declared> wanted;
+  // An object that can be given up is ours, so it can be deleted as well.
+  std::vector<Ref> ours;
+  for (const Intent& intent : intents) {
+    const std::optional<Ref> ref = PreviewTarget(intent);
+    if (!ref) continue;
+    if (intent.takeover == Takeover::kTransfer) return false;
+    if (intent.change.verb == Change::Verb::kDelete) {
+      ours.push_back(*ref);
+    } else {
+      wanted.push_back(Wanted(intent, *ref));
+    }
+  }
+  if (wanted.empty() && ours.empty()) return true;
+  const absl::StatusOr<ApplyResult> result = engine_.PreviewAll(std::move(wanted), ours);
+  if (!result.ok() || result->plan().capacity().short_()) return false;
+  return std::none_of(result->problems().begin(), result->problems().end(),
+                      [](const Problem& problem) {
+                        return problem.severity() != Problem::NOTE || problem.code() == "not_owned";
+                      });
 }
 
 absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& planned,
@@ -151,13 +200,8 @@ absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& pl
   const Converted wanted = ToResource(schema, planned, problems);
   diagnostics.Add(summary, problems);
   if (problems.HasErrors()) return absl::InvalidArgumentError("the object is not valid");
-  Declared declared = DeclaredOf(schema, wanted, ref);
-  // What the engine computes is unknown to Terraform, not to the engine.
-  declared.clear_unknown();
-  declared.set_uid(uid);
-  declared.set_create_only(uid.empty());
   absl::StatusOr<ApplyResult> result =
-      engine_.Apply(std::move(declared), /*dry_run=*/false, transfer);
+      engine_.Apply(ToStore(schema, wanted, ref, uid), /*dry_run=*/false, transfer);
   if (!result.ok()) {
     diagnostics.Failure(summary, result.status());
     return result.status();
@@ -174,17 +218,69 @@ absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& pl
 }
 
 Outcome Operations::Create(const Schema& schema, const Value& planned) {
+  Diagnostics diagnostics;
+  std::optional<Stored> stored = Store({schema, planned}, diagnostics);
+  if (!stored.has_value()) return {.diagnostics = std::move(diagnostics)};
+  return Created({schema, planned}, *std::move(stored));
+}
+
+std::optional<Stored> Operations::Store(const Creation& creation, Diagnostics& diagnostics) {
+  const Ref ref = RefFor(creation.schema, creation.planned);
+  absl::StatusOr<Resource> object =
+      Write(creation.schema, creation.planned, "", /*transfer=*/false,
+            absl::StrCat("Cannot create ", ToHuman(ref)), diagnostics);
+  if (!object.ok()) return std::nullopt;
+  return Stored{*std::move(object), std::move(diagnostics)};
+}
+
+absl::StatusOr<std::vector<Stored>> Operations::StoreAll(absl::Span<const Creation> creations) {
+  std::vector<Declared> wanted;
+  for (const Creation& creation : creations) {
+    Problems problems;
+    const Converted converted = ToResource(creation.schema, creation.planned, problems);
+    if (!problems.list().empty()) return absl::FailedPreconditionError("there is more to say");
+    wanted.push_back(
+        ToStore(creation.schema, converted, RefFor(creation.schema, creation.planned), ""));
+  }
+  absl::StatusOr<ApplyResult> result = engine_.ApplyAll(std::move(wanted));
+  if (!result.ok()) {
+    if (IsUnsure(result.status()) || absl::IsUnavailable(result.status())) return result.status();
+    return absl::FailedPreconditionError("the engine refused the set");
+  }
+  if (HasErrors(*result)) return absl::FailedPreconditionError("the engine refused the set");
+  if (static_cast<std::size_t>(result->objects_size()) != creations.size()) {
+    return absl::InternalError("The engine's answer does not hold the objects that it stored.");
+  }
+  std::vector<Stored> all;
+  for (Resource& object : *result->mutable_objects()) {
+    Stored stored;
+    const Ref ref = RefOf(object);
+    for (const Problem& problem : result->problems()) {
+      const absl::StatusOr<Ref> about = FromProto(problem.ref());
+      if (about.ok() && *about == ref) {
+        stored.diagnostics.Add(absl::StrCat("Created ", ToHuman(ref)), problem);
+      }
+    }
+    stored.object = std::move(object);
+    all.push_back(std::move(stored));
+  }
+  return all;
+}
+
+bool Operations::IsReady(const Resource& stored, const Value& planned) const {
+  return ReadinessOf(stored, WishOf(planned)).progress == Verdict::Progress::kDone;
+}
+
+Outcome Operations::Created(const Creation& creation, Stored stored) {
   Outcome outcome;
-  const Ref ref = RefFor(schema, planned);
-  absl::StatusOr<Resource> stored =
-      Write(schema, planned, "", /*transfer=*/false, absl::StrCat("Cannot create ", ToHuman(ref)),
-            outcome.diagnostics);
-  if (!stored.ok()) return outcome;
-  const std::string uid = stored->metadata().uid();
+  outcome.diagnostics = std::move(stored.diagnostics);
+  const Ref ref = RefOf(stored.object);
+  const std::string uid = stored.object.metadata().uid();
   LogChange("object created", ref, uid);
   incarnations_.Remember(ref, uid);
-  const Resource last = Await(*std::move(stored), planned, "create", outcome.diagnostics);
-  outcome.state = Settle(planned, StateOf(schema, last, planned));
+  const Resource last =
+      Await(std::move(stored.object), creation.planned, "create", outcome.diagnostics);
+  outcome.state = Settle(creation.planned, StateOf(creation.schema, last, creation.planned));
   return outcome;
 }
 
@@ -331,17 +427,32 @@ bool Operations::Destroy(const Ref& ref, const std::string& uid, absl::Duration 
 }
 
 Outcome Operations::Read(const Schema& schema, const Value& state) {
+  const Ref ref = RefFor(schema, state);
+  const absl::StatusOr<Resource> found = engine_.Get(ref);
+  if (!found.ok() && !absl::IsNotFound(found.status())) {
+    Outcome outcome;
+    outcome.state = state;
+    outcome.diagnostics.Failure(absl::StrCat("Cannot read ", ToHuman(ref)), found.status());
+    return outcome;
+  }
+  return StateFrom(found.ok() ? &*found : nullptr, schema, state);
+}
+
+absl::StatusOr<Objects> Operations::Find(absl::Span<const Ref> refs) {
+  return engine_.GetAll(refs);
+}
+
+Outcome Operations::ReadFrom(const Objects& objects, const Schema& schema, const Value& state) {
+  const auto found = objects.find(RefFor(schema, state));
+  return StateFrom(found != objects.end() ? &found->second : nullptr, schema, state);
+}
+
+Outcome Operations::StateFrom(const Resource* found, const Schema& schema, const Value& state) {
   Outcome outcome;
   const Ref ref = RefFor(schema, state);
   const std::string uid = UidOf(state);
-  const absl::StatusOr<Resource> found = engine_.Get(ref);
-  if (absl::IsNotFound(found.status())) {
+  if (found == nullptr) {
     incarnations_.Forget(ref);
-    return outcome;
-  }
-  if (!found.ok()) {
-    outcome.state = state;
-    outcome.diagnostics.Failure(absl::StrCat("Cannot read ", ToHuman(ref)), found.status());
     return outcome;
   }
   const bool reborn = !uid.empty() && found->metadata().uid() != uid;

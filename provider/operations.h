@@ -3,9 +3,12 @@
 // Thread-safe.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "engine/base/log.h"
 #include "provider/diagnostic.h"
 #include "provider/engine.h"
@@ -27,6 +30,30 @@ struct Outcome {
 // The object that a configuration or state is about. REQUIRES: its name is known.
 Ref RefFor(const Schema& schema, const Value& object);
 
+// A change that is planned.
+struct Intent {
+  const Schema& schema;
+  const Change& change;
+  const Value& prior;
+  Takeover takeover = Takeover::kNone;
+};
+
+// The object that the engine can be asked about; none if there is nothing to ask, or nothing to ask
+// about yet.
+std::optional<Ref> PreviewTarget(const Intent& intent);
+
+// An object that is to be made.
+struct Creation {
+  const Schema& schema;
+  const Value& planned;
+};
+
+// An object that the engine has now, and what it said about it.
+struct Stored {
+  Resource object;
+  Diagnostics diagnostics;
+};
+
 class Operations {
  public:
   // Borrowed; they outlive the operations.
@@ -34,14 +61,29 @@ class Operations {
 
   // Asks the engine what it would say to the change: conflicts of owners, missing room. Only adds
   // diagnostics; what is planned must not depend on them.
-  Diagnostics Preview(const Schema& schema, const Change& change, const Value& prior,
-                      Takeover takeover);
+  Diagnostics Preview(const Intent& intent);
+  // Whether it would say nothing to any of them, asked about all at once. False also if it cannot
+  // be asked so: each is to be previewed alone then, so that what is said never depends on who else
+  // was asked about.
+  bool HasNothingToSay(absl::Span<const Intent> intents);
 
   Outcome Create(const Schema& schema, const Value& planned);
+  // Create in two steps, so that several can share the first. Store: the object as the engine has
+  // it; none if it was refused, and why. StoreAll: all of them in order, or none;
+  // FAILED_PRECONDITION: each is to be stored alone, anything else: nobody can know whether they
+  // are there. Then, for each, Created, which waits until it is ready: not at all if IsReady.
+  std::optional<Stored> Store(const Creation& creation, Diagnostics& diagnostics);
+  absl::StatusOr<std::vector<Stored>> StoreAll(absl::Span<const Creation> creations);
+  bool IsReady(const Resource& stored, const Value& planned) const;
+  Outcome Created(const Creation& creation, Stored stored);
   Outcome Update(const Schema& schema, const Value& prior, const Value& planned, Takeover takeover);
   // Deletes and waits until the object is gone; builtin objects are released instead.
   Outcome Delete(const Schema& schema, const Value& prior);
   Outcome Read(const Schema& schema, const Value& state);
+  // The same for several: the objects first, all at once, then what has become of each. An error:
+  // each is to be read alone. REQUIRES: all refs are of one kind and namespace.
+  absl::StatusOr<Objects> Find(absl::Span<const Ref> refs);
+  Outcome ReadFrom(const Objects& objects, const Schema& schema, const Value& state);
   // Changes nothing: core imports while it plans. What another manager owns is refused unless
   // `transfer`.
   Outcome Import(const Schema& schema, const Ref& ref, bool transfer);
@@ -51,11 +93,15 @@ class Operations {
   Outcome ReadData(const Schema& schema, const Value& config, const Value& default_namespace);
 
  private:
+  // As the engine is asked about it while it is planned.
+  Declared Wanted(const Intent& intent, const Ref& ref) const;
   // Stores the planned object, which is `uid` or, if that is empty, must be new. Refusals and
   // failed calls are diagnostics.
   absl::StatusOr<Resource> Write(const Schema& schema, const Value& planned, const std::string& uid,
                                  bool transfer, absl::string_view summary,
                                  Diagnostics& diagnostics);
+  // What the object of this incarnation has become; null if it was not found.
+  Outcome StateFrom(const Resource* found, const Schema& schema, const Value& state);
   // The object once it is ready, or as it was seen last, with the reason as a diagnostic. `step` is
   // what was done to it: "create" or "update".
   Resource Await(Resource stored, const Value& planned, absl::string_view step,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "provider/convert.h"
 #include "provider/path.h"
 #include "provider/schema.h"
@@ -23,6 +24,9 @@ enum class Takeover {
   // It is another's, and the user has asked for it.
   kTransfer,
 };
+std::string MarkOf(Takeover takeover);
+// Of private data that holds anything else: kNone.
+Takeover TakeoverOf(absl::string_view mark);
 
 struct Change {
   enum class Verb { kNone, kCreate, kUpdate, kReplace, kDelete };

@@ -4,14 +4,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "absl/functional/function_ref.h"
+#include <limits>
+
+#include "absl/functional/any_invocable.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
+#include "engine/base/worker_pool.h"
 #include "go_plugin/go_plugin.grpc.pb.h"
 #include "grpc_health/grpc_health.grpc.pb.h"
 #include "provider/certificate.h"
+#include "provider/lane.h"
 #include "tfplugin6/tfplugin6.grpc.pb.h"
 
 namespace espalier::provider {
@@ -19,74 +24,137 @@ namespace {
 
 // What Go's own SDK allows in each direction: state of one object may be large.
 constexpr int kMessageBytes = 256 << 20;
+// Core makes as many calls at once as -parallelism says; each may wait for an engine. What more
+// would come waits, as the calls that gRPC holds anyway.
+constexpr std::size_t kMaxWorkers = 1024;
 // How long calls under way may take once core has said that it is done: for the answer to that to
 // be written, which core does not even look at. Core waits for our end.
 constexpr int kDrainMilliseconds = 5;
 
-class ProviderService final : public tfplugin6::Provider::Service {
+// A stream of events that is written one by one. Deletes itself once it is finished.
+template <typename Event>
+class EventStream final : public grpc::ServerWriteReactor<Event> {
  public:
-  ProviderService(Clock& clock, Log& log, Provider& provider)
-      : clock_(clock), log_(log), provider_(provider) {}
+  explicit EventStream(Clock& clock) : clock_(clock) {}
 
-#define ESPALIER_FORWARD(Method)                                                       \
-  grpc::Status Method(grpc::ServerContext*, const tfplugin6::Method::Request* request, \
-                      tfplugin6::Method::Response* response) override {                \
-    return Timed(#Method, *request, [&] { provider_.Handle(*request, *response); });   \
+  // Blocks until the event is on its way; false if nobody listens any more.
+  bool Write(const Event& event) {
+    this->StartWrite(&event);
+    clock_.WaitUntil(written_, absl::InfiniteDuration());
+    return listening_;
   }
-  ESPALIER_FORWARD(GetMetadata)
-  ESPALIER_FORWARD(GetProviderSchema)
-  ESPALIER_FORWARD(ValidateProviderConfig)
-  ESPALIER_FORWARD(ValidateResourceConfig)
-  ESPALIER_FORWARD(ValidateDataResourceConfig)
-  ESPALIER_FORWARD(UpgradeResourceState)
-  ESPALIER_FORWARD(GetResourceIdentitySchemas)
-  ESPALIER_FORWARD(UpgradeResourceIdentity)
-  ESPALIER_FORWARD(ConfigureProvider)
-  ESPALIER_FORWARD(ReadResource)
-  ESPALIER_FORWARD(PlanResourceChange)
-  ESPALIER_FORWARD(ApplyResourceChange)
-  ESPALIER_FORWARD(ImportResourceState)
-  ESPALIER_FORWARD(GenerateResourceConfig)
-  ESPALIER_FORWARD(MoveResourceState)
-  ESPALIER_FORWARD(ReadDataSource)
-  ESPALIER_FORWARD(ValidateListResourceConfig)
-  ESPALIER_FORWARD(GetFunctions)
-  ESPALIER_FORWARD(CallFunction)
-  ESPALIER_FORWARD(ValidateEphemeralResourceConfig)
-  ESPALIER_FORWARD(OpenEphemeralResource)
-  ESPALIER_FORWARD(RenewEphemeralResource)
-  ESPALIER_FORWARD(CloseEphemeralResource)
-  ESPALIER_FORWARD(ValidateActionConfig)
-  ESPALIER_FORWARD(PlanAction)
-  ESPALIER_FORWARD(StopProvider)
-#undef ESPALIER_FORWARD
-
-#define ESPALIER_FORWARD_STREAM(Method)                                                        \
-  grpc::Status Method(grpc::ServerContext* context, const tfplugin6::Method::Request* request, \
-                      grpc::ServerWriter<tfplugin6::Method::Event>* writer) override {         \
-    const auto sink = [&](const tfplugin6::Method::Event& event) {                             \
-      return !context->IsCancelled() && writer->Write(event);                                  \
-    };                                                                                         \
-    return Timed(#Method, *request, [&] { provider_.Handle(*request, sink); });                \
-  }
-  ESPALIER_FORWARD_STREAM(ListResource)
-  ESPALIER_FORWARD_STREAM(InvokeAction)
-#undef ESPALIER_FORWARD_STREAM
 
  private:
+  void OnWriteDone(bool ok) override {
+    listening_ = ok;
+    written_.Notify();
+  }
+  void OnDone() override { delete this; }
+
+  Clock& clock_;
+  Wakeup written_;
+  // Handed over by `written_`.
+  bool listening_ = true;
+};
+
+// What is answered at once is answered by gRPC's own threads, of which there are two; what may wait
+// for an engine, by workers.
+class ProviderService final : public tfplugin6::Provider::CallbackService {
+ public:
+  ProviderService(Clock& clock, Log& log, Provider& provider, WorkerPool& workers)
+      : clock_(clock),
+        log_(log),
+        provider_(provider),
+        workers_(workers),
+        reads_(provider, workers),
+        plans_(provider, workers),
+        applies_(provider, workers) {}
+
+#define ESPALIER_METHOD(Method, Answer)                                              \
+  grpc::ServerUnaryReactor* Method(grpc::CallbackServerContext* context,             \
+                                   const tfplugin6::Method::Request* request,        \
+                                   tfplugin6::Method::Response* response) override { \
+    const absl::Duration start = Start();                                            \
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();                   \
+    auto done = [this, reactor, request, start] {                                    \
+      Answered(#Method, *request, start);                                            \
+      reactor->Finish(grpc::Status::OK);                                             \
+    };                                                                               \
+    Answer;                                                                          \
+    return reactor;                                                                  \
+  }
+#define ESPALIER_AT_ONCE(Method) \
+  ESPALIER_METHOD(Method, provider_.Handle(*request, *response); done())
+#define ESPALIER_BY_WORKER(Method)                                      \
+  ESPALIER_METHOD(Method, RunByWorker([this, request, response, done] { \
+                    provider_.Handle(*request, *response);              \
+                    done();                                             \
+                  }))
+#define ESPALIER_TOGETHER(Method, lane) ESPALIER_METHOD(Method, lane.Add({request, response}, done))
+  ESPALIER_AT_ONCE(GetMetadata)
+  ESPALIER_AT_ONCE(GetProviderSchema)
+  ESPALIER_AT_ONCE(ValidateProviderConfig)
+  ESPALIER_AT_ONCE(ValidateResourceConfig)
+  ESPALIER_AT_ONCE(ValidateDataResourceConfig)
+  ESPALIER_AT_ONCE(UpgradeResourceState)
+  ESPALIER_AT_ONCE(GetResourceIdentitySchemas)
+  ESPALIER_AT_ONCE(UpgradeResourceIdentity)
+  ESPALIER_BY_WORKER(ConfigureProvider)
+  ESPALIER_TOGETHER(ReadResource, reads_)
+  ESPALIER_TOGETHER(PlanResourceChange, plans_)
+  ESPALIER_TOGETHER(ApplyResourceChange, applies_)
+  ESPALIER_BY_WORKER(ImportResourceState)
+  ESPALIER_AT_ONCE(GenerateResourceConfig)
+  ESPALIER_AT_ONCE(MoveResourceState)
+  ESPALIER_BY_WORKER(ReadDataSource)
+  ESPALIER_AT_ONCE(ValidateListResourceConfig)
+  ESPALIER_AT_ONCE(GetFunctions)
+  ESPALIER_AT_ONCE(CallFunction)
+  ESPALIER_AT_ONCE(ValidateEphemeralResourceConfig)
+  ESPALIER_BY_WORKER(OpenEphemeralResource)
+  ESPALIER_BY_WORKER(RenewEphemeralResource)
+  ESPALIER_BY_WORKER(CloseEphemeralResource)
+  ESPALIER_AT_ONCE(ValidateActionConfig)
+  ESPALIER_AT_ONCE(PlanAction)
+  ESPALIER_AT_ONCE(StopProvider)
+#undef ESPALIER_TOGETHER
+#undef ESPALIER_BY_WORKER
+#undef ESPALIER_AT_ONCE
+#undef ESPALIER_METHOD
+
+#define ESPALIER_STREAM(Method)                                                            \
+  grpc::ServerWriteReactor<tfplugin6::Method::Event>* Method(                              \
+      grpc::CallbackServerContext*, const tfplugin6::Method::Request* request) override {  \
+    const absl::Duration start = Start();                                                  \
+    auto* stream = new EventStream<tfplugin6::Method::Event>(clock_);                      \
+    RunByWorker([this, request, stream, start] {                                           \
+      provider_.Handle(*request, [&](const auto& event) { return stream->Write(event); }); \
+      Answered(#Method, *request, start);                                                  \
+      stream->Finish(grpc::Status::OK);                                                    \
+    });                                                                                    \
+    return stream;                                                                         \
+  }
+  ESPALIER_STREAM(ListResource)
+  ESPALIER_STREAM(InvokeAction)
+#undef ESPALIER_STREAM
+
+ private:
+  void RunByWorker(absl::AnyInvocable<void()> work) {
+    ESPALIER_CHECK(workers_.Post(std::move(work)).ok());
+  }
+
+  // When a call came, if anybody will read how long it took.
+  absl::Duration Start() const {
+    return log_.Enabled(LogLevel::kDebug) ? clock_.Elapsed() : absl::ZeroDuration();
+  }
+
   template <typename Request>
-  grpc::Status Timed(const char* method, const Request& request, absl::FunctionRef<void()> handle) {
-    if (!log_.Enabled(LogLevel::kDebug)) {
-      handle();
-      return grpc::Status::OK;
-    }
-    const absl::Duration start = clock_.Elapsed();
-    handle();
+  void Answered(const char* method, const Request& request, absl::Duration start) {
+    if (!log_.Enabled(LogLevel::kDebug)) return;
     log_.Debug("call answered",
                {{"tf_rpc", method},
                 {TypeKey(method), TypeName(request)},
                 {telemetry::kDuration, absl::ToDoubleMilliseconds(clock_.Elapsed() - start)}});
-    return grpc::Status::OK;
   }
 
   // By the names that providers in Go use; a field without a name is left out of the line.
@@ -108,51 +176,59 @@ class ProviderService final : public tfplugin6::Provider::Service {
   Clock& clock_;
   Log& log_;
   Provider& provider_;
+  WorkerPool& workers_;
+  Lane<tfplugin6::ReadResource> reads_;
+  Lane<tfplugin6::PlanResourceChange> plans_;
+  Lane<tfplugin6::ApplyResourceChange> applies_;
 };
 
-class ControllerService final : public plugin::GRPCController::Service {
+class ControllerService final : public plugin::GRPCController::CallbackService {
  public:
-  ControllerService(StopSignal& closing, Wakeup& ended) : closing_(closing), ended_(ended) {}
+  explicit ControllerService(Wakeup& ended) : ended_(ended) {}
 
-  grpc::Status Shutdown(grpc::ServerContext*, const plugin::Empty*, plugin::Empty*) override {
-    closing_.Stop();
+  grpc::ServerUnaryReactor* Shutdown(grpc::CallbackServerContext* context, const plugin::Empty*,
+                                     plugin::Empty*) override {
     ended_.Notify();
-    return grpc::Status::OK;
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
   }
 
  private:
-  StopSignal& closing_;
   Wakeup& ended_;
 };
 
-// Core shows what comes here as a warning, so nothing comes; an end of the stream would be one too.
-class StdioService final : public plugin::GRPCStdio::Service {
+// Core shows what comes here as a warning, so nothing comes; an end of the stream would be one too:
+// it ends with the connection.
+class StdioService final : public plugin::GRPCStdio::CallbackService {
  public:
-  StdioService(Clock& clock, StopSignal& closing) : clock_(clock), closing_(closing) {}
-
-  grpc::Status StreamStdio(grpc::ServerContext*, const google::protobuf::Empty*,
-                           grpc::ServerWriter<plugin::StdioData>*) override {
-    Wakeup wakeup;
-    const StopSignal::Listener listener(closing_, wakeup);
-    clock_.WaitUntil(wakeup, absl::InfiniteDuration());
-    return grpc::Status::OK;
+  grpc::ServerWriteReactor<plugin::StdioData>* StreamStdio(
+      grpc::CallbackServerContext*, const google::protobuf::Empty*) override {
+    return new Silence();
   }
 
  private:
-  Clock& clock_;
-  StopSignal& closing_;
+  class Silence final : public grpc::ServerWriteReactor<plugin::StdioData> {
+   public:
+    void OnCancel() override { Finish(grpc::Status::CANCELLED); }
+    void OnDone() override { delete this; }
+  };
 };
 
 // Terraform does not ask; other hosts of plugins do, by this name.
-class HealthService final : public grpc::health::v1::Health::Service {
+class HealthService final : public grpc::health::v1::Health::CallbackService {
  public:
-  grpc::Status Check(grpc::ServerContext*, const grpc::health::v1::HealthCheckRequest* request,
-                     grpc::health::v1::HealthCheckResponse* response) override {
-    if (!request->service().empty() && request->service() != "plugin") {
-      return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service");
+  grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
+                                  const grpc::health::v1::HealthCheckRequest* request,
+                                  grpc::health::v1::HealthCheckResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    if (request->service().empty() || request->service() == "plugin") {
+      response->set_status(grpc::health::v1::HealthCheckResponse::SERVING);
+      reactor->Finish(grpc::Status::OK);
+    } else {
+      reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service"));
     }
-    response->set_status(grpc::health::v1::HealthCheckResponse::SERVING);
-    return grpc::Status::OK;
+    return reactor;
   }
 };
 
@@ -170,8 +246,14 @@ std::shared_ptr<grpc::ServerCredentials> Credentials(const PluginEnvironment& en
 
 class GrpcPluginServer final : public PluginServer {
  public:
-  GrpcPluginServer(Clock& clock, Log& log, Provider& provider, Wakeup& ended)
-      : provider_(clock, log, provider), controller_(closing_, ended), stdio_(clock, closing_) {}
+  GrpcPluginServer(Clock& clock, Threads& threads, Log& log, Provider& provider, Wakeup& ended)
+      : provider_(clock, log, provider, workers_),
+        controller_(ended),
+        workers_(clock, threads, "worker", kMaxWorkers, std::numeric_limits<std::size_t>::max()) {}
+  ~GrpcPluginServer() override {
+    server_.reset();
+    workers_.Stop();
+  }
 
   absl::Status Start(const PluginEnvironment& environment, const std::string& unique) {
     ServerIdentity identity;
@@ -181,8 +263,6 @@ class GrpcPluginServer final : public PluginServer {
     socket_ = SocketPath(environment, unique);
     const std::string address = socket_.empty() ? "127.0.0.1:0" : absl::StrCat("unix:", socket_);
     grpc::ServerBuilder builder;
-    // One connection, which one queue serves best: the thread that reads a call also answers it.
-    builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
     int port = 0;
     builder.AddListeningPort(address, Credentials(environment, identity), &port);
     builder.RegisterService(&provider_);
@@ -208,27 +288,27 @@ class GrpcPluginServer final : public PluginServer {
 
   void Stop() override {
     if (!socket_.empty()) ::unlink(socket_.c_str());
-    closing_.Stop();
     server_->Shutdown(gpr_time_from_millis(kDrainMilliseconds, GPR_TIMESPAN));
   }
 
  private:
-  StopSignal closing_;
   ProviderService provider_;
   ControllerService controller_;
   StdioService stdio_;
   HealthService health_;
   std::string socket_;
   std::string line_;
+  // Ends before the services that its work belongs to.
+  WorkerPool workers_;
   std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PluginServer>> StartPluginServer(
-    const PluginEnvironment& environment, const std::string& unique, Clock& clock, Log& log,
-    Provider& provider, Wakeup& ended) {
-  auto server = std::make_unique<GrpcPluginServer>(clock, log, provider, ended);
+    const PluginEnvironment& environment, const std::string& unique, Clock& clock, Threads& threads,
+    Log& log, Provider& provider, Wakeup& ended) {
+  auto server = std::make_unique<GrpcPluginServer>(clock, threads, log, provider, ended);
   ESPALIER_RETURN_IF_ERROR(server->Start(environment, unique));
   return server;
 }

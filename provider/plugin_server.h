@@ -1,6 +1,6 @@
 // PluginServer: the socket on which core calls us, with the services that go-plugin's client
-// expects beside the provider's own. gRPC stays in the .cc; its threads call Provider directly,
-// which is thread-safe and may block them.
+// expects beside the provider's own. gRPC stays in the .cc; what may block runs on workers, and
+// calls that ask the engine for the same things are answered together (lane.h).
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/base/clock.h"
+#include "engine/base/executor.h"
 #include "engine/base/log.h"
 #include "provider/handshake.h"
 #include "provider/provider.h"
@@ -28,7 +29,7 @@ class PluginServer {
 // is raised when core says that it is done with us. `unique` names the socket. Everything borrowed
 // outlives the server. INTERNAL if the machine refuses socket or key.
 absl::StatusOr<std::unique_ptr<PluginServer>> StartPluginServer(
-    const PluginEnvironment& environment, const std::string& unique, Clock& clock, Log& log,
-    Provider& provider, Wakeup& ended);
+    const PluginEnvironment& environment, const std::string& unique, Clock& clock, Threads& threads,
+    Log& log, Provider& provider, Wakeup& ended);
 
 }  // namespace espalier::provider

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "engine/api/resources.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
@@ -33,6 +35,20 @@ using Connector =
 // Where the parts of a streamed answer go, one by one; false once core listens no more.
 template <typename Event>
 using Sink = absl::FunctionRef<bool(const Event&)>;
+
+template <typename Method>
+struct Call {
+  const typename Method::Request* request;
+  typename Method::Response* response;
+};
+
+// A call whose own part of the answer is in the response: started_call.h.
+template <typename Method>
+struct StartedCall;
+
+// What is left to do for a response, because it waits for something or has to be asked alone. Null:
+// nothing.
+using Rest = absl::AnyInvocable<void()>;
 
 class Provider {
  public:
@@ -57,6 +73,19 @@ class Provider {
               tfplugin6::UpgradeResourceIdentity::Response&);
   void Handle(const tfplugin6::ConfigureProvider::Request&,
               tfplugin6::ConfigureProvider::Response&);
+  // Reads, plans and applies can be answered in two steps, so that several share the second. Start
+  // does what needs no engine and never blocks. Ask answers those that ask() for it with as few
+  // questions as there can be, and as if each had been handled alone; it blocks for the engine's
+  // answers and for nothing else. It gives a rest for each. Requests and responses live until that
+  // has run.
+  StartedCall<tfplugin6::ReadResource> Start(const Call<tfplugin6::ReadResource>& call);
+  StartedCall<tfplugin6::PlanResourceChange> Start(const Call<tfplugin6::PlanResourceChange>& call);
+  StartedCall<tfplugin6::ApplyResourceChange> Start(
+      const Call<tfplugin6::ApplyResourceChange>& call);
+  std::vector<Rest> Ask(std::vector<StartedCall<tfplugin6::ReadResource>> calls);
+  std::vector<Rest> Ask(std::vector<StartedCall<tfplugin6::PlanResourceChange>> calls);
+  std::vector<Rest> Ask(std::vector<StartedCall<tfplugin6::ApplyResourceChange>> calls);
+
   void Handle(const tfplugin6::ReadResource::Request&, tfplugin6::ReadResource::Response&);
   void Handle(const tfplugin6::PlanResourceChange::Request&,
               tfplugin6::PlanResourceChange::Response&);
@@ -95,9 +124,10 @@ class Provider {
   void CloseWhatIsOpen();
   bool HasOpen() const;
 
- private:
-  // What ConfigureProvider made.
+  // What ConfigureProvider made: connection.h.
   struct Connection;
+
+ private:
   struct OpenEphemeral {
     std::string type_name;
     std::string private_data;
@@ -115,6 +145,8 @@ class Provider {
   // cannot be read.
   std::optional<Value> ReadState(const Schema& schema, const tfplugin6::RawState& raw,
                                  Diagnostics& diagnostics);
+  template <typename Method>
+  void Finish(const Call<Method>& call);
   // The connection if the engine can be called; otherwise says why not.
   std::shared_ptr<Connection> Connected(Diagnostics& diagnostics);
 

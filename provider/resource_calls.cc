@@ -1,4 +1,4 @@
-// Core's calls about managed resources.
+// Core's calls about managed resources, but for those of change_calls.cc.
 #include "provider/provider.h"
 
 #include <optional>
@@ -14,46 +14,7 @@
 #include "provider/wire.h"
 
 namespace espalier::provider {
-namespace {
-
-// Private data: what core keeps beside the state for us, unseen.
-constexpr absl::string_view kAdoptMark = "adopt";
-constexpr absl::string_view kTransferMark = "transfer";
-
-Takeover TakeoverOf(absl::string_view private_data) {
-  if (private_data == kAdoptMark) return Takeover::kAdopt;
-  return private_data == kTransferMark ? Takeover::kTransfer : Takeover::kNone;
-}
-
-std::string MarkOf(Takeover takeover) {
-  switch (takeover) {
-    case Takeover::kNone:
-      return "";
-    case Takeover::kAdopt:
-      return std::string(kAdoptMark);
-    case Takeover::kTransfer:
-      return std::string(kTransferMark);
-  }
-  return "";
-}
-
-void EncodeIdentity(const Schema& schema, const Value& object,
-                    tfplugin6::ResourceIdentityData& wire) {
-  Encode(IdentityOf(schema, object), *wire.mutable_identity_data());
-}
-
-// What became of the object: its state and identity, and what there is to say.
-template <typename Response>
-void AnswerWith(const Schema& schema, const Outcome& outcome, Response& response) {
-  Encode(outcome.state, *response.mutable_new_state());
-  response.clear_new_identity();
-  if (!outcome.state.is_null()) {
-    EncodeIdentity(schema, outcome.state, *response.mutable_new_identity());
-  }
-  Report(outcome.diagnostics, response);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 const Schema* Provider::ResourceType(const std::string& type_name, Diagnostics& diagnostics) {
   return Required(schemas().FindResource(type_name), type_name, diagnostics);
@@ -109,87 +70,6 @@ void Provider::Handle(const tfplugin6::UpgradeResourceIdentity::Request& request
       Encode(*identity, *response.mutable_upgraded_identity()->mutable_identity_data());
     } else {
       diagnostics.Failure("Cannot read the stored identity", identity.status());
-    }
-  }
-  Report(diagnostics, response);
-}
-
-void Provider::Handle(const tfplugin6::ReadResource::Request& request,
-                      tfplugin6::ReadResource::Response& response) {
-  Diagnostics diagnostics;
-  // Whatever goes wrong, state and private data stay what they were.
-  *response.mutable_new_state() = request.current_state();
-  response.set_private_(request.private_());
-  if (request.has_current_identity()) {
-    *response.mutable_new_identity() = request.current_identity();
-  }
-  const Schema* schema = ResourceType(request.type_name(), diagnostics);
-  if (schema != nullptr) {
-    const auto state = Decode(schema->attributes, request.current_state(), diagnostics);
-    const auto connected = state && state->is_known() ? Connected(diagnostics) : nullptr;
-    if (connected != nullptr) {
-      const Outcome outcome = connected->operations->Read(*schema, *state);
-      AnswerWith(*schema, outcome, response);
-    }
-  }
-  Report(diagnostics, response);
-}
-
-void Provider::Handle(const tfplugin6::PlanResourceChange::Request& request,
-                      tfplugin6::PlanResourceChange::Response& response) {
-  Diagnostics diagnostics;
-  response.set_planned_private(request.prior_private());
-  const Schema* schema = ResourceType(request.type_name(), diagnostics);
-  if (schema != nullptr) {
-    const auto prior = Decode(schema->attributes, request.prior_state(), diagnostics);
-    const auto config = Decode(schema->attributes, request.config(), diagnostics);
-    const auto proposed = Decode(schema->attributes, request.proposed_new_state(), diagnostics);
-    if (prior && config && proposed) {
-      const std::shared_ptr<Connection> current = connection();
-      const Value ns = current != nullptr ? current->settings.default_namespace : Value::Unknown();
-      Problems problems;
-      // A destroy is told by the proposal; the configuration may still be there.
-      const Takeover takeover = TakeoverOf(request.prior_private());
-      const Change change = PlanChange(*schema, *prior, proposed->is_null() ? Value() : *config, ns,
-                                       takeover, problems);
-      Encode(change.planned, *response.mutable_planned_state());
-      if (!change.planned.is_null()) {
-        EncodeIdentity(*schema, change.planned, *response.mutable_planned_identity());
-      }
-      for (const Path& path : change.requires_replace) {
-        *response.add_requires_replace() = ToProto(path);
-      }
-      diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problems);
-      if (!problems.HasErrors() && current != nullptr && current->operations != nullptr) {
-        Report(current->operations->Preview(*schema, change, *prior, takeover), response);
-      }
-    }
-  }
-  Report(diagnostics, response);
-}
-
-void Provider::Handle(const tfplugin6::ApplyResourceChange::Request& request,
-                      tfplugin6::ApplyResourceChange::Response& response) {
-  Diagnostics diagnostics;
-  *response.mutable_new_state() = request.prior_state();
-  response.set_private_(request.planned_private());
-  if (request.has_planned_identity()) {
-    *response.mutable_new_identity() = request.planned_identity();
-  }
-  const Schema* schema = ResourceType(request.type_name(), diagnostics);
-  if (schema != nullptr) {
-    const auto prior = Decode(schema->attributes, request.prior_state(), diagnostics);
-    const auto planned = Decode(schema->attributes, request.planned_state(), diagnostics);
-    const auto connected = prior && planned ? Connected(diagnostics) : nullptr;
-    if (connected != nullptr) {
-      Operations& operations = *connected->operations;
-      const Outcome outcome =
-          planned->is_null() ? operations.Delete(*schema, *prior)
-          : prior->is_null()
-              ? operations.Create(*schema, *planned)
-              : operations.Update(*schema, *prior, *planned, TakeoverOf(request.planned_private()));
-      response.set_private_(MarkOf(outcome.takeover));
-      AnswerWith(*schema, outcome, response);
     }
   }
   Report(diagnostics, response);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "provider/conform.h"
+#include "provider/identity.h"
 #include "provider/msgpack.h"
 
 namespace espalier::provider {
@@ -27,6 +28,11 @@ std::optional<Value> Decode(const Attributes& attributes, const tfplugin6::Dynam
 
 void Encode(const Value& value, tfplugin6::DynamicValue& wire) {
   wire.set_msgpack(WriteMsgpack(value));
+}
+
+void EncodeIdentity(const Schema& schema, const Value& object,
+                    tfplugin6::ResourceIdentityData& wire) {
+  Encode(IdentityOf(schema, object), *wire.mutable_identity_data());
 }
 
 const Schema* Required(const Schema* schema, const std::string& type_name,

@@ -16,6 +16,9 @@ namespace espalier::provider {
 std::optional<Value> Decode(const Attributes& attributes, const tfplugin6::DynamicValue& wire,
                             Diagnostics& diagnostics);
 void Encode(const Value& value, tfplugin6::DynamicValue& wire);
+// The identity of an object. REQUIRES: it is not null.
+void EncodeIdentity(const Schema& schema, const Value& object,
+                    tfplugin6::ResourceIdentityData& wire);
 
 // The schema itself; null with a diagnostic if there is no such type.
 const Schema* Required(const Schema* schema, const std::string& type_name,
