@@ -126,16 +126,17 @@ Planning Provider::Start(const Call<tfplugin6::PlanResourceChange>& call) {
     const Schema& schema = *planning.schema;
     auto prior = Decode(schema.attributes, request.prior_state(), diagnostics);
     const auto config = Decode(schema.attributes, request.config(), diagnostics);
-    const auto proposed = Decode(schema.attributes, request.proposed_new_state(), diagnostics);
-    if (prior && config && proposed) {
+    if (prior && config) {
       const std::shared_ptr<Connection> current = connection();
       const Value ns = current != nullptr ? current->settings.default_namespace : Value::Unknown();
       Problems problems;
       planning.prior = *std::move(prior);
       planning.takeover = TakeoverOf(request.prior_private());
-      // A destroy is told by the proposal; the configuration may still be there.
-      planning.change = PlanChange(schema, planning.prior, proposed->is_null() ? Value() : *config,
-                                   ns, planning.takeover, problems);
+      // A destroy is told by the proposal; the configuration may still be there. Nothing else of
+      // the proposal counts: it is made of the prior state and the configuration.
+      planning.change = PlanChange(schema, planning.prior,
+                                   IsNull(request.proposed_new_state()) ? Value() : *config, ns,
+                                   planning.takeover, problems);
       const Change& change = planning.change;
       Encode(change.planned, *response.mutable_planned_state());
       if (!change.planned.is_null()) {

@@ -5,19 +5,26 @@
 #include <unistd.h>
 
 #include <limits>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/base/mutex.h"
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
 #include "engine/base/worker_pool.h"
-#include "go_plugin/go_plugin.grpc.pb.h"
-#include "grpc_health/grpc_health.grpc.pb.h"
+#include "go_plugin/go_plugin.pb.h"
+#include "grpc_health/grpc_health.pb.h"
 #include "provider/certificate.h"
 #include "provider/lane.h"
-#include "tfplugin6/tfplugin6.grpc.pb.h"
+#include "provider/rpc_server.h"
+#include "tfplugin6/tfplugin6.pb.h"
 
 namespace espalier::provider {
 namespace {
@@ -29,39 +36,16 @@ constexpr int kMessageBytes = 256 << 20;
 constexpr std::size_t kMaxWorkers = 1024;
 // How long calls under way may take once core has said that it is done: for the answer to that to
 // be written, which core does not even look at. Core waits for our end.
-constexpr int kDrainMilliseconds = 5;
+constexpr absl::Duration kDrainTime = absl::Milliseconds(5);
 
-// A stream of events that is written one by one. Deletes itself once it is finished.
-template <typename Event>
-class EventStream final : public grpc::ServerWriteReactor<Event> {
+using Methods = std::map<std::string, RpcServer::Handler>;
+
+// The provider's own methods. What can be answered at once is answered by the server's thread, what
+// may wait for an engine by workers.
+class ProviderMethods {
  public:
-  explicit EventStream(Clock& clock) : clock_(clock) {}
-
-  // Blocks until the event is on its way; false if nobody listens any more.
-  bool Write(const Event& event) {
-    this->StartWrite(&event);
-    clock_.WaitUntil(written_, absl::InfiniteDuration());
-    return listening_;
-  }
-
- private:
-  void OnWriteDone(bool ok) override {
-    listening_ = ok;
-    written_.Notify();
-  }
-  void OnDone() override { delete this; }
-
-  Clock& clock_;
-  Wakeup written_;
-  // Handed over by `written_`.
-  bool listening_ = true;
-};
-
-// What is answered at once is answered by gRPC's own threads, of which there are two; what may wait
-// for an engine, by workers.
-class ProviderService final : public tfplugin6::Provider::CallbackService {
- public:
-  ProviderService(Clock& clock, Log& log, Provider& provider, WorkerPool& workers)
+  // Borrowed; they outlive the methods.
+  ProviderMethods(Clock& clock, Log& log, Provider& provider, WorkerPool& workers)
       : clock_(clock),
         log_(log),
         provider_(provider),
@@ -70,75 +54,103 @@ class ProviderService final : public tfplugin6::Provider::CallbackService {
         plans_(provider, workers),
         applies_(provider, workers) {}
 
-#define ESPALIER_METHOD(Method, Answer)                                              \
-  grpc::ServerUnaryReactor* Method(grpc::CallbackServerContext* context,             \
-                                   const tfplugin6::Method::Request* request,        \
-                                   tfplugin6::Method::Response* response) override { \
-    const absl::Duration start = Start();                                            \
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();                   \
-    auto done = [this, reactor, request, start] {                                    \
-      Answered(#Method, *request, start);                                            \
-      reactor->Finish(grpc::Status::OK);                                             \
-    };                                                                               \
-    Answer;                                                                          \
-    return reactor;                                                                  \
+  void AddTo(Methods& methods) {
+    AtOnce<tfplugin6::GetMetadata>(methods, "GetMetadata");
+    AtOnce<tfplugin6::GetProviderSchema>(methods, "GetProviderSchema");
+    AtOnce<tfplugin6::ValidateProviderConfig>(methods, "ValidateProviderConfig");
+    AtOnce<tfplugin6::ValidateResourceConfig>(methods, "ValidateResourceConfig");
+    AtOnce<tfplugin6::ValidateDataResourceConfig>(methods, "ValidateDataResourceConfig");
+    AtOnce<tfplugin6::UpgradeResourceState>(methods, "UpgradeResourceState");
+    AtOnce<tfplugin6::GetResourceIdentitySchemas>(methods, "GetResourceIdentitySchemas");
+    AtOnce<tfplugin6::UpgradeResourceIdentity>(methods, "UpgradeResourceIdentity");
+    ByWorker<tfplugin6::ConfigureProvider>(methods, "ConfigureProvider");
+    Together<tfplugin6::ReadResource>(methods, "ReadResource", reads_);
+    Together<tfplugin6::PlanResourceChange>(methods, "PlanResourceChange", plans_);
+    Together<tfplugin6::ApplyResourceChange>(methods, "ApplyResourceChange", applies_);
+    ByWorker<tfplugin6::ImportResourceState>(methods, "ImportResourceState");
+    AtOnce<tfplugin6::GenerateResourceConfig>(methods, "GenerateResourceConfig");
+    AtOnce<tfplugin6::MoveResourceState>(methods, "MoveResourceState");
+    ByWorker<tfplugin6::ReadDataSource>(methods, "ReadDataSource");
+    AtOnce<tfplugin6::ValidateListResourceConfig>(methods, "ValidateListResourceConfig");
+    Streamed<tfplugin6::ListResource>(methods, "ListResource");
+    AtOnce<tfplugin6::GetFunctions>(methods, "GetFunctions");
+    AtOnce<tfplugin6::CallFunction>(methods, "CallFunction");
+    AtOnce<tfplugin6::ValidateEphemeralResourceConfig>(methods, "ValidateEphemeralResourceConfig");
+    ByWorker<tfplugin6::OpenEphemeralResource>(methods, "OpenEphemeralResource");
+    ByWorker<tfplugin6::RenewEphemeralResource>(methods, "RenewEphemeralResource");
+    ByWorker<tfplugin6::CloseEphemeralResource>(methods, "CloseEphemeralResource");
+    AtOnce<tfplugin6::ValidateActionConfig>(methods, "ValidateActionConfig");
+    AtOnce<tfplugin6::PlanAction>(methods, "PlanAction");
+    Streamed<tfplugin6::InvokeAction>(methods, "InvokeAction");
+    AtOnce<tfplugin6::StopProvider>(methods, "StopProvider");
   }
-#define ESPALIER_AT_ONCE(Method) \
-  ESPALIER_METHOD(Method, provider_.Handle(*request, *response); done())
-#define ESPALIER_BY_WORKER(Method)                                      \
-  ESPALIER_METHOD(Method, RunByWorker([this, request, response, done] { \
-                    provider_.Handle(*request, *response);              \
-                    done();                                             \
-                  }))
-#define ESPALIER_TOGETHER(Method, lane) ESPALIER_METHOD(Method, lane.Add({request, response}, done))
-  ESPALIER_AT_ONCE(GetMetadata)
-  ESPALIER_AT_ONCE(GetProviderSchema)
-  ESPALIER_AT_ONCE(ValidateProviderConfig)
-  ESPALIER_AT_ONCE(ValidateResourceConfig)
-  ESPALIER_AT_ONCE(ValidateDataResourceConfig)
-  ESPALIER_AT_ONCE(UpgradeResourceState)
-  ESPALIER_AT_ONCE(GetResourceIdentitySchemas)
-  ESPALIER_AT_ONCE(UpgradeResourceIdentity)
-  ESPALIER_BY_WORKER(ConfigureProvider)
-  ESPALIER_TOGETHER(ReadResource, reads_)
-  ESPALIER_TOGETHER(PlanResourceChange, plans_)
-  ESPALIER_TOGETHER(ApplyResourceChange, applies_)
-  ESPALIER_BY_WORKER(ImportResourceState)
-  ESPALIER_AT_ONCE(GenerateResourceConfig)
-  ESPALIER_AT_ONCE(MoveResourceState)
-  ESPALIER_BY_WORKER(ReadDataSource)
-  ESPALIER_AT_ONCE(ValidateListResourceConfig)
-  ESPALIER_AT_ONCE(GetFunctions)
-  ESPALIER_AT_ONCE(CallFunction)
-  ESPALIER_AT_ONCE(ValidateEphemeralResourceConfig)
-  ESPALIER_BY_WORKER(OpenEphemeralResource)
-  ESPALIER_BY_WORKER(RenewEphemeralResource)
-  ESPALIER_BY_WORKER(CloseEphemeralResource)
-  ESPALIER_AT_ONCE(ValidateActionConfig)
-  ESPALIER_AT_ONCE(PlanAction)
-  ESPALIER_AT_ONCE(StopProvider)
-#undef ESPALIER_TOGETHER
-#undef ESPALIER_BY_WORKER
-#undef ESPALIER_AT_ONCE
-#undef ESPALIER_METHOD
-
-#define ESPALIER_STREAM(Method)                                                            \
-  grpc::ServerWriteReactor<tfplugin6::Method::Event>* Method(                              \
-      grpc::CallbackServerContext*, const tfplugin6::Method::Request* request) override {  \
-    const absl::Duration start = Start();                                                  \
-    auto* stream = new EventStream<tfplugin6::Method::Event>(clock_);                      \
-    RunByWorker([this, request, stream, start] {                                           \
-      provider_.Handle(*request, [&](const auto& event) { return stream->Write(event); }); \
-      Answered(#Method, *request, start);                                                  \
-      stream->Finish(grpc::Status::OK);                                                    \
-    });                                                                                    \
-    return stream;                                                                         \
-  }
-  ESPALIER_STREAM(ListResource)
-  ESPALIER_STREAM(InvokeAction)
-#undef ESPALIER_STREAM
 
  private:
+  static std::string FullName(const char* method) {
+    return absl::StrCat("/tfplugin6.Provider/", method);
+  }
+
+  template <typename Method>
+  void AtOnce(Methods& methods, const char* name) {
+    methods[FullName(name)] = [this, name](RpcCall& call) {
+      const absl::Duration start = Start();
+      typename Method::Request request;
+      if (!call.Parse(request)) return;
+      typename Method::Response response;
+      provider_.Handle(request, response);
+      Answered(name, request, start);
+      call.Answer(response);
+    };
+  }
+
+  template <typename Method>
+  struct Exchange {
+    typename Method::Request request;
+    typename Method::Response response;
+  };
+
+  template <typename Method>
+  void ByWorker(Methods& methods, const char* name) {
+    methods[FullName(name)] = [this, name](RpcCall& call) {
+      const absl::Duration start = Start();
+      auto exchange = std::make_unique<Exchange<Method>>();
+      if (!call.Parse(exchange->request)) return;
+      RunByWorker([this, name, start, &call, exchange = std::move(exchange)] {
+        provider_.Handle(exchange->request, exchange->response);
+        Answered(name, exchange->request, start);
+        call.Answer(exchange->response);
+      });
+    };
+  }
+
+  template <typename Method>
+  void Together(Methods& methods, const char* name, Lane<Method>& lane) {
+    methods[FullName(name)] = [this, name, &lane](RpcCall& call) {
+      const absl::Duration start = Start();
+      auto exchange = std::make_unique<Exchange<Method>>();
+      if (!call.Parse(exchange->request)) return;
+      const Call<Method> own{&exchange->request, &exchange->response};
+      lane.Add(own, [this, name, start, &call, exchange = std::move(exchange)] {
+        Answered(name, exchange->request, start);
+        call.Answer(exchange->response);
+      });
+    };
+  }
+
+  template <typename Method>
+  void Streamed(Methods& methods, const char* name) {
+    methods[FullName(name)] = [this, name](RpcCall& call) {
+      const absl::Duration start = Start();
+      auto request = std::make_unique<typename Method::Request>();
+      if (!call.Parse(*request)) return;
+      RunByWorker([this, name, start, &call, request = std::move(request)] {
+        provider_.Handle(*request, [&](const auto& event) { return call.Write(event); });
+        Answered(name, *request, start);
+        call.Finish(grpc::Status::OK);
+      });
+    };
+  }
+
   void RunByWorker(absl::AnyInvocable<void()> work) {
     ESPALIER_CHECK(workers_.Post(std::move(work)).ok());
   }
@@ -182,54 +194,50 @@ class ProviderService final : public tfplugin6::Provider::CallbackService {
   Lane<tfplugin6::ApplyResourceChange> applies_;
 };
 
-class ControllerService final : public plugin::GRPCController::CallbackService {
+// What go-plugin's client expects beside the provider: the end, output, and whether we are there.
+class PluginMethods {
  public:
-  explicit ControllerService(Wakeup& ended) : ended_(ended) {}
+  explicit PluginMethods(Wakeup& ended) : ended_(ended) {}
 
-  grpc::ServerUnaryReactor* Shutdown(grpc::CallbackServerContext* context, const plugin::Empty*,
-                                     plugin::Empty*) override {
-    ended_.Notify();
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
+  void AddTo(Methods& methods) {
+    methods["/plugin.GRPCController/Shutdown"] = [this](RpcCall& call) {
+      ended_.Notify();
+      call.Answer(plugin::Empty());
+    };
+    // Core shows what comes here as a warning, so nothing comes; an end of the stream would be one
+    // too.
+    methods["/plugin.GRPCStdio/StreamStdio"] = [this](RpcCall& call) {
+      MutexLock lock(mu_);
+      silent_.push_back(&call);
+    };
+    // Terraform does not ask; other hosts of plugins do, by this name.
+    methods["/grpc.health.v1.Health/Check"] = [](RpcCall& call) {
+      grpc::health::v1::HealthCheckRequest request;
+      if (!call.Parse(request)) return;
+      if (!request.service().empty() && request.service() != "plugin") {
+        call.Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service"));
+        return;
+      }
+      grpc::health::v1::HealthCheckResponse response;
+      response.set_status(grpc::health::v1::HealthCheckResponse::SERVING);
+      call.Answer(response);
+    };
+  }
+
+  // Ends the streams on which nothing comes.
+  void EndSilence() {
+    std::vector<RpcCall*> silent;
+    {
+      MutexLock lock(mu_);
+      silent.swap(silent_);
+    }
+    for (RpcCall* call : silent) call->Finish(grpc::Status::OK);
   }
 
  private:
   Wakeup& ended_;
-};
-
-// Core shows what comes here as a warning, so nothing comes; an end of the stream would be one too:
-// it ends with the connection.
-class StdioService final : public plugin::GRPCStdio::CallbackService {
- public:
-  grpc::ServerWriteReactor<plugin::StdioData>* StreamStdio(
-      grpc::CallbackServerContext*, const google::protobuf::Empty*) override {
-    return new Silence();
-  }
-
- private:
-  class Silence final : public grpc::ServerWriteReactor<plugin::StdioData> {
-   public:
-    void OnCancel() override { Finish(grpc::Status::CANCELLED); }
-    void OnDone() override { delete this; }
-  };
-};
-
-// Terraform does not ask; other hosts of plugins do, by this name.
-class HealthService final : public grpc::health::v1::Health::CallbackService {
- public:
-  grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
-                                  const grpc::health::v1::HealthCheckRequest* request,
-                                  grpc::health::v1::HealthCheckResponse* response) override {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    if (request->service().empty() || request->service() == "plugin") {
-      response->set_status(grpc::health::v1::HealthCheckResponse::SERVING);
-      reactor->Finish(grpc::Status::OK);
-    } else {
-      reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service"));
-    }
-    return reactor;
-  }
+  Mutex mu_;
+  std::vector<RpcCall*> silent_ ABSL_GUARDED_BY(mu_);
 };
 
 std::shared_ptr<grpc::ServerCredentials> Credentials(const PluginEnvironment& environment,
@@ -247,11 +255,13 @@ std::shared_ptr<grpc::ServerCredentials> Credentials(const PluginEnvironment& en
 class GrpcPluginServer final : public PluginServer {
  public:
   GrpcPluginServer(Clock& clock, Threads& threads, Log& log, Provider& provider, Wakeup& ended)
-      : provider_(clock, log, provider, workers_),
-        controller_(ended),
-        workers_(clock, threads, "worker", kMaxWorkers, std::numeric_limits<std::size_t>::max()) {}
+      : provider_methods_(clock, log, provider, workers_),
+        plugin_methods_(ended),
+        workers_(clock, threads, "worker", kMaxWorkers, std::numeric_limits<std::size_t>::max()),
+        rpc_(clock, threads, AllMethods()) {}
+
   ~GrpcPluginServer() override {
-    server_.reset();
+    Stop();
     workers_.Stop();
   }
 
@@ -265,17 +275,13 @@ class GrpcPluginServer final : public PluginServer {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort(address, Credentials(environment, identity), &port);
-    builder.RegisterService(&provider_);
-    builder.RegisterService(&controller_);
-    builder.RegisterService(&stdio_);
-    builder.RegisterService(&health_);
     builder.SetMaxReceiveMessageSize(kMessageBytes);
     builder.SetMaxSendMessageSize(kMessageBytes);
     // The socket is made when the server starts; no other thread makes files then.
     const mode_t before = ::umask(077);
-    server_ = builder.BuildAndStart();
+    const bool started = rpc_.Start(builder);
     ::umask(before);
-    if (server_ == nullptr || port == 0) {
+    if (!started || port == 0) {
       return absl::InternalError(absl::StrCat("cannot listen on ", address));
     }
     line_ = socket_.empty() ? HandshakeLine(environment, "tcp", absl::StrCat("127.0.0.1:", port),
@@ -288,19 +294,25 @@ class GrpcPluginServer final : public PluginServer {
 
   void Stop() override {
     if (!socket_.empty()) ::unlink(socket_.c_str());
-    server_->Shutdown(gpr_time_from_millis(kDrainMilliseconds, GPR_TIMESPAN));
+    plugin_methods_.EndSilence();
+    rpc_.Stop(kDrainTime);
   }
 
  private:
-  ProviderService provider_;
-  ControllerService controller_;
-  StdioService stdio_;
-  HealthService health_;
+  Methods AllMethods() {
+    Methods methods;
+    provider_methods_.AddTo(methods);
+    plugin_methods_.AddTo(methods);
+    return methods;
+  }
+
+  ProviderMethods provider_methods_;
+  PluginMethods plugin_methods_;
   std::string socket_;
   std::string line_;
-  // Ends before the services that its work belongs to.
+  // Ends before the methods that its work belongs to.
   WorkerPool workers_;
-  std::unique_ptr<grpc::Server> server_;
+  RpcServer rpc_;
 };
 
 }  // namespace

@@ -30,6 +30,12 @@ void Encode(const Value& value, tfplugin6::DynamicValue& wire) {
   wire.set_msgpack(WriteMsgpack(value));
 }
 
+bool IsNull(const tfplugin6::DynamicValue& wire) {
+  constexpr absl::string_view kNull = "\xc0";
+  return wire.msgpack().empty() ? wire.json().empty() || wire.json() == "null"
+                                : wire.msgpack() == kNull;
+}
+
 void EncodeIdentity(const Schema& schema, const Value& object,
                     tfplugin6::ResourceIdentityData& wire) {
   Encode(IdentityOf(schema, object), *wire.mutable_identity_data());

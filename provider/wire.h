@@ -15,6 +15,8 @@ namespace espalier::provider {
 // A value from the wire in the shape of a schema; says what is wrong with it otherwise.
 std::optional<Value> Decode(const Attributes& attributes, const tfplugin6::DynamicValue& wire,
                             Diagnostics& diagnostics);
+// Whether it says null, or nothing at all, without reading what else it says.
+bool IsNull(const tfplugin6::DynamicValue& wire);
 void Encode(const Value& value, tfplugin6::DynamicValue& wire);
 // The identity of an object. REQUIRES: it is not null.
 void EncodeIdentity(const Schema& schema, const Value& object,
