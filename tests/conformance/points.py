@@ -24,7 +24,7 @@ POINTS = {
         17: "One schema call per command; any call may be a process' first",
         18: "Core accepts the schema of every type",
         19: "The schema's size is known and far below core's limit",
-        20: "Deprecated warns, sensitive is masked, write-only is refused by a core that would store it",
+        20: "Deprecated warns (nothing is deprecated yet), sensitive is masked, write-only is refused by a core that would store it",
     },
     "Values": {
         21: "Numbers that int64 and double cannot hold are carried exactly, or refused, never rounded",
