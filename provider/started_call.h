@@ -12,45 +12,42 @@
 
 namespace espalier::provider {
 
-template <>
-struct StartedCall<tfplugin6::ReadResource> {
-  tfplugin6::ReadResource::Response* response = nullptr;
+// What all of them have.
+template <typename Method>
+struct AnyStartedCall {
+  typename Method::Response* response = nullptr;
   const Schema* schema = nullptr;
-  Value state;
   // Null if there is nothing to ask.
   std::shared_ptr<Provider::Connection> connection;
 
   bool asks() const { return connection != nullptr; }
+};
+
+template <>
+struct StartedCall<tfplugin6::ReadResource> : AnyStartedCall<tfplugin6::ReadResource> {
+  Value state;
+
   Ref ref() const { return RefFor(*schema, state); }
   void AskAlone() const;
 };
 
 template <>
-struct StartedCall<tfplugin6::PlanResourceChange> {
-  tfplugin6::PlanResourceChange::Response* response = nullptr;
-  const Schema* schema = nullptr;
+struct StartedCall<tfplugin6::PlanResourceChange> : AnyStartedCall<tfplugin6::PlanResourceChange> {
   Value prior;
   Change change;
   Takeover takeover = Takeover::kNone;
-  // Null if there is nothing to ask.
-  std::shared_ptr<Provider::Connection> connection;
 
-  bool asks() const { return connection != nullptr; }
   Intent intent() const { return {*schema, change, prior, takeover}; }
   void AskAlone() const;
 };
 
 template <>
-struct StartedCall<tfplugin6::ApplyResourceChange> {
-  tfplugin6::ApplyResourceChange::Response* response = nullptr;
-  const Schema* schema = nullptr;
+struct StartedCall<tfplugin6::ApplyResourceChange>
+    : AnyStartedCall<tfplugin6::ApplyResourceChange> {
   Value prior;
   Value planned;
   Takeover takeover = Takeover::kNone;
-  // Null if there is nothing to ask.
-  std::shared_ptr<Provider::Connection> connection;
 
-  bool asks() const { return connection != nullptr; }
   // Whether it may be stored together with others.
   bool is_create() const;
   Creation creation() const { return {*schema, planned}; }
