@@ -53,6 +53,30 @@ class OwnershipTest(unittest.TestCase):
         self.assertIn("import", out)
         self.assertIn("default/a", out)
 
+    def test_one_object_of_another_spoils_nothing_for_those_that_come_with_it(self):
+        terraform = self.terraform()
+        terraform.write(f"""
+          resource "espalier_vm" "many" {{
+            count = 12
+            name  = "many-${{count.index}}"
+            image = "{self.fleet.image}"
+            power = "off"
+          }}
+          """)
+        terraform.run("plan", "-out=plan")
+        # Somebody is faster than the apply.
+        self.fleet.put_vm("many-5", {"image": self.fleet.image, "power": "off"})
+        self.addCleanup(self.fleet.delete_vm, "many-5")
+        out = terraform.fails("apply", "plan")
+        self.assertEqual(out.count("Error:"), 1, out)
+        self.assertIn("vm default/many-5", out)
+        made = {f"espalier_vm.many[{i}]" for i in range(12)} - {"espalier_vm.many[5]"}
+        self.assertEqual(set(terraform.state()), made)
+        # The others are as planned, and only that one is told of.
+        out = terraform.fails("plan", "-no-color")
+        self.assertEqual(out.count("Error:"), 1, out)
+        self.assertIn("vm default/many-5", out)
+
     def test_what_was_made_by_hand_is_taken_over_when_asked(self):
         made = {"apiVersion": "espalier/v1", "kind": "Image", "metadata": {"name": "hand"},
                 "spec": {"reference": self.fleet.image}}
