@@ -64,8 +64,11 @@ void Diagnostics::AddAtItsPath(absl::string_view summary, const Problem& problem
   // Terraform shows the line of an attribute, but not which part of its value is meant.
   const std::string place = path.empty() ? problem.path() : ToString(path);
   const std::string detail = absl::StrCat(place, place.empty() ? "" : ": ", problem.message());
-  if (problem.severity() == Problem::ERROR) Error(summary, detail, std::move(path));
-  if (problem.severity() == Problem::WARNING) Warning(summary, detail, std::move(path));
+  if (problem.severity() == Problem::ERROR) {
+    Error(summary, detail, std::move(path));
+  } else if (problem.severity() == Problem::WARNING) {
+    Warning(summary, detail, std::move(path));
+  }
 }
 
 bool Diagnostics::HasErrors() const {

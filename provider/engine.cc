@@ -173,7 +173,7 @@ absl::StatusOr<v1::CreateTokenResponse> Engine::CreateToken(const v1::CreateToke
 absl::Status Engine::RevokeToken(const std::string& id) {
   struct Nothing {};
   return Patiently<Nothing>([&]() -> absl::StatusOr<Nothing> {
-           const absl::Status revoked = remote_.RevokeToken(CallContext(), id);
+           absl::Status revoked = remote_.RevokeToken(CallContext(), id);
            if (!revoked.ok()) return revoked;
            return Nothing();
          })

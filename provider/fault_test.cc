@@ -18,7 +18,7 @@
 namespace espalier::provider {
 namespace {
 
-const absl::StatusCode kCodes[] = {
+constexpr absl::StatusCode kCodes[] = {
     absl::StatusCode::kUnauthenticated,     // 401, a token that ended meanwhile
     absl::StatusCode::kPermissionDenied,    // 403
     absl::StatusCode::kNotFound,            // 404

@@ -55,6 +55,7 @@ class Lane {
     while (more) {
       std::vector<Waiting> batch = Take();
       std::vector<StartedCall<Method>> calls;
+      calls.reserve(batch.size());
       for (Waiting& waiting : batch) calls.push_back(std::move(waiting.call));
       std::vector<Rest> rests = provider_.Ask(std::move(calls));
       std::vector<absl::AnyInvocable<void()>> left;

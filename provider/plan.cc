@@ -109,6 +109,7 @@ std::vector<Path> Replacing(const Schema& schema, const Value& prior, const Valu
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   std::vector<Path> paths;
+  paths.reserve(names.size());
   for (const std::string& name : names) paths.push_back({AttributeStep(name)});
   return paths;
 }

@@ -61,6 +61,7 @@ TEST_F(RpcServerTest, AnswersManyCallsAtOnceEachWithItsOwn) {
   Serve({{"/tfplugin6.Provider/ReadResource", Echo}});
   std::atomic<int> right = 0;
   std::vector<std::unique_ptr<Thread>> callers;
+  callers.reserve(8);
   for (int caller = 0; caller < 8; ++caller) {
     callers.push_back(threads_->Start("caller", [&, caller] {
       for (int i = 0; i < 200; ++i) {

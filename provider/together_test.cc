@@ -42,6 +42,7 @@ class Calls {
   // Starts and asks all of them; what is left is in `rests`.
   void Run() {
     std::vector<StartedCall<Method>> started;
+    started.reserve(requests_.size());
     for (const auto& request : requests_) {
       started.push_back(provider_.Start({&request, &responses.emplace_back()}));
     }

@@ -97,6 +97,7 @@ class Probe {
                absl::FunctionRef<void(int number)> call) {
     const absl::Duration before = provider_.Processor();
     std::vector<std::unique_ptr<Thread>> callers;
+    callers.reserve(static_cast<std::size_t>(at_once));
     for (int caller = 0; caller < at_once; ++caller) {
       callers.push_back(threads_.Start("core", [=] {
         for (int i = caller; i < count; i += at_once) call(i);

@@ -144,7 +144,7 @@ class Server final : public HttpServer {
     server_->Patch(".*", with_body);
     server_->Delete(".*", with_body);
     server_->set_exception_handler([](const httplib::Request&, httplib::Response& response,
-                                      std::exception_ptr) { response.status = 500; });
+                                      const std::exception_ptr&) { response.status = 500; });
   }
 
   // Answers what needs no body, or must not have one read. Whether it did.
