@@ -27,6 +27,11 @@ class Cli(NamedTuple):
         """As tables name it: without the patch, which another machine may have another of."""
         return f"{self.name} {self.version[0]}.{self.version[1]}"
 
+    @property
+    def is_library(self):
+        """Whether it is the library behind the launcher that tools/setup makes, under whatever name."""
+        return os.path.basename(os.path.realpath(self.path)) == "launcher"
+
 
 @functools.lru_cache(maxsize=None)
 def read(path):
