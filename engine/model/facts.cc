@@ -42,7 +42,7 @@ std::string ScalarType(const FieldDescriptor& field) {
 }
 
 std::string TypeOf(const FieldDescriptor& field) {
-  const std::string type = ScalarType(ValueOf(field));
+  std::string type = ScalarType(ValueOf(field));
   if (field.is_map()) return absl::StrCat("map of ", type, "s");
   if (field.is_repeated()) return absl::StrCat("list of ", type, "s");
   return type;
@@ -121,6 +121,7 @@ FieldFacts FactsOf(const FieldDescriptor& field) {
 
 std::vector<FieldFacts> FactsOf(const Descriptor& message) {
   std::vector<FieldFacts> facts;
+  facts.reserve(static_cast<std::size_t>(message.field_count()));
   for (int i = 0; i < message.field_count(); ++i) facts.push_back(FactsOf(*message.field(i)));
   return facts;
 }

@@ -116,7 +116,7 @@ TEST(ModelTest, MapsHaveStringKeysAndEnumsAnInvalidZero) {
 TEST(ModelTest, OptionsFitTheirFields) {
   VisitSpecs([](const FieldDescriptor& field) {
     const FieldRules& rules = RulesOf(field);
-    const std::string name = field.full_name();
+    const std::string& name = field.full_name();
     if (rules.has_min() && rules.has_max()) {
       EXPECT_LE(rules.min(), rules.max()) << name;
     }
@@ -197,6 +197,7 @@ TEST(FieldTest, KnowsTheStableFieldsOfAStatus) {
   std::vector<std::string> paths;
   for (const StableField& field : StableStatusOf(InfoOf(Kind::kVm))) {
     std::vector<std::string> parts;
+    parts.reserve(field.path.size());
     for (const FieldDescriptor* part : field.path) parts.push_back(part->name());
     paths.push_back(absl::StrCat(field.name, "=", absl::StrJoin(parts, ".")));
   }

@@ -18,7 +18,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::vector<std::string> Check(const Resource& resource, std::vector<std::string> unknown = {}) {
+std::vector<std::string> Check(const Resource& resource,
+                               const std::vector<std::string>& unknown = {}) {
   Problems problems;
   Validate(resource, unknown, problems);
   return Lines(problems);
