@@ -13,7 +13,6 @@ namespace {
 using Use = Attribute::Use;
 using Progress = Verdict::Progress;
 
-constexpr char kReason[] = "reason";
 constexpr char kHoldSeconds[] = "hold_seconds";
 constexpr char kDrain[] = "drain";
 constexpr absl::Duration kPatience = absl::Minutes(30);
@@ -30,7 +29,7 @@ Schema MakeSchema() {
       "`hold_seconds` says.";
   schema.attributes = SortedByName({
       TextAttribute(kName, Use::kRequired, "Name of the host."),
-      TextAttribute(kReason, Use::kRequired, "Why, for everybody who asks."),
+      ReasonAttribute(Use::kRequired),
       NumberAttribute(kHoldSeconds, Use::kOptional,
                       "The drain ends by itself after this long. Default: never."),
       TimeoutAttribute("30m"),
@@ -65,7 +64,7 @@ class Drain {
     const absl::Duration timeout = DurationOf(run_.config, kTimeout, kPatience);
     v1::HoldChange hold;
     hold.set_hold(kDrain);
-    hold.set_why(WhyOfAction("drain", run_.engine, run_.config.At(kReason)));
+    hold.set_why(WhyOfAction("drain", run_));
     hold.set_seconds(WholeOf(run_.config, kHoldSeconds, 0));
     held_at_ = ChangeHold(run_.engine, ref_, hold, summary_, diagnostics_);
     if (diagnostics_.HasErrors()) return std::move(diagnostics_);

@@ -10,7 +10,6 @@ namespace {
 using Use = Attribute::Use;
 using Progress = Verdict::Progress;
 
-constexpr char kReason[] = "reason";
 constexpr char kRefresh[] = "refresh";
 constexpr absl::Duration kPatience = absl::Hours(1);
 
@@ -23,7 +22,7 @@ Schema MakeSchema() {
       "on all of its hosts. Names of Images keep the digest that was found first.";
   schema.attributes = SortedByName({
       TextAttribute(kName, Use::kRequired, "Name of the image cache."),
-      TextAttribute(kReason, Use::kOptional, "Why, for everybody who asks."),
+      ReasonAttribute(Use::kOptional),
       TimeoutAttribute("1h"),
   });
   return schema;
@@ -60,7 +59,7 @@ Diagnostics Invoke(const ActionRun& run) {
   const absl::Duration timeout = DurationOf(run.config, kTimeout, kPatience);
   v1::HoldChange hold;
   hold.set_hold(kRefresh);
-  hold.set_why(WhyOfAction("refresh", run.engine, run.config.At(kReason)));
+  hold.set_why(WhyOfAction("refresh", run));
   const std::int64_t held_at = ChangeHold(run.engine, ref, hold, summary, diagnostics);
   if (diagnostics.HasErrors()) return diagnostics;
   bool asking = true;

@@ -16,7 +16,6 @@ using Use = Attribute::Use;
 using Progress = Verdict::Progress;
 using Placement = v1::VmPlacement;
 
-constexpr char kReason[] = "reason";
 constexpr char kPower[] = "power";
 constexpr absl::Duration kPatience = absl::Minutes(10);
 // How much longer than the action the hold stands if nobody ends it.
@@ -31,7 +30,7 @@ Schema MakeSchema() {
       TextAttribute(kName, Use::kRequired, "Name of the VM."),
       TextAttribute(kNamespace, Use::kOptional,
                     "Namespace of the VM; the provider's when left out."),
-      TextAttribute(kReason, Use::kOptional, "Why, for everybody who asks."),
+      ReasonAttribute(Use::kOptional),
       TimeoutAttribute("10m"),
   });
   return schema;
@@ -57,7 +56,7 @@ class Restart {
       : run_(run),
         ref_(RefFor(Kind::kVm, run.config, run.default_namespace)),
         summary_(absl::StrCat("Cannot restart ", ToHuman(ref_))),
-        why_(WhyOfAction("restart", run.engine, run.config.At(kReason))),
+        why_(WhyOfAction("restart", run)),
         timeout_(DurationOf(run.config, kTimeout, kPatience)) {}
 
   Diagnostics Run() {

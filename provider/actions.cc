@@ -5,6 +5,11 @@
 #include "absl/strings/str_cat.h"
 
 namespace espalier::provider {
+namespace {
+
+constexpr char kReason[] = "reason";
+
+}  // namespace
 
 const std::vector<ActionType>& AllActionTypes() {
   static const std::vector<ActionType>& types =
@@ -19,9 +24,14 @@ const ActionType* FindActionType(absl::string_view type_name) {
   return nullptr;
 }
 
-std::string WhyOfAction(absl::string_view what, const Engine& engine, const Value& reason) {
-  std::string why = absl::StrCat(what, " by terraform ", engine.owner().instance());
-  if (!reason.text().empty()) absl::StrAppend(&why, ": ", reason.text());
+Attribute ReasonAttribute(Attribute::Use use) {
+  return TextAttribute(kReason, use, "Why, for everybody who asks.");
+}
+
+std::string WhyOfAction(absl::string_view what, const ActionRun& run) {
+  std::string why = absl::StrCat(what, " by terraform ", run.engine.owner().instance());
+  const absl::string_view reason = run.config.At(kReason).text();
+  if (!reason.empty()) absl::StrAppend(&why, ": ", reason);
   return why;
 }
 

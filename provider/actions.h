@@ -43,8 +43,10 @@ ActionType HostDrainType();
 ActionType ImageCacheRefreshType();
 ActionType VmRestartType();
 
-// "by terraform ci": as whom the engine's people see what an action does.
-std::string WhyOfAction(absl::string_view what, const Engine& engine, const Value& reason);
+// The attribute in which a configuration may say why.
+Attribute ReasonAttribute(Attribute::Use use);
+// "drain by terraform ci: new disk": as what the engine's people see it.
+std::string WhyOfAction(absl::string_view what, const ActionRun& run);
 
 // Places or (with `clear`) ends a hold. What the engine refuses and calls that fail are errors with
 // that summary. The revision from which on the object has it; 0 after an error.
