@@ -146,9 +146,10 @@ Planning Provider::Start(const Call<tfplugin6::PlanResourceChange>& call) {
         *response.add_requires_replace() = ToProto(path);
       }
       diagnostics.Add(absl::StrCat("Invalid ", schema.type_name), problems);
+      planning.target = PreviewTarget(schema, change, planning.prior);
       const bool can_ask =
           !problems.HasErrors() && current != nullptr && current->operations != nullptr;
-      if (can_ask && PreviewTarget(planning.intent())) planning.connection = current;
+      if (can_ask && planning.target) planning.connection = current;
     }
   }
   Report(diagnostics, response);
@@ -276,8 +277,7 @@ std::vector<Rest> Provider::Ask(std::vector<Applying> calls) {
         alone(i);
       } else {
         Diagnostics diagnostics;
-        const Ref ref = RefFor(*calls[i].schema, calls[i].planned);
-        diagnostics.Failure(absl::StrCat("Cannot create ", ToHuman(ref)), stored.status());
+        diagnostics.Failure(CannotCreate(calls[i].creation()), stored.status());
         calls[i].Answer({.diagnostics = std::move(diagnostics)});
       }
     }

@@ -62,38 +62,47 @@ void WarnOfShortage(const Ref& ref, const v1::Capacity& capacity, Diagnostics& d
                       absl::StrJoin(capacity.verdicts(), "\n"));
 }
 
-Declared DeclaredOf(const Schema& schema, const Converted& wanted, const Ref& ref) {
+// The object is `uid` or, if that is empty, must be new.
+Declared DeclaredOf(const Schema& schema, const Converted& wanted, const Ref& ref,
+                    const std::string& uid) {
   Declared declared;
   *declared.mutable_resource() = wanted.resource;
   // Core does not tell the address of a resource; its type and name are the nearest to it.
   declared.set_source(
       absl::StrCat(schema.type_name, " ", ref.ns, ref.ns.empty() ? "" : "/", ref.name));
   *declared.mutable_unknown() = {wanted.unknown.begin(), wanted.unknown.end()};
-  return declared;
-}
-
-// The same for an object that is stored: `uid`, or, if that is empty, a new one.
-Declared ToStore(const Schema& schema, const Converted& wanted, const Ref& ref,
-                 const std::string& uid) {
-  Declared declared = DeclaredOf(schema, wanted, ref);
-  // What the engine computes is unknown to Terraform, not to the engine.
-  declared.clear_unknown();
   declared.set_uid(uid);
   declared.set_create_only(uid.empty());
   return declared;
 }
 
-void AddProblems(absl::string_view summary, const ApplyResult& result, Diagnostics& diagnostics) {
-  for (Problem problem : result.problems()) {
-    // Core does not say that a create is half of a replacement.
-    if (problem.code() == "already_exists") {
-      problem.set_message(absl::StrCat(
-          problem.message(),
-          ". If this state holds it already, it is replaced under create_before_destroy: give the "
-          "replacement another name, or leave create_before_destroy out"));
-    }
-    diagnostics.Add(summary, problem);
+// The same for an object that is stored.
+Declared ToStore(const Schema& schema, const Converted& wanted, const Ref& ref,
+                 const std::string& uid) {
+  Declared declared = DeclaredOf(schema, wanted, ref, uid);
+  // What the engine computes is unknown to Terraform, not to the engine.
+  declared.clear_unknown();
+  return declared;
+}
+
+void AddProblem(absl::string_view summary, Problem problem, Diagnostics& diagnostics) {
+  // Core does not say that a create is half of a replacement.
+  if (problem.code() == "already_exists") {
+    problem.set_message(absl::StrCat(
+        problem.message(),
+        ". If this state holds it already, it is replaced under create_before_destroy: give the "
+        "replacement another name, or leave create_before_destroy out"));
   }
+  diagnostics.Add(summary, problem);
+}
+
+void AddProblems(absl::string_view summary, const ApplyResult& result, Diagnostics& diagnostics) {
+  for (const Problem& problem : result.problems()) AddProblem(summary, problem, diagnostics);
+}
+
+bool IsAbout(const Problem& problem, const Ref& ref) {
+  const absl::StatusOr<Ref> about = FromProto(problem.ref());
+  return about.ok() && *about == ref;
 }
 
 bool HasErrors(const ApplyResult& result) {
@@ -111,53 +120,53 @@ Ref RefFor(const Schema& schema, const Value& object) {
              std::string(object.At(kName).text())};
 }
 
-std::optional<Ref> PreviewTarget(const Intent& intent) {
-  switch (intent.change.verb) {
+std::optional<Ref> PreviewTarget(const Schema& schema, const Change& change, const Value& prior) {
+  switch (change.verb) {
     case Change::Verb::kNone:
       return std::nullopt;
     case Change::Verb::kDelete: {
-      const Ref ref = RefFor(intent.schema, intent.prior);
-      return IsBuiltin(intent.schema, ref) ? std::nullopt : std::optional<Ref>(ref);
+      const Ref ref = RefFor(schema, prior);
+      return IsBuiltin(schema, ref) ? std::nullopt : std::optional<Ref>(ref);
     }
     default: {
-      const Value& planned = intent.change.planned;
+      const Value& planned = change.planned;
       if (!planned.At(kName).is_known() || planned.At(kNamespace).is_unknown()) return std::nullopt;
-      return RefFor(intent.schema, planned);
+      return RefFor(schema, planned);
     }
   }
+}
+
+std::string CannotCreate(const Creation& creation) {
+  return absl::StrCat("Cannot create ", ToHuman(RefFor(creation.schema, creation.planned)));
 }
 
 Operations::Operations(Engine& engine, Incarnations& incarnations, Log& log)
     : engine_(engine), incarnations_(incarnations), log_(log) {}
 
-Declared Operations::Wanted(const Intent& intent, const Ref& ref) const {
+Declared Operations::Wanted(const Intent& intent) const {
   // What stands there in our name will be changed or replaced; anything else must not be there.
-  const std::string uid = incarnations_.Find(ref);
-  Declared declared = DeclaredOf(intent.schema, intent.change.wanted, ref);
-  declared.set_uid(uid);
-  declared.set_create_only(uid.empty());
-  return declared;
+  return DeclaredOf(intent.schema, intent.change.wanted, intent.target,
+                    incarnations_.Find(intent.target));
 }
 
 Diagnostics Operations::Preview(const Intent& intent) {
   Diagnostics diagnostics;
-  const std::optional<Ref> ref = PreviewTarget(intent);
-  if (!ref) return diagnostics;
+  const Ref& ref = intent.target;
   if (intent.change.verb == Change::Verb::kDelete) {
     const absl::StatusOr<ApplyResult> result =
-        engine_.Delete(*ref, UidOf(intent.prior), /*dry_run=*/true);
+        engine_.Delete(ref, UidOf(intent.prior), /*dry_run=*/true);
     // What is gone or busy now may be different when its turn comes; only ownership is certain.
     if (!result.ok()) return diagnostics;
     for (const Problem& problem : result->problems()) {
       if (problem.code() == "owner_conflict") {
-        diagnostics.Add(absl::StrCat("Cannot delete ", ToHuman(*ref)), problem);
+        diagnostics.Add(absl::StrCat("Cannot delete ", ToHuman(ref)), problem);
       }
     }
     return diagnostics;
   }
-  const std::string summary = absl::StrCat("Cannot apply ", ToHuman(*ref));
+  const std::string summary = absl::StrCat("Cannot apply ", ToHuman(ref));
   const absl::StatusOr<ApplyResult> result =
-      engine_.Apply(Wanted(intent, *ref), /*dry_run=*/true, intent.takeover == Takeover::kTransfer);
+      engine_.Apply(Wanted(intent), /*dry_run=*/true, intent.takeover == Takeover::kTransfer);
   // Gone since state was read: then it is created, and that decides.
   if (absl::IsAborted(result.status()) && intent.prior.is_null()) return diagnostics;
   if (!result.ok()) {
@@ -165,7 +174,7 @@ Diagnostics Operations::Preview(const Intent& intent) {
     return diagnostics;
   }
   AddProblems(summary, *result, diagnostics);
-  WarnOfShortage(*ref, result->plan().capacity(), diagnostics);
+  WarnOfShortage(ref, result->plan().capacity(), diagnostics);
   return diagnostics;
 }
 
@@ -174,22 +183,20 @@ bool Operations::HasNothingToSay(absl::Span<const Intent> intents) {
   // An object that can be given up is ours, so it can be deleted as well.
   std::vector<Ref> ours;
   for (const Intent& intent : intents) {
-    const std::optional<Ref> ref = PreviewTarget(intent);
-    if (!ref) continue;
     if (intent.takeover == Takeover::kTransfer) return false;
     if (intent.change.verb == Change::Verb::kDelete) {
-      ours.push_back(*ref);
+      ours.push_back(intent.target);
     } else {
-      wanted.push_back(Wanted(intent, *ref));
+      wanted.push_back(Wanted(intent));
     }
   }
-  if (wanted.empty() && ours.empty()) return true;
   const absl::StatusOr<ApplyResult> result = engine_.PreviewAll(std::move(wanted), ours);
   if (!result.ok() || result->plan().capacity().short_()) return false;
-  return std::none_of(result->problems().begin(), result->problems().end(),
-                      [](const Problem& problem) {
-                        return problem.severity() != Problem::NOTE || problem.code() == "not_owned";
-                      });
+  Diagnostics diagnostics;
+  AddProblems("", *result, diagnostics);
+  return diagnostics.list().empty() &&
+         std::none_of(result->problems().begin(), result->problems().end(),
+                      [](const Problem& problem) { return problem.code() == "not_owned"; });
 }
 
 absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& planned,
@@ -225,10 +232,8 @@ Outcome Operations::Create(const Schema& schema, const Value& planned) {
 }
 
 std::optional<Stored> Operations::Store(const Creation& creation, Diagnostics& diagnostics) {
-  const Ref ref = RefFor(creation.schema, creation.planned);
-  absl::StatusOr<Resource> object =
-      Write(creation.schema, creation.planned, "", /*transfer=*/false,
-            absl::StrCat("Cannot create ", ToHuman(ref)), diagnostics);
+  absl::StatusOr<Resource> object = Write(creation.schema, creation.planned, "",
+                                          /*transfer=*/false, CannotCreate(creation), diagnostics);
   if (!object.ok()) return std::nullopt;
   return Stored{*std::move(object), std::move(diagnostics)};
 }
@@ -251,18 +256,15 @@ absl::StatusOr<std::vector<Stored>> Operations::StoreAll(absl::Span<const Creati
   if (static_cast<std::size_t>(result->objects_size()) != creations.size()) {
     return absl::InternalError("The engine's answer does not hold the objects that it stored.");
   }
-  std::vector<Stored> all;
-  for (Resource& object : *result->mutable_objects()) {
-    Stored stored;
-    const Ref ref = RefOf(object);
+  std::vector<Stored> all(creations.size());
+  for (std::size_t i = 0; i < creations.size(); ++i) {
+    all[i].object = std::move(*result->mutable_objects(static_cast<int>(i)));
+    const Ref ref = RefOf(all[i].object);
     for (const Problem& problem : result->problems()) {
-      const absl::StatusOr<Ref> about = FromProto(problem.ref());
-      if (about.ok() && *about == ref) {
-        stored.diagnostics.Add(absl::StrCat("Created ", ToHuman(ref)), problem);
+      if (IsAbout(problem, ref)) {
+        AddProblem(CannotCreate(creations[i]), problem, all[i].diagnostics);
       }
     }
-    stored.object = std::move(object);
-    all.push_back(std::move(stored));
   }
   return all;
 }

@@ -30,23 +30,26 @@ struct Outcome {
 // The object that a configuration or state is about. REQUIRES: its name is known.
 Ref RefFor(const Schema& schema, const Value& object);
 
-// A change that is planned.
+// The object of a planned change that the engine can be asked about; none if there is nothing to
+// ask, or nothing to ask about yet.
+std::optional<Ref> PreviewTarget(const Schema& schema, const Change& change, const Value& prior);
+
+// A change that is planned, and has a target.
 struct Intent {
   const Schema& schema;
   const Change& change;
   const Value& prior;
+  const Ref& target;
   Takeover takeover = Takeover::kNone;
 };
-
-// The object that the engine can be asked about; none if there is nothing to ask, or nothing to ask
-// about yet.
-std::optional<Ref> PreviewTarget(const Intent& intent);
 
 // An object that is to be made.
 struct Creation {
   const Schema& schema;
   const Value& planned;
 };
+// The summary of what is said about it.
+std::string CannotCreate(const Creation& creation);
 
 // An object that the engine has now, and what it said about it.
 struct Stored {
@@ -94,7 +97,7 @@ class Operations {
 
  private:
   // As the engine is asked about it while it is planned.
-  Declared Wanted(const Intent& intent, const Ref& ref) const;
+  Declared Wanted(const Intent& intent) const;
   // Stores the planned object, which is `uid` or, if that is empty, must be new. Refusals and
   // failed calls are diagnostics.
   absl::StatusOr<Resource> Write(const Schema& schema, const Value& planned, const std::string& uid,

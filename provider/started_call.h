@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "provider/operations.h"
 #include "provider/plan.h"
@@ -36,8 +37,10 @@ struct StartedCall<tfplugin6::PlanResourceChange> : AnyStartedCall<tfplugin6::Pl
   Value prior;
   Change change;
   Takeover takeover = Takeover::kNone;
+  // There if there is something to ask.
+  std::optional<Ref> target;
 
-  Intent intent() const { return {*schema, change, prior, takeover}; }
+  Intent intent() const { return {*schema, change, prior, *target, takeover}; }
   void AskAlone() const;
 };
 
