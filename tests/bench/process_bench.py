@@ -38,7 +38,7 @@ def provider(launches):
                 took = time.perf_counter() - began
                 if len(plugin.fields) != 6:
                     raise RuntimeError(f"no handshake line: {plugin.line!r}")
-                used, high = processor_ms(plugin.process.pid), plugin.status("VmHWM") / 1024
+                used, high = plugin.processor_ms(), plugin.status("VmHWM") / 1024
                 reports = probe("schema", plugin, certificate, key)
                 if launch > 0:
                     handshakes.append(took * 1000)
@@ -64,15 +64,6 @@ def provider_load(fleet, size):
             return probe("load", plugin, certificate, key, "--pid", plugin.process.pid,
                          "--engine", fleet.engine, "--token", fleet.token, "--image", fleet.image,
                          "--plans", size["plans"], "--creates", size["resources"])
-
-
-def processor_ms(pid):
-    """What all threads of the process have used of the processor: hardly moved by what else runs."""
-    total = 0
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/schedstat") as stat:
-            total += int(stat.read().split()[0])
-    return total / 1e6
 
 
 def start_to_serving(fleet, launches):

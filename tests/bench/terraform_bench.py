@@ -31,13 +31,11 @@ class Measured:
         program.parent.mkdir()
         program.write_text(MEASURED.format(provider=PROVIDER, notes=str(self.notes)))
         program.chmod(0o755)
-        rc = root / "terraform.rc"
-        rc.write_text('provider_installation {\n  dev_overrides { "espalier/espalier" = "%s" }\n'
-                      "  direct {}\n}\n" % program.parent)
         self.resources = resources
         self.parallelism = f"-parallelism={parallelism}"
         self.terraform = Terraform(engine=fleet.engine, token=fleet.token,
-                                   instance=f"bench-{parallelism}", TF_CLI_CONFIG_FILE=str(rc))
+                                   instance=f"bench-{parallelism}")
+        self.terraform.override("espalier/espalier", directory=program.parent)
         # Powered off: what is measured is Terraform and the provider, not the start of machines.
         self.terraform.write(f"""
           resource "espalier_vm" "many" {{

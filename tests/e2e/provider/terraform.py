@@ -41,10 +41,10 @@ class Terraform:
     def __exit__(self, *_):
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def override(self, *addresses):
-        """Our provider is the one at these addresses."""
+    def override(self, *addresses, directory=BIN):
+        """Our provider, or another program of its name in `directory`, is the one at these addresses."""
         with open(os.path.join(self.directory, "terraform.rc"), "w") as out:
-            lines = "".join(f'    "{address}" = "{BIN}"\n' for address in addresses)
+            lines = "".join(f'    "{address}" = "{directory}"\n' for address in addresses)
             out.write("provider_installation {\n  dev_overrides {\n" + lines + "  }\n  direct {}\n}\n")
 
     def write(self, body, header=HEADER):
