@@ -131,7 +131,7 @@ class Restart {
   }
 
   Verdict JudgeStop(const Resource* vm) {
-    const Verdict verdict = Judge(vm);
+    Verdict verdict = Judge(vm);
     if (verdict.progress != Progress::kWaiting) return verdict;
     // A watch may begin with a picture from before the hold.
     if (vm->metadata().revision() < held_at_) return {Progress::kWaiting, ""};
@@ -145,7 +145,7 @@ class Restart {
   }
 
   Verdict JudgeStart(const Resource* vm) {
-    const Verdict verdict = Judge(vm);
+    Verdict verdict = Judge(vm);
     if (verdict.progress != Progress::kWaiting) return verdict;
     const Placement& placement = vm->vm().status().placement();
     // Until it has another run, all is about the last.
