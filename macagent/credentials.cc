@@ -14,17 +14,25 @@ namespace {
 
 constexpr absl::Duration kBelievedFor = absl::Seconds(30);
 
+Caller AgentOf(const std::string& host) {
+  return {.role = Caller::Role::kAgent,
+          .subject = absl::StrCat("host ", host),
+          .host = host,
+          .source = ""};
+}
+
 class Credentials {
  public:
-  Credentials(Clock& clock, Log& log, Io& io, Resources& resources, std::string host,
-              std::string secrets_dir, Environment environment)
+  Credentials(Clock& clock, Log& log, Io& io, Resources& resources, Secrets& secrets,
+              const std::string& host, std::string secrets_dir, Environment environment)
       : clock_(clock),
         log_(log),
         io_(io),
         resources_(resources),
-        host_(std::move(host)),
+        caller_(AgentOf(host)),
         secrets_dir_(std::move(secrets_dir)),
-        environment_(std::move(environment)) {}
+        environment_(std::move(environment)),
+        reveal_(RevealThrough(secrets, caller_)) {}
 
   oci::Credential Of(const std::string& registry) {
     Refresh();
@@ -36,7 +44,7 @@ class Credentials {
       spec = found->second;
     }
     const absl::StatusOr<std::string> password =
-        ResolveSecret(spec.password(), io_, secrets_dir_, environment_);
+        ResolveSecret(spec.password(), io_, secrets_dir_, environment_, reveal_);
     if (!password.ok()) {
       log_.Warn(
           "cannot read a registry's secret",
@@ -55,10 +63,7 @@ class Credentials {
       next_read_ = now + kBelievedFor;
     }
     CallContext context;
-    context.caller = {.role = Caller::Role::kAgent,
-                      .subject = absl::StrCat("host ", host_),
-                      .host = host_,
-                      .source = ""};
+    context.caller = caller_;
     Query query;
     query.add_kinds("registry_credential");
     std::map<std::string, v1::RegistryCredentialSpec> found;
@@ -83,9 +88,10 @@ class Credentials {
   Log& log_;
   Io& io_;
   Resources& resources_;
-  const std::string host_;
+  const Caller caller_;
   const std::string secrets_dir_;
   const Environment environment_;
+  const Reveal reveal_;
   Mutex mu_;
   std::map<std::string, v1::RegistryCredentialSpec> by_registry_ ABSL_GUARDED_BY(mu_);
   absl::Duration next_read_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
@@ -94,11 +100,11 @@ class Credentials {
 }  // namespace
 
 oci::CredentialSource MakeCredentials(Clock& clock, Log& log, Io& io, Resources& resources,
-                                      const std::string& host, const std::string& secrets_dir,
-                                      Environment environment) {
+                                      Secrets& secrets, const std::string& host,
+                                      const std::string& secrets_dir, Environment environment) {
   // Shared: the source is copied by whoever asks.
-  auto credentials = std::make_shared<Credentials>(clock, log, io, resources, host, secrets_dir,
-                                                   std::move(environment));
+  auto credentials = std::make_shared<Credentials>(clock, log, io, resources, secrets, host,
+                                                   secrets_dir, std::move(environment));
   return [credentials](const std::string& registry) { return credentials->Of(registry); };
 }
 

@@ -1,10 +1,12 @@
 // Credentials: how the agent logs in to registries. RegistryCredentials are read from the engine,
-// the secrets that they name from this process's own files and environment: no secret ever travels.
+// the secrets that they name from this process's own files and environment; those that the engine
+// keeps, it tells when they are needed.
 #pragma once
 
 #include <string>
 
 #include "engine/api/resources.h"
+#include "engine/api/secrets.h"
 #include "engine/base/clock.h"
 #include "engine/base/io.h"
 #include "engine/base/log.h"
@@ -17,7 +19,7 @@ namespace espalier::agent {
 // cannot be read (which is logged). What the engine said is believed for half a minute, and as long
 // as it does not answer. Thread-safe; everything is borrowed.
 oci::CredentialSource MakeCredentials(Clock& clock, Log& log, Io& io, Resources& resources,
-                                      const std::string& host, const std::string& secrets_dir,
-                                      Environment environment);
+                                      Secrets& secrets, const std::string& host,
+                                      const std::string& secrets_dir, Environment environment);
 
 }  // namespace espalier::agent

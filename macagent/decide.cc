@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/model/vm_run.h"
 #include "google/protobuf/util/message_differencer.h"
 
 namespace espalier::agent {
@@ -136,7 +137,7 @@ RunSpec SpecFor(const Picture& picture, const Resource& vm) {
   spec.ports = {{"ssh", {0, 22}}, {"vnc", {0, 5900}}, {"screenshare", {0, 5900}}};
   for (const auto& [name, port] : wanted.ports()) spec.ports[name] = {0, port.guest()};
   spec.metadata = {wanted.guest_metadata().begin(), wanted.guest_metadata().end()};
-  spec.fence = wanted.partition() != v1::VmSpec::KEEP;
+  spec.fence = !placement.kept();
   spec.lease_until = picture.lease_until;
   return spec;
 }
@@ -240,11 +241,14 @@ class Decision {
       if (IsOverForGood(vm)) actions_.forget.push_back(id);
       return;
     }
-    const bool fence = vm.vm().spec().partition() != v1::VmSpec::KEEP;
-    if (!HasEnded(run.phase) && fence != run.spec.fence) {
-      actions_.renew.push_back({.id = id, .fence = fence});
+    v1::VmObserved observed = ObservedOf(run);
+    if (placement.kept() != run.spec.fence) {
+      observed.set_kept_changes(placement.kept_changes());
+    } else if (!HasEnded(run.phase)) {
+      if (IsAbout(known, id)) observed.set_kept_changes(known.kept_changes());
+      actions_.fence.push_back({.id = id, .fence = !placement.kept()});
     }
-    Tell(vm, ObservedOf(run));
+    Tell(vm, std::move(observed));
   }
 
   // A run that shall end here, and is not here (any more, or ever).
@@ -354,11 +358,6 @@ bool SameReport(const v1::VmObserved& a, const v1::VmObserved& b) {
   v1::VmObserved left = a;
   left.set_sequence(b.sequence());
   return google::protobuf::util::MessageDifferencer::Equals(left, b);
-}
-
-bool IsTerminal(v1::VmObserved::Phase phase) {
-  return phase == v1::VmObserved::STOPPED || phase == v1::VmObserved::FAILED ||
-         phase == v1::VmObserved::FENCED;
 }
 
 bool ShallRun(const Resource& vm, absl::string_view host) {

@@ -73,7 +73,7 @@ struct VmReport {
   v1::VmObserved observed;
 };
 
-struct Renewal {
+struct FenceChange {
   RunId id;
   bool fence = true;
 };
@@ -82,7 +82,7 @@ struct Actions {
   std::vector<RunId> stop;
   std::vector<RunId> forget;
   // Runs here whose partition policy was changed.
-  std::vector<Renewal> renew;
+  std::vector<FenceChange> fence;
   std::vector<Launch> start;
   std::vector<WantedImage> images;
   // Only what the engine does not know yet.
@@ -100,7 +100,6 @@ Actions Decide(const Picture& picture);
 v1::VmObserved ObservedOf(const RunState& run);
 // The same but for the order of reports.
 bool SameReport(const v1::VmObserved& a, const v1::VmObserved& b);
-bool IsTerminal(v1::VmObserved::Phase phase);
 // Whether the engine wants this Vm to run on `host`, at its current attempt.
 bool ShallRun(const Resource& vm, absl::string_view host);
 

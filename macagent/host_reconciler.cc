@@ -164,8 +164,8 @@ void HostReconciler::CarryOut(const Actions& actions, const Picture& picture,
       LookAfterOrphan(run, context);
     }
   }
-  for (const Renewal& renewal : actions.renew) {
-    const absl::Status status = driver_.Renew(renewal.id, renewal.fence, picture.lease_until);
+  for (const FenceChange& change : actions.fence) {
+    const absl::Status status = driver_.SetFence(change.id, change.fence, picture.lease_until);
     if (!status.ok())
       log_.Warn("cannot change a run's policy", {{telemetry::kError, status.ToString()}});
   }
@@ -245,7 +245,7 @@ absl::Status HostReconciler::StartRun(const RunSpec& wanted) {
   }
   ESPALIER_RETURN_IF_ERROR(driver_.Start(spec));
   // A beat may have been answered since the lease was read; nobody has renewed this run with it.
-  (void)driver_.Renew(spec.id, spec.fence, lease_.lease_until());
+  (void)driver_.Renew(spec.id, lease_.lease_until());
   log_.Info("started run", {{telemetry::kRef, spec.owner},
                             {telemetry::kUid, spec.id.uid},
                             {telemetry::kAttempt, spec.id.attempt}});

@@ -103,7 +103,7 @@ void LeaseKeeper::RenewRuns(absl::Duration until) {
   }
   for (const RunState& run : listing->runs) {
     if (HasEnded(run.phase)) continue;
-    const absl::Status status = driver_.Renew(run.spec.id, run.spec.fence, until);
+    const absl::Status status = driver_.Renew(run.spec.id, until);
     // One that has ended in between needs no lease.
     if (!status.ok() && !absl::IsFailedPrecondition(status) && !absl::IsNotFound(status)) {
       log_.Warn("cannot renew run", {{telemetry::kUid, run.spec.id.uid},

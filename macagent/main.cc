@@ -81,16 +81,17 @@ absl::StatusOr<std::unique_ptr<Driver>> MakeDriver(Base& base, const Flags& flag
 // Registry and store of images, and what they stand on.
 class Images {
  public:
-  Images(Base& base, const Flags& flags, Resources& resources) {
+  Images(Base& base, const Flags& flags, Remote& remote) {
     if (flags.sim_images) {
       store_ = std::make_unique<SimImages>(*base.clock, *base.random, SimImagesOptions{});
       return;
     }
     http_ = MakeHttp(&stop_);
-    registry_ = oci::MakeRegistry(*base.clock, *base.random, *http_,
-                                  MakeCredentials(*base.clock, *base.log, *base.io, resources,
-                                                  flags.host, flags.secrets_dir, FromEnvironment),
-                                  &stop_);
+    registry_ = oci::MakeRegistry(
+        *base.clock, *base.random, *http_,
+        MakeCredentials(*base.clock, *base.log, *base.io, remote.resources(), remote.secrets(),
+                        flags.host, flags.secrets_dir, FromEnvironment),
+        &stop_);
     store_ =
         MakeImageStore(*base.clock, *base.threads, *base.io, *base.random, *base.log, *registry_,
                        {.dir = absl::StrCat(flags.state_dir, "/images"),
@@ -139,7 +140,7 @@ absl::Status Serve(Base& base, const Flags& flags, const std::string& self,
   }
   MachinePorts ports(*base.random, *base.io, ports_dir, flags.state_dir,
                      [&](std::uint32_t port) { return CanBind(flags.address, port); });
-  Images images(base, flags, remote->resources());
+  Images images(base, flags, *remote);
   ESPALIER_RETURN_IF_ERROR(images.store().Start());
   Agent agent(*base.clock, *base.threads, *base.random, *base.log, remote->resources(),
               remote->lease(), *driver, images.store(), ports,

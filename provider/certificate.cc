@@ -2,29 +2,18 @@
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
 #include <cstdint>
-#include <memory>
 
 #include "engine/base/status.h"
 
 namespace espalier::provider {
 namespace {
 
-template <auto free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using CertificatePtr = std::unique_ptr<X509, Freer<X509_free>>;
-using BioPtr = std::unique_ptr<BIO, Freer<BIO_free_all>>;
-using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>;
+using CertificatePtr = OpenSslPtr<X509, X509_free>;
+using ExtensionPtr = OpenSslPtr<X509_EXTENSION, X509_EXTENSION_free>;
 
 // Core may run with a clock a little behind ours.
 constexpr long kBackdateSeconds = 30;
@@ -79,29 +68,26 @@ absl::StatusOr<CertificatePtr> MakeCertificate(EVP_PKEY* key) {
   return certificate;
 }
 
-std::string Content(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  return std::string(data, static_cast<std::size_t>(size));
+// In DER; empty if OpenSSL fails.
+std::string Encoded(const X509* certificate) {
+  unsigned char* bytes = nullptr;
+  const int size = i2d_X509(certificate, &bytes);
+  if (size <= 0) return "";
+  std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  OPENSSL_free(bytes);
+  return der;
 }
 
 }  // namespace
 
 absl::StatusOr<ServerIdentity> MakeServerIdentity() {
-  const KeyPtr key(EVP_EC_gen("P-256"));
-  if (key == nullptr) return Failed("make a key");
-  ESPALIER_ASSIGN_OR_RETURN(const CertificatePtr certificate, MakeCertificate(key.get()));
-  const BioPtr key_pem(BIO_new(BIO_s_mem()));
-  const BioPtr certificate_pem(BIO_new(BIO_s_mem()));
-  const BioPtr certificate_der(BIO_new(BIO_s_mem()));
-  if (PEM_write_bio_PKCS8PrivateKey(key_pem.get(), key.get(), nullptr, nullptr, 0, nullptr,
-                                    nullptr) != 1 ||
-      PEM_write_bio_X509(certificate_pem.get(), certificate.get()) != 1 ||
-      i2d_X509_bio(certificate_der.get(), certificate.get()) != 1) {
-    return Failed("write key and certificate");
-  }
-  return ServerIdentity{Content(key_pem.get()), Content(certificate_pem.get()),
-                        Content(certificate_der.get())};
+  ServerIdentity identity;
+  identity.key.reset(EVP_EC_gen("P-256"));
+  if (identity.key == nullptr) return Failed("make a key");
+  ESPALIER_ASSIGN_OR_RETURN(identity.certificate, MakeCertificate(identity.key.get()));
+  identity.certificate_der = Encoded(identity.certificate.get());
+  if (identity.certificate_der.empty()) return Failed("write the certificate");
+  return identity;
 }
 
 }  // namespace espalier::provider

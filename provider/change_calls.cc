@@ -16,6 +16,7 @@
 #include "provider/schema_proto.h"
 #include "provider/started_call.h"
 #include "provider/wire.h"
+#include "provider/write_only.h"
 
 namespace espalier::provider {
 namespace {
@@ -199,7 +200,13 @@ Applying Provider::Start(const Call<tfplugin6::ApplyResourceChange>& call) {
   if (applying.schema != nullptr) {
     auto prior = Decode(applying.schema->attributes, request.prior_state(), diagnostics);
     auto planned = Decode(applying.schema->attributes, request.planned_state(), diagnostics);
-    if (prior && planned) {
+    // Secrets are nowhere but in the configuration, and in few configurations.
+    std::optional<Value> config =
+        HaveSecrets(applying.schema->attributes)
+            ? Decode(applying.schema->attributes, request.config(), diagnostics)
+            : Value();
+    if (prior && planned && config) {
+      applying.wanted = WithSecrets(applying.schema->attributes, *prior, *planned, *config);
       applying.prior = *std::move(prior);
       applying.planned = *std::move(planned);
       applying.takeover = TakeoverOf(request.planned_private());
@@ -223,8 +230,8 @@ void Applying::Answer(const Outcome& outcome) const {
 void Applying::AskAlone() const {
   Operations& operations = *connection->operations;
   Answer(planned.is_null() ? operations.Delete(*schema, prior)
-         : prior.is_null() ? operations.Create(*schema, planned)
-                           : operations.Update(*schema, prior, planned, takeover));
+         : prior.is_null() ? operations.Create(creation())
+                           : operations.Update(*schema, prior, planned, wanted, takeover));
 }
 
 // Creates are stored as one set; changes and ends are each their own, and may wait for long.

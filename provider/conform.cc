@@ -99,14 +99,20 @@ absl::Status Conformer::Attributed(const Attribute& attribute, Value& value,
   return absl::OkStatus();
 }
 
-// Exactly the schema's attributes: what is missing is null, what is unknown to it is dropped.
+// Exactly the schema's attributes. What is missing did not exist when the state was written: it is
+// what it would be if nobody ever said anything about it. What is unknown to the schema is dropped.
 void Align(const Attributes& attributes, Value::Entries& entries) {
   Value::Entries aligned;
+  aligned.reserve(attributes.size());
   auto next = entries.begin();
   for (const Attribute& attribute : attributes) {
     while (next != entries.end() && next->first < attribute.name) ++next;
     const bool found = next != entries.end() && next->first == attribute.name;
-    aligned.emplace_back(attribute.name, found ? std::move(next->second) : Value());
+    if (found) {
+      aligned.emplace_back(attribute.name, std::move(next->second));
+    } else {
+      aligned.emplace_back(attribute.name, attribute.default_value);
+    }
   }
   entries = std::move(aligned);
 }
@@ -147,6 +153,7 @@ absl::StatusOr<Value> FromNode(const Node& node) {
       return Value::String(node.text);
     case Node::Type::kList: {
       Value::Items items;
+      items.reserve(node.items.size());
       for (const Node& item : node.items) {
         ESPALIER_ASSIGN_OR_RETURN(Value value, FromNode(item));
         items.push_back(std::move(value));
@@ -155,6 +162,7 @@ absl::StatusOr<Value> FromNode(const Node& node) {
     }
     case Node::Type::kMap: {
       Value::Entries entries;
+      entries.reserve(node.entries.size());
       for (const auto& [key, entry] : node.entries) {
         ESPALIER_ASSIGN_OR_RETURN(Value value, FromNode(entry));
         entries.emplace_back(key, std::move(value));

@@ -12,7 +12,8 @@
 namespace espalier::provider {
 
 // kExact: what core sends; every attribute is there and no other. kLenient: what a state file
-// holds; what is missing is null, what is unknown to the schema is dropped.
+// holds; what is missing has its default (null if it has none), what is unknown to the schema is
+// dropped.
 enum class Strictness { kExact, kLenient };
 
 // The object with exactly the schema's attributes; numbers that were written as text are numbers.

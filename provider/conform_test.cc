@@ -71,6 +71,15 @@ TEST(ConformTest, NamesThePlaceOfWhatDoesNotFit) {
   }
 }
 
+TEST(ConformTest, WhatAStateDoesNotHaveHasItsDefault) {
+  Attributes attributes = Example();
+  for (Attribute& attribute : attributes) {
+    if (attribute.name == "name") attribute.default_value = Value::String("main");
+  }
+  EXPECT_EQ(ReadStateJson(attributes, "{}")->At("name"), Value::String("main"));
+  EXPECT_TRUE(ReadStateJson(attributes, "{\"name\": null}")->At("name").is_null());
+}
+
 TEST(ConformTest, ReadsStatesOfOtherShapes) {
   const absl::StatusOr<Value> value =
       ReadStateJson(Example(), "{\"size\": 123456789012345678901234567890, \"old\": [1]}");

@@ -5,12 +5,12 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/base/check.h"
 #include "engine/model/access.h"
 #include "engine/model/field.h"
+#include "engine/model/policy.h"
 #include "engine/model/ref.h"
 
 namespace espalier::provider {
@@ -195,8 +195,9 @@ void Writer::Fields(const Attributes& attributes, const Value& object, const std
   for (const Attribute& attribute : attributes) {
     if (attribute.path.empty() || attribute.path.size() > 1) continue;
     const Value& value = object.At(attribute.name);
-    const std::string below = absl::StrCat(path, ".", attribute.name);
     if (value.is_null()) continue;
+    // The model's name, which is not always Terraform's.
+    const std::string below = absl::StrCat(path, ".", attribute.path.back()->name());
     if (value.is_unknown()) {
       unknown_.push_back(below);
       continue;
@@ -280,10 +281,12 @@ Value ReadField(const Attribute& attribute, const Message& message) {
   if (count == 0) return Value();
   if (attribute.nesting == Attribute::Nesting::kList) {
     Value::Items items;
+    items.reserve(count);
     for (int i = 0; i < count; ++i) items.push_back(ReadItem(attribute, field, message, i));
     return Value::List(std::move(items));
   }
   Value::Entries entries;
+  entries.reserve(count);
   for (int i = 0; i < count; ++i) {
     const Message& entry = access.GetRepeatedMessage(message, &field, i);
     const FieldDescriptor& key = *field.message_type()->map_key();
@@ -296,6 +299,8 @@ Value ReadField(const Attribute& attribute, const Message& message) {
 
 // Walks down to the message that holds the attribute's field.
 Value ReadBelow(const Attribute& attribute, const Message& message) {
+  // The engine does not know the versions of secrets, and nobody is to know the secrets.
+  if (attribute.path.empty() || attribute.secret == Attribute::Secret::kValue) return Value();
   const Message* at = &message;
   for (std::size_t i = 0; i + 1 < attribute.path.size(); ++i) {
     at = &at->GetReflection()->GetMessage(*at, attribute.path[i]);
@@ -305,6 +310,7 @@ Value ReadBelow(const Attribute& attribute, const Message& message) {
 
 Value ReadFields(const Attributes& attributes, const Message& message) {
   Value::Entries entries;
+  entries.reserve(attributes.size());
   for (const Attribute& attribute : attributes) {
     entries.emplace_back(attribute.name, ReadBelow(attribute, message));
   }
@@ -316,7 +322,7 @@ Value ReadFields(const Attributes& attributes, const Message& message) {
 google::protobuf::Map<std::string, std::string> WithoutOwnNotes(
     google::protobuf::Map<std::string, std::string> notes) {
   for (auto note = notes.begin(); note != notes.end();) {
-    note = absl::StartsWith(note->first, "espalier/") ? notes.erase(note) : std::next(note);
+    note = IsEngineNote(note->first) ? notes.erase(note) : std::next(note);
   }
   return notes;
 }
@@ -324,6 +330,7 @@ google::protobuf::Map<std::string, std::string> WithoutOwnNotes(
 Value FromTextMap(const google::protobuf::Map<std::string, std::string>& map) {
   if (map.empty()) return Value();
   Value::Entries entries;
+  entries.reserve(map.size());
   for (const auto& [key, text] : map) entries.emplace_back(key, Value::String(text));
   return Value::Map(std::move(entries));
 }
@@ -352,6 +359,7 @@ Value ToValue(const Attributes& attributes, const Resource& resource) {
   const v1::Metadata& metadata = resource.metadata();
   const Ref ref = RefOf(resource);
   Value::Entries entries;
+  entries.reserve(attributes.size());
   for (const Attribute& attribute : attributes) {
     Value value;
     if (!attribute.path.empty()) {

@@ -50,12 +50,12 @@ void Diagnostics::Failure(absl::string_view summary, const absl::Status& status)
 }
 
 void Diagnostics::Add(absl::string_view summary, const Problem& problem) {
-  if (problem.code() != kDeprecatedField) AddAtItsPath(summary, problem);
+  if (!Is(problem, kDeprecatedField)) AddAtItsPath(summary, problem);
 }
 
 void Diagnostics::Add(absl::string_view summary, const Problems& problems) {
   for (const Problem& problem : problems.list()) {
-    AddAtItsPath(problem.code() == kDeprecatedField ? "Deprecated argument" : summary, problem);
+    AddAtItsPath(Is(problem, kDeprecatedField) ? "Deprecated argument" : summary, problem);
   }
 }
 

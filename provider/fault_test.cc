@@ -95,6 +95,8 @@ class FaultyEngine final : public Resources, public Remote {
 
   Resources& resources() override { return *this; }
   Lease& lease() override { return engine_.lease(); }
+  Secrets& secrets() override { return engine_.secrets(); }
+  Audit& audit() override { return engine_.audit(); }
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(
       const CallContext& context, const v1::CreateTokenRequest& request) override {
     return engine_.CreateToken(context, request);

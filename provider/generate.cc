@@ -10,6 +10,8 @@ Value ConfigOfObject(const Attributes& attributes, const Value& object);
 Value ConfigOf(const Attribute& attribute, const Value& value) {
   using Use = Attribute::Use;
   if (value.is_null() || attribute.use == Use::kComputed) return Value();
+  // Of a secret, the seal says all that state knows.
+  if (attribute.secret == Attribute::Secret::kVersion) return Value();
   if (attribute.use == Use::kDefaulted && value == attribute.default_value) return Value();
   if (attribute.shape != Attribute::Shape::kObject) return value;
   if (attribute.nesting == Attribute::Nesting::kSingle) {

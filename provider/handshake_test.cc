@@ -49,7 +49,7 @@ TEST(HandshakeTest, MakesANewIdentityEachTime) {
   const absl::StatusOr<ServerIdentity> second = MakeServerIdentity();
   ASSERT_TRUE(first.ok());
   ASSERT_TRUE(second.ok());
-  EXPECT_NE(first->key_pem, second->key_pem);
+  EXPECT_EQ(EVP_PKEY_eq(first->key.get(), second->key.get()), 0);
   EXPECT_NE(first->certificate_der, second->certificate_der);
   // The DER of a subject alternative name "localhost" is in it.
   EXPECT_NE(first->certificate_der.find("\x82\x09localhost"), std::string::npos);

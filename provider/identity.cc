@@ -49,6 +49,7 @@ std::string Expected(const Schema& schema, bool by_identity) {
 
 Value IdentityOf(const Schema& schema, const Value& object) {
   Value::Entries entries;
+  entries.reserve(schema.identity.size());
   for (const Attribute& attribute : schema.identity) {
     entries.emplace_back(attribute.name, object.At(attribute.name));
   }

@@ -5,10 +5,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -16,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
+#include "engine/base/heap.h"
 #include "engine/base/io.h"
 #include "engine/base/random.h"
 #include "engine/client/remote.h"
@@ -155,14 +153,6 @@ void PrintSchema() {
   Print(SchemaJson(AskForSchemas(process.provider)));
 }
 
-// Our few threads share one heap: one for each would be pages that nobody uses, and the growth of
-// every new one a dozen calls of the kernel at each start.
-void UseOneHeap() {
-#ifdef __GLIBC__
-  ::mallopt(M_ARENA_MAX, 1);
-#endif
-}
-
 int Main(const std::vector<std::string>& arguments) {
   const absl::StatusOr<Task> task = ParseCommandLine(arguments);
   if (!task.ok()) {
@@ -170,7 +160,11 @@ int Main(const std::vector<std::string>& arguments) {
                  std::string(task.status().message()).c_str(), std::string(Usage()).c_str());
     return 2;
   }
-  UseOneHeap();
+  // The thread that reads calls has one, and those that wait for the engine another: with one for
+  // all they wait for each other, and the growth of each more is a dozen calls of the kernel.
+  LimitHeaps(2);
+  // Debian's abseil looks for deadlocks at every lock that gRPC takes, under one lock of its own.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   ReportCrashesToCore();
   ::signal(SIGPIPE, SIG_IGN);
   // Reading the machine's openssl.cnf would cost a tenth of our start and could forbid what core

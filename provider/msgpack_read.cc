@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -11,6 +12,8 @@ namespace {
 
 // Extension types of core's encoding.
 constexpr std::uint8_t kRefinedUnknown = 12;
+// Room is made for as many at first. A count may lie, at every depth.
+constexpr std::uint64_t kMostExpected = 64;
 
 class Reader {
  public:
@@ -26,7 +29,9 @@ class Reader {
   // The next `size` bytes as an unsigned number, big-endian.
   absl::StatusOr<std::uint64_t> Unsigned(std::size_t size);
   absl::StatusOr<absl::string_view> Take(std::uint64_t size);
-  absl::StatusOr<Value> Text(std::uint64_t size);
+  absl::StatusOr<absl::string_view> Text(std::uint64_t size);
+  absl::StatusOr<Value> TextValue(std::uint64_t size);
+  absl::StatusOr<absl::string_view> Key();
   absl::StatusOr<Value> Double(double value);
   absl::StatusOr<Value> List(std::uint64_t count, int depth);
   absl::StatusOr<Value> Map(std::uint64_t count, int depth);
@@ -54,10 +59,23 @@ absl::StatusOr<absl::string_view> Reader::Take(std::uint64_t size) {
   return taken;
 }
 
-absl::StatusOr<Value> Reader::Text(std::uint64_t size) {
+absl::StatusOr<absl::string_view> Reader::Text(std::uint64_t size) {
   ESPALIER_ASSIGN_OR_RETURN(const absl::string_view text, Take(size));
   if (FindInvalidUtf8(text) != absl::string_view::npos) return Error("a string is not UTF-8");
+  return text;
+}
+
+absl::StatusOr<Value> Reader::TextValue(std::uint64_t size) {
+  ESPALIER_ASSIGN_OR_RETURN(const absl::string_view text, Text(size));
   return Value::String(text);
+}
+
+absl::StatusOr<absl::string_view> Reader::Key() {
+  ESPALIER_ASSIGN_OR_RETURN(const std::uint64_t tag, Unsigned(1));
+  if (tag >= 0xa0 && tag <= 0xbf) return Text(tag & 0x1f);
+  if (tag < 0xd9 || tag > 0xdb) return Error("a key is not a string");
+  ESPALIER_ASSIGN_OR_RETURN(const std::uint64_t size, Unsigned(std::size_t{1} << (tag - 0xd9)));
+  return Text(size);
 }
 
 absl::StatusOr<Value> Reader::Double(double value) {
@@ -70,6 +88,7 @@ absl::StatusOr<Value> Reader::List(std::uint64_t count, int depth) {
   // Every item takes a byte at least, so a lying count cannot make us reserve more than was sent.
   if (count > bytes_.size() - at_) return Error("the list is cut off");
   Value::Items items;
+  items.reserve(std::min(count, kMostExpected));
   for (std::uint64_t i = 0; i < count; ++i) {
     ESPALIER_ASSIGN_OR_RETURN(Value item, Read(depth + 1));
     items.push_back(std::move(item));
@@ -80,12 +99,11 @@ absl::StatusOr<Value> Reader::List(std::uint64_t count, int depth) {
 absl::StatusOr<Value> Reader::Map(std::uint64_t count, int depth) {
   if (count > bytes_.size() - at_) return Error("the map is cut off");
   Value::Entries entries;
+  entries.reserve(std::min(count, kMostExpected));
   for (std::uint64_t i = 0; i < count; ++i) {
-    // A hostile key may be a map itself: it counts as deeper.
-    ESPALIER_ASSIGN_OR_RETURN(const Value key, Read(depth + 1));
-    if (key.as_string() == nullptr) return Error("a key is not a string");
+    ESPALIER_ASSIGN_OR_RETURN(const absl::string_view key, Key());
     ESPALIER_ASSIGN_OR_RETURN(Value value, Read(depth + 1));
-    entries.emplace_back(*key.as_string(), std::move(value));
+    entries.emplace_back(key, std::move(value));
   }
   Value map = Value::Map(std::move(entries));
   const Value::Entries& sorted = *map.as_map();
@@ -168,7 +186,7 @@ absl::StatusOr<Value> Reader::Read(int depth) {
   if (tag <= 0x7f) return Value::Of(Number::Of(static_cast<std::int64_t>(tag)));
   if (tag <= 0x8f) return Map(tag & 0x0f, depth);
   if (tag <= 0x9f) return List(tag & 0x0f, depth);
-  if (tag <= 0xbf) return Text(tag & 0x1f);
+  if (tag <= 0xbf) return TextValue(tag & 0x1f);
   if (tag >= 0xe0) return Value::Of(Number::Of(static_cast<std::int8_t>(tag)));
   // Of the remaining tags, a run of widths 1, 2, 4, 8 starts at each base.
   const auto width = [&](std::uint64_t base) { return Unsigned(std::size_t{1} << (tag - base)); };
@@ -218,7 +236,7 @@ absl::StatusOr<Value> Reader::Read(int depth) {
     case 0xda:
     case 0xdb: {
       ESPALIER_ASSIGN_OR_RETURN(const std::uint64_t size, width(0xd9));
-      return Text(size);
+      return TextValue(size);
     }
     case 0xdc:
     case 0xdd: {

@@ -12,6 +12,7 @@
 #include "engine/base/telemetry.h"
 #include "provider/call_schema.h"
 #include "provider/readiness.h"
+#include "provider/write_only.h"
 
 namespace espalier::provider {
 namespace {
@@ -46,7 +47,7 @@ Value StateOf(const Schema& schema, const Resource& resource, const Value& ours)
   for (const Attribute& attribute : schema.attributes) {
     if (IsOfProvider(attribute.name)) state.Set(attribute.name, ours.At(attribute.name));
   }
-  return state;
+  return WithVersions(schema.attributes, state, ours);
 }
 
 Wish WishOf(const Value& object) {
@@ -87,7 +88,7 @@ Declared ToStore(const Schema& schema, const Converted& wanted, const Ref& ref,
 
 void AddProblem(absl::string_view summary, Problem problem, Diagnostics& diagnostics) {
   // Core does not say that a create is half of a replacement.
-  if (problem.code() == "already_exists") {
+  if (Is(problem, "already_exists")) {
     problem.set_message(absl::StrCat(
         problem.message(),
         ". If this state holds it already, it is replaced under create_before_destroy: give the "
@@ -158,7 +159,7 @@ Diagnostics Operations::Preview(const Intent& intent) {
     // What is gone or busy now may be different when its turn comes; only ownership is certain.
     if (!result.ok()) return diagnostics;
     for (const Problem& problem : result->problems()) {
-      if (problem.code() == "owner_conflict") {
+      if (Is(problem, "owner_conflict")) {
         diagnostics.Add(absl::StrCat("Cannot delete ", ToHuman(ref)), problem);
       }
     }
@@ -196,19 +197,19 @@ bool Operations::HasNothingToSay(absl::Span<const Intent> intents) {
   AddProblems("", *result, diagnostics);
   return diagnostics.list().empty() &&
          std::none_of(result->problems().begin(), result->problems().end(),
-                      [](const Problem& problem) { return problem.code() == "not_owned"; });
+                      [](const Problem& problem) { return Is(problem, "not_owned"); });
 }
 
-absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& planned,
+absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& wanted,
                                            const std::string& uid, bool transfer,
                                            absl::string_view summary, Diagnostics& diagnostics) {
-  const Ref ref = RefFor(schema, planned);
+  const Ref ref = RefFor(schema, wanted);
   Problems problems;
-  const Converted wanted = ToResource(schema, planned, problems);
+  const Converted converted = ToResource(schema, wanted, problems);
   diagnostics.Add(summary, problems);
   if (problems.HasErrors()) return absl::InvalidArgumentError("the object is not valid");
   absl::StatusOr<ApplyResult> result =
-      engine_.Apply(ToStore(schema, wanted, ref, uid), /*dry_run=*/false, transfer);
+      engine_.Apply(ToStore(schema, converted, ref, uid), /*dry_run=*/false, transfer);
   if (!result.ok()) {
     diagnostics.Failure(summary, result.status());
     return result.status();
@@ -224,15 +225,15 @@ absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& pl
   return std::move(*result->mutable_objects(0));
 }
 
-Outcome Operations::Create(const Schema& schema, const Value& planned) {
+Outcome Operations::Create(const Creation& creation) {
   Diagnostics diagnostics;
-  std::optional<Stored> stored = Store({schema, planned}, diagnostics);
+  std::optional<Stored> stored = Store(creation, diagnostics);
   if (!stored.has_value()) return {.diagnostics = std::move(diagnostics)};
-  return Created({schema, planned}, *std::move(stored));
+  return Created(creation, *std::move(stored));
 }
 
 std::optional<Stored> Operations::Store(const Creation& creation, Diagnostics& diagnostics) {
-  absl::StatusOr<Resource> object = Write(creation.schema, creation.planned, "",
+  absl::StatusOr<Resource> object = Write(creation.schema, creation.wanted, "",
                                           /*transfer=*/false, CannotCreate(creation), diagnostics);
   if (!object.ok()) return std::nullopt;
   return Stored{*std::move(object), std::move(diagnostics)};
@@ -242,7 +243,7 @@ absl::StatusOr<std::vector<Stored>> Operations::StoreAll(absl::Span<const Creati
   std::vector<Declared> wanted;
   for (const Creation& creation : creations) {
     Problems problems;
-    const Converted converted = ToResource(creation.schema, creation.planned, problems);
+    const Converted converted = ToResource(creation.schema, creation.wanted, problems);
     if (!problems.list().empty()) return absl::FailedPreconditionError("there is more to say");
     wanted.push_back(
         ToStore(creation.schema, converted, RefFor(creation.schema, creation.planned), ""));
@@ -336,7 +337,7 @@ Resource Operations::Await(Resource stored, const Value& planned, absl::string_v
 }
 
 Outcome Operations::Update(const Schema& schema, const Value& prior, const Value& planned,
-                           Takeover takeover) {
+                           const Value& wanted, Takeover takeover) {
   Outcome outcome;
   const Ref ref = RefFor(schema, planned);
   const std::string uid = UidOf(prior);
@@ -346,7 +347,7 @@ Outcome Operations::Update(const Schema& schema, const Value& prior, const Value
   }
   const std::string summary = absl::StrCat("Cannot update ", ToHuman(ref));
   absl::StatusOr<Resource> stored =
-      Write(schema, planned, uid, takeover == Takeover::kTransfer, summary, outcome.diagnostics);
+      Write(schema, wanted, uid, takeover == Takeover::kTransfer, summary, outcome.diagnostics);
   if (!stored.ok()) {
     // Nothing was changed: the prior state still tells the truth.
     outcome.state = prior;

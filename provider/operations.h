@@ -47,6 +47,8 @@ struct Intent {
 struct Creation {
   const Schema& schema;
   const Value& planned;
+  // The same with its secrets: what the engine gets.
+  const Value& wanted;
 };
 // The summary of what is said about it.
 std::string CannotCreate(const Creation& creation);
@@ -70,7 +72,7 @@ class Operations {
   // was asked about.
   bool HasNothingToSay(absl::Span<const Intent> intents);
 
-  Outcome Create(const Schema& schema, const Value& planned);
+  Outcome Create(const Creation& creation);
   // Create in two steps, so that several can share the first. Store: the object as the engine has
   // it; none if it was refused, and why. StoreAll: all of them in order, or none;
   // FAILED_PRECONDITION: each is to be stored alone, anything else: nobody can know whether they
@@ -79,7 +81,9 @@ class Operations {
   absl::StatusOr<std::vector<Stored>> StoreAll(absl::Span<const Creation> creations);
   bool IsReady(const Resource& stored, const Value& planned) const;
   Outcome Created(const Creation& creation, Stored stored);
-  Outcome Update(const Schema& schema, const Value& prior, const Value& planned, Takeover takeover);
+  // `wanted`: as in Creation.
+  Outcome Update(const Schema& schema, const Value& prior, const Value& planned,
+                 const Value& wanted, Takeover takeover);
   // Deletes and waits until the object is gone; builtin objects are released instead.
   Outcome Delete(const Schema& schema, const Value& prior);
   Outcome Read(const Schema& schema, const Value& state);
@@ -98,9 +102,9 @@ class Operations {
  private:
   // As the engine is asked about it while it is planned.
   Declared Wanted(const Intent& intent) const;
-  // Stores the planned object, which is `uid` or, if that is empty, must be new. Refusals and
+  // Stores the wanted object, which is `uid` or, if that is empty, must be new. Refusals and
   // failed calls are diagnostics.
-  absl::StatusOr<Resource> Write(const Schema& schema, const Value& planned, const std::string& uid,
+  absl::StatusOr<Resource> Write(const Schema& schema, const Value& wanted, const std::string& uid,
                                  bool transfer, absl::string_view summary,
                                  Diagnostics& diagnostics);
   // What the object of this incarnation has become; null if it was not found.

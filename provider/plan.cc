@@ -11,6 +11,7 @@
 #include "engine/model/validate.h"
 #include "provider/call_schema.h"
 #include "provider/readiness.h"
+#include "provider/write_only.h"
 
 namespace espalier::provider {
 namespace {
@@ -31,6 +32,7 @@ Value WithDefault(const Attribute& attribute, const Value& value) {
   if (value.is_unknown() || attribute.shape != Attribute::Shape::kObject) return value;
   if (const Value::Items* items = value.as_list()) {
     Value::Items filled;
+    filled.reserve(items->size());
     for (const Value& item : *items) filled.push_back(WithDefaults(attribute.attributes, item));
     return Value::List(std::move(filled));
   }
@@ -38,6 +40,7 @@ Value WithDefault(const Attribute& attribute, const Value& value) {
     return WithDefaults(attribute.attributes, value);
   }
   Value::Entries filled;
+  filled.reserve(value.as_map()->size());
   for (const auto& [key, item] : *value.as_map()) {
     filled.emplace_back(key, WithDefaults(attribute.attributes, item));
   }
@@ -47,6 +50,7 @@ Value WithDefault(const Attribute& attribute, const Value& value) {
 Value WithDefaults(const Attributes& attributes, const Value& object) {
   if (!object.is_known()) return object;
   Value::Entries filled;
+  filled.reserve(attributes.size());
   for (const Attribute& attribute : attributes) {
     filled.emplace_back(attribute.name, WithDefault(attribute, object.At(attribute.name)));
   }
@@ -61,9 +65,11 @@ Value IdOf(const Schema& schema, const Value& object) {
   return Value::String(absl::StrCat(ns.text(), "/", name.text()));
 }
 
-// What the configuration alone decides; the engine's own attributes stay null.
-Value Declared(const Schema& schema, const Value& config, const Value& default_namespace) {
-  Value declared = WithDefaults(schema.attributes, config);
+// What the configuration decides; the engine's own attributes stay null.
+Value Declared(const Schema& schema, const Value& prior, const Value& config,
+               const Value& default_namespace) {
+  Value declared =
+      WithoutSecrets(schema.attributes, prior, WithDefaults(schema.attributes, config));
   if (schema.kind->namespaced && declared.At(kNamespace).is_null()) {
     declared.Set(kNamespace, default_namespace);
   }
@@ -135,6 +141,24 @@ void ValidateWaiting(const Value& config, const Resource& resource, Problems& pr
   }
 }
 
+// Whether the path is that of a secret, which has another name in Terraform.
+bool IsOfSecret(const Attributes& attributes, const Path& path) {
+  const Attributes* at = &attributes;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    if (path[i].kind != Step::Kind::kAttribute) continue;
+    const Attribute* attribute = Find(*at, path[i].text);
+    if (attribute == nullptr) {
+      return i + 1 == path.size() &&
+             std::any_of(at->begin(), at->end(), [&](const Attribute& other) {
+               return other.secret == Attribute::Secret::kValue &&
+                      other.path.back()->name() == path[i].text;
+             });
+    }
+    at = &attribute->attributes;
+  }
+  return false;
+}
+
 constexpr absl::string_view kAdoptMark = "adopt";
 constexpr absl::string_view kTransferMark = "transfer";
 
@@ -177,7 +201,7 @@ Change PlanChange(const Schema& schema, const Value& prior, const Value& config,
     change.planned = prior;
     return change;
   }
-  change.planned = Declared(schema, config, default_namespace);
+  change.planned = Declared(schema, prior, config, default_namespace);
   change.wanted = ToResource(schema, change.planned, problems);
   if (prior.is_null()) {
     change.verb = Change::Verb::kCreate;
@@ -207,12 +231,18 @@ Change PlanChange(const Schema& schema, const Value& prior, const Value& config,
   return change;
 }
 
-void ValidateConfig(const Schema& schema, const Value& config, Problems& problems) {
+void ValidateConfig(const Schema& schema, const Value& config, Problems& problems,
+                    bool write_only_allowed) {
   if (!config.is_known()) return;
   Converted converted = ToResource(schema, config, problems);
   // The provider's namespace is not known here, and stands in for none.
   ApplyDefaults(converted.resource);
   Validate(converted.resource, converted.unknown, problems);
+  for (Problem& problem : problems.list()) {
+    if (IsOfSecret(schema.attributes, PathOfModel(problem.path())))
+      problem.mutable_path()->append("_wo");
+  }
+  ValidateWriteOnly(schema.attributes, config, write_only_allowed, problems);
   const Value& timeouts = config.At(kTimeouts);
   for (const char* step : {"create", "delete", "update"}) {
     if (IsNoDuration(timeouts, step)) {
@@ -227,12 +257,14 @@ Value Settle(const Value& planned, const Value& actual) {
   if (planned.is_unknown()) return actual;
   if (const Value::Entries* entries = planned.as_map()) {
     Value::Entries settled;
+    settled.reserve(entries->size());
     for (const auto& [key, value] : *entries)
       settled.emplace_back(key, Settle(value, actual.At(key)));
     return Value::Map(std::move(settled));
   }
   if (const Value::Items* items = planned.as_list()) {
     Value::Items settled;
+    settled.reserve(items->size());
     const Value::Items* others = actual.as_list();
     for (std::size_t i = 0; i < items->size(); ++i) {
       const bool there = others != nullptr && i < others->size();

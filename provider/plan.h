@@ -49,7 +49,9 @@ Change PlanChange(const Schema& schema, const Value& prior, const Value& config,
 bool TouchesEngine(const Schema& schema, const Value& prior, const Value& planned);
 
 // The mistakes of a configuration, with their paths. What is unknown counts as valid.
-void ValidateConfig(const Schema& schema, const Value& config, Problems& problems);
+// `write_only_allowed`: core keeps write-only values out of state, which is said of all since 1.11.
+void ValidateConfig(const Schema& schema, const Value& config, Problems& problems,
+                    bool write_only_allowed = true);
 
 // What was planned, with the unknown parts taken from `actual`: core accepts no other result.
 Value Settle(const Value& planned, const Value& actual);

@@ -1,7 +1,5 @@
 #include "provider/plugin_server.h"
 
-#include <grpcpp/grpcpp.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <limits>
@@ -22,6 +20,7 @@
 #include "go_plugin/go_plugin.pb.h"
 #include "grpc_health/grpc_health.pb.h"
 #include "provider/certificate.h"
+#include "provider/channel.h"
 #include "provider/lane.h"
 #include "provider/rpc_server.h"
 #include "tfplugin6/tfplugin6.pb.h"
@@ -30,9 +29,9 @@ namespace espalier::provider {
 namespace {
 
 // What Go's own SDK allows in each direction: state of one object may be large.
-constexpr int kMessageBytes = 256 << 20;
+constexpr std::size_t kMessageBytes = 256 << 20;
 // Core makes as many calls at once as -parallelism says; each may wait for an engine. What more
-// would come waits, as the calls that gRPC holds anyway.
+// would come waits, as the calls that core holds anyway.
 constexpr std::size_t kMaxWorkers = 1024;
 // How long calls under way may take once core has said that it is done: for the answer to that to
 // be written, which core does not even look at. Core waits for our end.
@@ -146,7 +145,7 @@ class ProviderMethods {
       RunByWorker([this, name, start, &call, request = std::move(request)] {
         provider_.Handle(*request, [&](const auto& event) { return call.Write(event); });
         Answered(name, *request, start);
-        call.Finish(grpc::Status::OK);
+        call.Finish(absl::OkStatus());
       });
     };
   }
@@ -215,7 +214,7 @@ class PluginMethods {
       grpc::health::v1::HealthCheckRequest request;
       if (!call.Parse(request)) return;
       if (!request.service().empty() && request.service() != "plugin") {
-        call.Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service"));
+        call.Finish(absl::NotFoundError("no such service"));
         return;
       }
       grpc::health::v1::HealthCheckResponse response;
@@ -231,7 +230,7 @@ class PluginMethods {
       MutexLock lock(mu_);
       silent.swap(silent_);
     }
-    for (RpcCall* call : silent) call->Finish(grpc::Status::OK);
+    for (RpcCall* call : silent) call->Finish(absl::OkStatus());
   }
 
  private:
@@ -240,50 +239,34 @@ class PluginMethods {
   std::vector<RpcCall*> silent_ ABSL_GUARDED_BY(mu_);
 };
 
-std::shared_ptr<grpc::ServerCredentials> Credentials(const PluginEnvironment& environment,
-                                                     const ServerIdentity& identity) {
-  if (environment.client_cert.empty()) return grpc::InsecureServerCredentials();
-  // Only core holds the key of this certificate: nobody else on the machine can drive us with the
-  // user's rights.
-  grpc::SslServerCredentialsOptions options(
-      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  options.pem_root_certs = environment.client_cert;
-  options.pem_key_cert_pairs.push_back({identity.key_pem, identity.certificate_pem});
-  return grpc::SslServerCredentials(options);
-}
-
-class GrpcPluginServer final : public PluginServer {
+class RpcPluginServer final : public PluginServer {
  public:
-  GrpcPluginServer(Clock& clock, Threads& threads, Log& log, Provider& provider, Wakeup& ended)
+  RpcPluginServer(Clock& clock, Threads& threads, Log& log, Provider& provider, Wakeup& ended)
       : provider_methods_(clock, log, provider, workers_),
         plugin_methods_(ended),
         workers_(clock, threads, "worker", kMaxWorkers, std::numeric_limits<std::size_t>::max()),
-        rpc_(clock, threads, AllMethods()) {}
+        rpc_(clock, threads, AllMethods(), {.message_bytes = kMessageBytes, .calls = kMaxWorkers}) {
+  }
 
-  ~GrpcPluginServer() override {
+  ~RpcPluginServer() override {
     Stop();
     workers_.Stop();
   }
 
   absl::Status Start(const PluginEnvironment& environment, const std::string& unique) {
     ServerIdentity identity;
+    std::unique_ptr<TlsServer> tls;
     if (!environment.client_cert.empty()) {
+      // Only core holds the key of its certificate: nobody else on the machine can drive us with
+      // the user's rights.
       ESPALIER_ASSIGN_OR_RETURN(identity, MakeServerIdentity());
+      ESPALIER_ASSIGN_OR_RETURN(tls, TlsServer::Make(identity, environment.client_cert));
     }
     socket_ = SocketPath(environment, unique);
-    const std::string address = socket_.empty() ? "127.0.0.1:0" : absl::StrCat("unix:", socket_);
-    grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort(address, Credentials(environment, identity), &port);
-    builder.SetMaxReceiveMessageSize(kMessageBytes);
-    builder.SetMaxSendMessageSize(kMessageBytes);
-    // The socket is made when the server starts; no other thread makes files then.
-    const mode_t before = ::umask(077);
-    const bool started = rpc_.Start(builder);
-    ::umask(before);
-    if (!started || port == 0) {
-      return absl::InternalError(absl::StrCat("cannot listen on ", address));
-    }
+    ESPALIER_ASSIGN_OR_RETURN(Descriptor listener,
+                              socket_.empty() ? ListenOnLoopback(port) : ListenAt(socket_));
+    ESPALIER_RETURN_IF_ERROR(rpc_.Start(std::move(listener), std::move(tls)));
     line_ = socket_.empty() ? HandshakeLine(environment, "tcp", absl::StrCat("127.0.0.1:", port),
                                             identity.certificate_der)
                             : HandshakeLine(environment, "unix", socket_, identity.certificate_der);
@@ -320,7 +303,7 @@ class GrpcPluginServer final : public PluginServer {
 absl::StatusOr<std::unique_ptr<PluginServer>> StartPluginServer(
     const PluginEnvironment& environment, const std::string& unique, Clock& clock, Threads& threads,
     Log& log, Provider& provider, Wakeup& ended) {
-  auto server = std::make_unique<GrpcPluginServer>(clock, threads, log, provider, ended);
+  auto server = std::make_unique<RpcPluginServer>(clock, threads, log, provider, ended);
   ESPALIER_RETURN_IF_ERROR(server->Start(environment, unique));
   return server;
 }

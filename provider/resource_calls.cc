@@ -42,7 +42,8 @@ void Provider::Handle(const tfplugin6::ValidateResourceConfig::Request& request,
   if (schema != nullptr) {
     if (const auto config = Decode(schema->attributes, request.config(), diagnostics)) {
       Problems problems;
-      ValidateConfig(*schema, *config, problems);
+      ValidateConfig(*schema, *config, problems,
+                     request.client_capabilities().write_only_attributes_allowed());
       diagnostics.Add(absl::StrCat("Invalid ", schema->type_name), problems);
     }
   }

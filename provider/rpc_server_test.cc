@@ -1,7 +1,14 @@
 // The server under core's calls: over a socket, with gRPC's own client.
 #include "provider/rpc_server.h"
 
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <map>
@@ -19,21 +26,43 @@ namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(30);
 
+// More than one window of flow control, in both directions.
+constexpr std::size_t kLargeBytes = 20 << 20;
+
 class RpcServerTest : public testing::Test {
  protected:
+  RpcServerTest() { ::signal(SIGPIPE, SIG_IGN); }
   ~RpcServerTest() override {
     if (server_ != nullptr) server_->Stop(kPatience);
     workers_.Stop();
   }
 
-  void Serve(std::map<std::string, RpcServer::Handler> methods) {
-    server_ = std::make_unique<RpcServer>(*clock_, *threads_, std::move(methods));
-    grpc::ServerBuilder builder;
-    const std::string address = "unix:" + directory_.path() + "/socket";
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials());
-    ASSERT_TRUE(server_->Start(builder));
+  void Serve(std::map<std::string, RpcServer::Handler> methods,
+             std::unique_ptr<TlsServer> tls = nullptr) {
+    server_ = std::make_unique<RpcServer>(*clock_, *threads_, std::move(methods),
+                                          RpcLimits{.message_bytes = 2 * kLargeBytes});
+    absl::StatusOr<Descriptor> listener = ListenAt(directory_.path() + "/socket");
+    ASSERT_TRUE(listener.ok());
+    ASSERT_TRUE(server_->Start(*std::move(listener), std::move(tls)).ok());
+    Connect(grpc::InsecureChannelCredentials());
+  }
+
+  void Connect(const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(-1);
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetString(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, "localhost");
     stub_ = tfplugin6::Provider::NewStub(
-        grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+        grpc::CreateCustomChannel("unix:" + directory_.path() + "/socket", credentials, arguments));
+  }
+
+  // What a read of that type is answered.
+  grpc::Status Read(const std::string& type_name, tfplugin6::ReadResource::Response& response) {
+    grpc::ClientContext context;
+    Patient(context);
+    tfplugin6::ReadResource::Request request;
+    request.set_type_name(type_name);
+    return stub_->ReadResource(&context, request, &response);
   }
 
   void Patient(grpc::ClientContext& context) const {
@@ -47,6 +76,36 @@ class RpcServerTest : public testing::Test {
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<tfplugin6::Provider::Stub> stub_;
 };
+
+// A connection that speaks for itself.
+Descriptor ConnectTo(const std::string& path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  const bool connected =
+      ::connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  return connected ? std::move(socket) : Descriptor();
+}
+
+template <typename Print>
+std::string Pem(Print print) {
+  const OpenSslPtr<BIO, BIO_free_all> pem(BIO_new(BIO_s_mem()));
+  EXPECT_EQ(print(pem.get()), 1);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(pem.get(), &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+
+std::string CertificatePem(const ServerIdentity& identity) {
+  return Pem([&](BIO* bio) { return PEM_write_bio_X509(bio, identity.certificate.get()); });
+}
+
+std::string KeyPem(const ServerIdentity& identity) {
+  return Pem([&](BIO* bio) {
+    return PEM_write_bio_PrivateKey(bio, identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  });
+}
 
 // Answers with the name of the type that it was asked for.
 void Echo(RpcCall& call) {
@@ -65,15 +124,9 @@ TEST_F(RpcServerTest, AnswersManyCallsAtOnceEachWithItsOwn) {
   for (int caller = 0; caller < 8; ++caller) {
     callers.push_back(threads_->Start("caller", [&, caller] {
       for (int i = 0; i < 200; ++i) {
-        grpc::ClientContext context;
-        Patient(context);
-        tfplugin6::ReadResource::Request request;
-        request.set_type_name(std::to_string(caller * 1000 + i));
+        const std::string name = std::to_string(caller * 1000 + i);
         tfplugin6::ReadResource::Response response;
-        if (stub_->ReadResource(&context, request, &response).ok() &&
-            response.private_() == request.type_name()) {
-          ++right;
-        }
+        if (Read(name, response).ok() && response.private_() == name) ++right;
       }
     }));
   }
@@ -88,6 +141,115 @@ TEST_F(RpcServerTest, SaysWhatItDoesNotKnow) {
   tfplugin6::StopProvider::Response response;
   EXPECT_EQ(stub_->StopProvider(&context, {}, &response).error_code(),
             grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(RpcServerTest, CarriesWhatIsLargerThanAnyWindow) {
+  Serve({{"/tfplugin6.Provider/ReadResource", Echo}});
+  const std::string large(kLargeBytes, 'x');
+  tfplugin6::ReadResource::Response response;
+  EXPECT_TRUE(Read(large, response).ok());
+  EXPECT_EQ(response.private_(), large);
+}
+
+TEST_F(RpcServerTest, RefusesWhatIsLargerThanItMayBe) {
+  Serve({{"/tfplugin6.Provider/ReadResource", Echo}});
+  tfplugin6::ReadResource::Response response;
+  EXPECT_EQ(Read(std::string(3 * kLargeBytes, 'x'), response).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+  // The connection goes on.
+  EXPECT_TRUE(Read("small", response).ok());
+}
+
+TEST_F(RpcServerTest, RefusesWhatIsCompressed) {
+  Serve({{"/tfplugin6.Provider/ReadResource", Echo}});
+  grpc::ClientContext context;
+  Patient(context);
+  context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
+  tfplugin6::ReadResource::Request request;
+  request.set_type_name(std::string(1000, 'x'));
+  tfplugin6::ReadResource::Response response;
+  EXPECT_EQ(stub_->ReadResource(&context, request, &response).error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(RpcServerTest, StatusesArriveAsTheyAre) {
+  const std::string text = "100 % of \"größe\"\n is gone";
+  Serve({{"/tfplugin6.Provider/ReadResource",
+          [&](RpcCall& call) { call.Finish(absl::AbortedError(text)); }}});
+  tfplugin6::ReadResource::Response response;
+  const grpc::Status status = Read("x", response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::ABORTED);
+  EXPECT_EQ(status.error_message(), text);
+}
+
+TEST_F(RpcServerTest, OutlivesWhoSpeaksAnotherLanguage) {
+  Serve({{"/tfplugin6.Provider/ReadResource", Echo}});
+  for (const std::string& bytes :
+       {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(100000, '\xff'),
+        std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") + std::string(1000, '\x7f')}) {
+    const Descriptor socket = ConnectTo(directory_.path() + "/socket");
+    ASSERT_GE(socket.fd(), 0);
+    // It may be hung up on while it still speaks.
+    [[maybe_unused]] const ssize_t written = ::write(socket.fd(), bytes.data(), bytes.size());
+    char answer[1000];
+    while (::read(socket.fd(), answer, sizeof(answer)) > 0) {
+    }
+  }
+  tfplugin6::ReadResource::Response response;
+  EXPECT_TRUE(Read("x", response).ok());
+}
+
+TEST_F(RpcServerTest, LetsInOnlyWhoHoldsTheKeyThatItKnows) {
+  absl::StatusOr<ServerIdentity> server = MakeServerIdentity();
+  absl::StatusOr<ServerIdentity> core = MakeServerIdentity();
+  absl::StatusOr<ServerIdentity> stranger = MakeServerIdentity();
+  ASSERT_TRUE(server.ok() && core.ok() && stranger.ok());
+  absl::StatusOr<std::unique_ptr<TlsServer>> tls = TlsServer::Make(*server, CertificatePem(*core));
+  ASSERT_TRUE(tls.ok());
+  Serve({{"/tfplugin6.Provider/ReadResource", Echo}}, *std::move(tls));
+  tfplugin6::ReadResource::Response response;
+  // In the clear.
+  EXPECT_FALSE(Read("x", response).ok());
+  Connect(grpc::SslCredentials({CertificatePem(*server), "", ""}));
+  EXPECT_FALSE(Read("x", response).ok());
+  Connect(grpc::SslCredentials(
+      {CertificatePem(*server), KeyPem(*stranger), CertificatePem(*stranger)}));
+  EXPECT_FALSE(Read("x", response).ok());
+  Connect(grpc::SslCredentials({CertificatePem(*server), KeyPem(*core), CertificatePem(*core)}));
+  EXPECT_TRUE(Read("x", response).ok());
+  const std::string large(kLargeBytes, 'x');
+  EXPECT_TRUE(Read(large, response).ok());
+  EXPECT_EQ(response.private_(), large);
+}
+
+TEST_F(RpcServerTest, AClientThatIsNoCertificateIsAnError) {
+  absl::StatusOr<ServerIdentity> server = MakeServerIdentity();
+  ASSERT_TRUE(server.ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(TlsServer::Make(*server, "nonsense").status()));
+}
+
+TEST_F(RpcServerTest, ACallOutlivesItsConnection) {
+  RpcCall* waiting = nullptr;
+  Wakeup there;
+  Serve({{"/tfplugin6.Provider/ReadResource", Echo},
+         {"/tfplugin6.Provider/StopProvider", [&](RpcCall& call) {
+            waiting = &call;
+            there.Notify();
+          }}});
+  grpc::ClientContext context;
+  const auto caller = threads_->Start("caller", [&] {
+    tfplugin6::StopProvider::Response response;
+    EXPECT_FALSE(stub_->StopProvider(&context, {}, &response).ok());
+  });
+  EXPECT_TRUE(clock_->WaitFor(there, kPatience));
+  context.TryCancel();
+  caller->Join();
+  stub_.reset();
+  Connect(grpc::InsecureChannelCredentials());
+  tfplugin6::ReadResource::Response response;
+  EXPECT_TRUE(Read("x", response).ok());
+  waiting->Answer(tfplugin6::StopProvider::Response());
+  EXPECT_TRUE(Read("x", response).ok());
 }
 
 TEST_F(RpcServerTest, AnotherCallIsAnsweredWhileOneWaits) {
@@ -128,7 +290,7 @@ TEST_F(RpcServerTest, AStreamEndsForItsWriterWhenNobodyListens) {
                             .Post([&] {
                               tfplugin6::ListResource::Event event;
                               while (call.Write(event)) ++written;
-                              call.Finish(grpc::Status::OK);
+                              call.Finish(absl::OkStatus());
                               ended.Notify();
                             })
                             .ok());
@@ -141,6 +303,60 @@ TEST_F(RpcServerTest, AStreamEndsForItsWriterWhenNobodyListens) {
   EXPECT_TRUE(clock_->WaitFor(ended, kPatience));
   EXPECT_GE(written, 3);
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(RpcServerTest, AStreamThatIsLargerThanAnyWindowLosesNothing) {
+  constexpr int kEvents = 200;
+  Serve({{"/tfplugin6.Provider/ListResource", [&](RpcCall& call) {
+            ASSERT_TRUE(workers_
+                            .Post([&] {
+                              for (int i = 0; i < kEvents; ++i) {
+                                tfplugin6::ListResource::Event event;
+                                event.set_display_name(std::to_string(i) +
+                                                       std::string(200000 + i, 'x'));
+                                if (!call.Write(event)) break;
+                              }
+                              call.Finish(absl::OkStatus());
+                            })
+                            .ok());
+          }}});
+  grpc::ClientContext context;
+  Patient(context);
+  const auto reader = stub_->ListResource(&context, {});
+  tfplugin6::ListResource::Event event;
+  for (int i = 0; i < kEvents; ++i) {
+    ASSERT_TRUE(reader->Read(&event)) << i;
+    ASSERT_EQ(event.display_name(), std::to_string(i) + std::string(200000 + i, 'x')) << i;
+  }
+  EXPECT_FALSE(reader->Read(&event));
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
+// go-plugin's broker: a stream that core opens and says nothing on.
+TEST_F(RpcServerTest, EndsAtOnceWhileARequestIsNotComplete) {
+  Serve({{"/tfplugin6.Provider/ReadResource", Echo}});
+  grpc::ClientContext context;
+  Patient(context);
+  const std::shared_ptr<grpc::Channel> channel = grpc::CreateChannel(
+      "unix:" + directory_.path() + "/socket", grpc::InsecureChannelCredentials());
+  grpc::GenericStub generic(channel);
+  grpc::CompletionQueue queue;
+  const auto stream = generic.PrepareCall(&context, "/plugin.GRPCBroker/StartStream", &queue);
+  stream->StartCall(nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  tfplugin6::ReadResource::Response response;
+  EXPECT_TRUE(Read("x", response).ok());
+  const absl::Duration began = clock_->Elapsed();
+  server_->Stop(kPatience);
+  EXPECT_LT(clock_->Elapsed() - began, kPatience / 2);
+  grpc::Status status;
+  stream->Finish(&status, nullptr);
+  EXPECT_TRUE(queue.Next(&tag, &ok));
+  queue.Shutdown();
+  EXPECT_FALSE(queue.Next(&tag, &ok));
+  server_.reset();
 }
 
 TEST_F(RpcServerTest, EndsWhileACallWaitsThatIsFinishedThen) {
@@ -162,7 +378,7 @@ TEST_F(RpcServerTest, EndsWhileACallWaitsThatIsFinishedThen) {
   // Cancelled for its caller, and still the server's until it is finished.
   caller->Join();
   EXPECT_FALSE(status.ok());
-  waiting->Finish(grpc::Status::OK);
+  waiting->Finish(absl::OkStatus());
   stopper->Join();
 }
 

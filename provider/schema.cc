@@ -10,6 +10,7 @@
 #include "engine/base/check.h"
 #include "engine/model/field.h"
 #include "provider/readiness.h"
+#include "provider/write_only.h"
 
 namespace espalier::provider {
 namespace {
@@ -92,14 +93,35 @@ Attribute AttributeOf(const FieldDescriptor& field) {
   attribute.shape = ShapeOf(*value);
   if (attribute.shape == Attribute::Shape::kObject) {
     attribute.attributes = AttributesOf(*value->message_type());
+    attribute.holds_secrets = HaveSecrets(attribute.attributes);
   }
   return attribute;
 }
 
+// A secret under the name that write-only arguments have everywhere, and its version.
+void AddSecret(Attribute attribute, Attributes& attributes) {
+  attribute.name += "_wo";
+  attribute.secret = Attribute::Secret::kValue;
+  Attribute version =
+      NumberAttribute(attribute.name + "_version", Attribute::Use::kOptional,
+                      absl::StrCat("Goes with `", attribute.name,
+                                   "`: it is sent when this differs from the last "
+                                   "time. Raise it whenever the secret is a new one."));
+  version.secret = Attribute::Secret::kVersion;
+  attributes.push_back(std::move(attribute));
+  attributes.push_back(std::move(version));
+}
+
 void MakeComputed(Attributes& attributes) {
+  // Only configurations give secrets.
+  std::erase_if(attributes, [](const Attribute& attribute) {
+    return attribute.secret == Attribute::Secret::kValue ||
+           attribute.secret == Attribute::Secret::kVersion;
+  });
   for (Attribute& attribute : attributes) {
     attribute.use = Attribute::Use::kComputed;
     attribute.default_value = Value();
+    attribute.holds_secrets = false;
     MakeComputed(attribute.attributes);
   }
 }
@@ -286,8 +308,19 @@ const Schema* FindType(const std::vector<Schema>& schemas, absl::string_view typ
 
 Attributes AttributesOf(const Descriptor& message) {
   Attributes attributes;
-  for (int i = 0; i < message.field_count(); ++i)
-    attributes.push_back(AttributeOf(*message.field(i)));
+  for (int i = 0; i < message.field_count(); ++i) {
+    const FieldDescriptor& field = *message.field(i);
+    Attribute attribute = AttributeOf(field);
+    if (attribute.sensitive) {
+      AddSecret(std::move(attribute), attributes);
+      continue;
+    }
+    if (Has(RulesOf(field), v1::FieldRules::SEALED)) {
+      attribute.secret = Attribute::Secret::kSeal;
+      attribute.use = Attribute::Use::kDefaulted;
+    }
+    attributes.push_back(std::move(attribute));
+  }
   return SortedByName(std::move(attributes));
 }
 

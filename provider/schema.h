@@ -28,6 +28,10 @@ struct Attribute {
     kComputed,
   };
 
+  // The parts of a secret: what a configuration gives and nothing else holds, its version, and the
+  // engine's seal of it (write_only.h).
+  enum class Secret { kNone, kValue, kVersion, kSeal };
+
   std::string name;
   Shape shape = Shape::kString;
   Nesting nesting = Nesting::kSingle;
@@ -35,12 +39,15 @@ struct Attribute {
   Attributes attributes;
   Use use = Use::kOptional;
   bool sensitive = false;
+  Secret secret = Secret::kNone;
+  // Of kObject: a secret is somewhere below.
+  bool holds_secrets = false;
   std::string description;
   // Of what is going away: what to do instead, as a sentence; empty if nobody says.
   std::optional<std::string> deprecation;
   Value default_value;
   // Where it lies below the message that its object stands for; empty for what the model does not
-  // know as a field (name, id, timeouts and the like).
+  // know as a field (name, id, timeouts, versions of secrets and the like).
   std::vector<const google::protobuf::FieldDescriptor*> path;
 };
 

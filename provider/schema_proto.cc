@@ -19,6 +19,7 @@ void Fill(const Attribute& attribute, tfplugin6::Schema::Attribute& out) {
   out.set_optional(attribute.use == Use::kOptional || attribute.use == Use::kDefaulted);
   out.set_computed(attribute.use == Use::kComputed || attribute.use == Use::kDefaulted);
   out.set_sensitive(attribute.sensitive);
+  out.set_write_only(attribute.secret == Attribute::Secret::kValue);
   if (attribute.deprecation) {
     out.set_deprecated(true);
     out.set_deprecation_message(*attribute.deprecation);

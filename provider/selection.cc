@@ -36,12 +36,15 @@ void ValidateSelection(const Schema& schema, const Value& selection, Problems& p
   }
   Problems found;
   Validate(like, {}, found);
-  for (const Problem& problem : found.list()) {
+  for (Problem& problem : found.list()) {
+    // The object is made up: what is said is about the selection.
+    problem.clear_ref();
     absl::string_view path = problem.path();
     if (absl::ConsumePrefix(&path, kLabelsPath)) {
-      problems.Error(problem.code(), absl::StrCat(kSelectorPath, path), problem.message());
+      problem.set_path(absl::StrCat(kSelectorPath, path));
+      problems.Append(problem);
     } else if (path == kNamespacePath) {
-      problems.Error(problem.code(), problem.path(), problem.message());
+      problems.Append(problem);
     }
   }
 }

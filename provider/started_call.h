@@ -49,11 +49,13 @@ struct StartedCall<tfplugin6::ApplyResourceChange>
     : AnyStartedCall<tfplugin6::ApplyResourceChange> {
   Value prior;
   Value planned;
+  // The same with its secrets: what the engine gets.
+  Value wanted;
   Takeover takeover = Takeover::kNone;
 
   // Whether it may be stored together with others.
   bool is_create() const;
-  Creation creation() const { return {*schema, planned}; }
+  Creation creation() const { return {*schema, planned, wanted}; }
   void Answer(const Outcome& outcome) const;
   void AskAlone() const;
 };

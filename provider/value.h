@@ -3,6 +3,7 @@
 // tuples are lists here, objects are maps: the schema knows which. A value.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,6 +36,28 @@ struct Refinement {
   bool operator==(const Refinement&) const = default;
 };
 
+// A refinement where a value keeps it: apart, because it is six times as large as anything else
+// that a value can be, and there are few. Copied with its value.
+class KeptRefinement {
+ public:
+  explicit KeptRefinement(Refinement refinement)
+      : refinement_(std::make_unique<Refinement>(std::move(refinement))) {}
+  KeptRefinement(const KeptRefinement& other) : KeptRefinement(*other.refinement_) {}
+  KeptRefinement(KeptRefinement&&) noexcept = default;
+  KeptRefinement& operator=(const KeptRefinement& other) {
+    refinement_ = std::make_unique<Refinement>(*other.refinement_);
+    return *this;
+  }
+  KeptRefinement& operator=(KeptRefinement&&) noexcept = default;
+
+  const Refinement& get() const { return *refinement_; }
+  bool operator==(const KeptRefinement& other) const { return get() == other.get(); }
+
+ private:
+  // Null only in what was moved from.
+  std::unique_ptr<Refinement> refinement_;
+};
+
 class Value {
  public:
   // Sorted by key, keys unique.
@@ -43,8 +66,10 @@ class Value {
 
   // Null.
   Value() = default;
-  static Value Unknown() { return Value(Refinement()); }
-  static Value Unknown(Refinement refinement) { return Value(std::move(refinement)); }
+  static Value Unknown() { return Unknown(Refinement()); }
+  static Value Unknown(Refinement refinement) {
+    return Value(KeptRefinement(std::move(refinement)));
+  }
   static Value Bool(bool value) { return Value(value); }
   static Value Of(Number value) { return Value(std::move(value)); }
   static Value String(absl::string_view value) { return Value(std::string(value)); }
@@ -53,14 +78,17 @@ class Value {
   static Value Map(Entries entries);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
-  bool is_unknown() const { return std::holds_alternative<Refinement>(data_); }
+  bool is_unknown() const { return std::holds_alternative<KeptRefinement>(data_); }
   // Neither null nor unknown.
   bool is_known() const { return !is_null() && !is_unknown(); }
   // Nothing in it, at any depth, is unknown.
   bool IsWhollyKnown() const;
 
   // The content, or null if it is of another type.
-  const Refinement* refinement() const { return std::get_if<Refinement>(&data_); }
+  const Refinement* refinement() const {
+    const auto* kept = std::get_if<KeptRefinement>(&data_);
+    return kept != nullptr ? &kept->get() : nullptr;
+  }
   const bool* as_bool() const { return std::get_if<bool>(&data_); }
   const Number* as_number() const { return std::get_if<Number>(&data_); }
   const std::string* as_string() const { return std::get_if<std::string>(&data_); }
@@ -83,7 +111,8 @@ class Value {
   bool operator==(const Value&) const;
 
  private:
-  using Data = std::variant<std::monostate, Refinement, bool, Number, std::string, Items, Entries>;
+  using Data =
+      std::variant<std::monostate, KeptRefinement, bool, Number, std::string, Items, Entries>;
   template <typename T>
   explicit Value(T data) : data_(std::move(data)) {}
 

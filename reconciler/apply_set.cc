@@ -3,8 +3,15 @@
 #include <algorithm>
 
 #include "engine/api/act_for_source.h"
+#include "engine/model/policy.h"
 
 namespace espalier {
+namespace {
+
+// What the engine says of an object that it could not delete yet.
+constexpr char kNotPruned[] = "not_pruned";
+
+}  // namespace
 
 Owner OwnerOf(const std::string& source, const std::string& commit) {
   Owner owner;
@@ -17,7 +24,7 @@ Owner OwnerOf(const std::string& source, const std::string& commit) {
 ApplyRequest ApplyRequestOf(const std::string& source, const v1::GitSourceSpec& spec,
                             const LoadedSet& set) {
   ApplyRequest request;
-  request.mutable_objects()->Assign(set.declared.begin(), set.declared.end());
+  CopyTo(set.declared, *request.mutable_objects());
   ActForSource(source, spec, request);
   request.mutable_owner()->set_commit(set.commit);
   return request;
@@ -30,7 +37,7 @@ DriftRequest DriftRequestOf(const std::string& source, const v1::GitSourceSpec& 
   *request.mutable_scope()->mutable_namespaces() = spec.namespaces();
   *request.mutable_scope()->mutable_kinds() = spec.kinds();
   if (set != nullptr) {
-    request.mutable_declared()->Assign(set->declared.begin(), set->declared.end());
+    CopyTo(set->declared, *request.mutable_declared());
     request.set_with_declared(true);
   }
   return request;
@@ -41,12 +48,42 @@ bool HasWork(const Plan& plan) {
                      [](const v1::Action& action) { return action.verb() != v1::Action::NOOP; });
 }
 
-bool IsCorrectable(const DriftReport& report) {
-  return std::any_of(report.rows().begin(), report.rows().end(), [](const v1::DriftRow& row) {
+bool WasLeftUndone(const ApplyResult& result) {
+  return std::any_of(result.problems().begin(), result.problems().end(),
+                     [](const v1::Problem& problem) { return problem.code() == kNotPruned; });
+}
+
+std::vector<Ref> ToCorrect(const DriftReport& report, const LoadedSet& set,
+                           v1::DriftPolicy::Mode mode) {
+  std::set<Ref> correctable;
+  for (const v1::DriftRow& row : report.rows()) {
     // What was lost at run time is the engine's to heal; a spec is its owner's.
-    return row.class_() == v1::DriftRow::CHANGED ||
-           (row.class_() == v1::DriftRow::MISSING && !row.has_healed_at());
-  });
+    const bool is_spec = row.class_() == v1::DriftRow::CHANGED ||
+                         (row.class_() == v1::DriftRow::MISSING && !row.has_healed_at());
+    const absl::StatusOr<Ref> ref = FromProto(row.ref());
+    if (is_spec && ref.ok()) correctable.insert(*ref);
+  }
+  std::vector<Ref> chosen;
+  if (correctable.empty()) return chosen;
+  for (const LoadedObject& declared : set.declared) {
+    const Ref ref = RefOf(declared->resource());
+    if (!correctable.contains(ref)) continue;
+    const auto own = PoliciesOf(declared->resource().metadata().annotations()).drift;
+    if (own.value_or(mode) == v1::DriftPolicy::CORRECT) chosen.push_back(ref);
+  }
+  return chosen;
+}
+
+ApplyRequest CorrectionOf(const std::string& source, const v1::GitSourceSpec& spec,
+                          const LoadedSet& set, const std::set<Ref>& objects) {
+  ApplyRequest request;
+  ActForSource(source, spec, request);
+  request.clear_prune();
+  request.mutable_owner()->set_commit(set.commit);
+  for (const LoadedObject& declared : set.declared) {
+    if (objects.contains(RefOf(declared->resource()))) *request.add_objects() = *declared;
+  }
+  return request;
 }
 
 }  // namespace espalier

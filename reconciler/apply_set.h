@@ -1,9 +1,13 @@
 // From a source and a loaded set to requests to the engine. Pure.
 #pragma once
 
+#include <set>
 #include <string>
+#include <vector>
 
 #include "engine/api/resources.h"
+#include "engine/model/ref.h"
+#include "espalier/v1/cluster.pb.h"
 #include "espalier/v1/git_source.pb.h"
 #include "reconciler/source_set.h"
 
@@ -24,7 +28,16 @@ DriftRequest DriftRequestOf(const std::string& source, const v1::GitSourceSpec& 
 // Whether carrying the plan out would write anything.
 bool HasWork(const Plan& plan);
 
-// Whether applying the set again may heal something in the report.
-bool IsCorrectable(const DriftReport& report);
+// Whether something of the plan could not be done yet and is to be tried again without a commit.
+bool WasLeftUndone(const ApplyResult& result);
+
+// The objects of the report that applying them again may heal, and that their own policy or else
+// the source's (`mode`) says to correct. REQUIRES: the report is about the set.
+std::vector<Ref> ToCorrect(const DriftReport& report, const LoadedSet& set,
+                           v1::DriftPolicy::Mode mode);
+
+// Only these objects of the set, as the source's owner: nothing is pruned.
+ApplyRequest CorrectionOf(const std::string& source, const v1::GitSourceSpec& spec,
+                          const LoadedSet& set, const std::set<Ref>& objects);
 
 }  // namespace espalier

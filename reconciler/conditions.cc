@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "engine/model/problem.h"
 #include "engine/render/words.h"
 
@@ -81,7 +82,9 @@ Verdict FetchFailed(const absl::Status& status) {
           .message = std::string(status.message())};
 }
 
-Verdict FetchedAs(const std::string& commit, const std::string& ref, bool rewritten) {
+Verdict FetchedAs(const std::string& commit, absl::string_view ref, bool rewritten) {
+  // Branches are called as people call them.
+  absl::ConsumePrefix(&ref, "refs/heads/");
   if (rewritten) {
     return {.state = v1::Condition::TRUE,
             .reason = "HistoryRewritten",
@@ -91,6 +94,34 @@ Verdict FetchedAs(const std::string& commit, const std::string& ref, bool rewrit
   return {.state = v1::Condition::TRUE,
           .reason = "Fetched",
           .message = absl::StrCat(ref, " is at ", Short(commit))};
+}
+
+Verdict HistoryFrozen(const std::string& commit, absl::string_view ref,
+                      const std::string& previous) {
+  absl::ConsumePrefix(&ref, "refs/heads/");
+  return {.state = v1::Condition::FALSE,
+          .reason = "HistoryFrozen",
+          .message = absl::StrCat(ref, " is at ", Short(commit), ", which does not follow from ",
+                                  Short(previous), ", which stays; `espalier confirm` with ",
+                                  commit, " lets it be followed")};
+}
+
+Verdict VerifiedAs(const std::string& commit, const SignedRange& range) {
+  return {.state = v1::Condition::TRUE,
+          .reason = "Verified",
+          .message = range.commits == 0
+                         ? absl::StrCat(Short(commit), " brings no new commits")
+                         : absl::StrCat(Count(range.commits, "commit"), " up to ", Short(commit),
+                                        range.commits == 1 ? " is" : " are", " signed by ",
+                                        absl::StrJoin(range.signers, ", "))};
+}
+
+Verdict NotVerified(const absl::Status& why, const std::string& previous) {
+  return {.state = v1::Condition::FALSE,
+          .reason = absl::IsPermissionDenied(why) ? "NotSigned" : "CannotVerify",
+          .message = absl::StrCat(
+              why.message(), "; ",
+              previous.empty() ? "nothing is followed" : absl::StrCat(Short(previous), " stays"))};
 }
 
 Verdict ValidityOf(const LoadedSet& set, const std::string& applied) {
@@ -114,31 +145,35 @@ Verdict PlannedAs(const ApplyResult& result) {
   return {.state = v1::Condition::TRUE, .reason = "Planned", .message = PlanSummary(result.plan())};
 }
 
-Verdict AppliedAs(const std::string& commit) {
-  return {.state = v1::Condition::TRUE,
-          .reason = "Applied",
-          .message = absl::StrCat(Short(commit), " is applied")};
+Verdict AppliedAs(const std::string& commit, const std::string& suspension) {
+  Verdict verdict = {.state = v1::Condition::TRUE,
+                     .reason = "Applied",
+                     .message = absl::StrCat(Short(commit), " is applied")};
+  if (!suspension.empty()) {
+    verdict.reason = "Suspended";
+    absl::StrAppend(&verdict.message, "; ", suspension);
+  }
+  return verdict;
+}
+
+bool IsDrift(const v1::DriftRow& row) {
+  switch (row.class_()) {
+    case v1::DriftRow::CHANGED:
+    case v1::DriftRow::CONFLICT:
+      return true;
+    case v1::DriftRow::MISSING:
+      return !row.has_healed_at();
+    default:
+      return false;
+  }
 }
 
 Verdict SyncOf(const DriftReport& report) {
   int drifted = 0;
   int unknown = 0;
   for (const v1::DriftRow& row : report.rows()) {
-    switch (row.class_()) {
-      case v1::DriftRow::CHANGED:
-      case v1::DriftRow::CONFLICT:
-        ++drifted;
-        break;
-      case v1::DriftRow::MISSING:
-        drifted += row.has_healed_at() ? 0 : 1;
-        break;
-      case v1::DriftRow::UNKNOWN:
-        ++unknown;
-        break;
-      default:
-        // What nobody declared says nothing about what this source declares.
-        break;
-    }
+    if (IsDrift(row)) ++drifted;
+    if (row.class_() == v1::DriftRow::UNKNOWN) ++unknown;
   }
   if (drifted > 0) {
     return {.state = v1::Condition::FALSE,
@@ -153,6 +188,19 @@ Verdict SyncOf(const DriftReport& report) {
                                     " where nobody answers")};
   }
   return {.state = v1::Condition::TRUE, .reason = "InSync", .message = "everything is as declared"};
+}
+
+Verdict ReportedAs(const absl::Status& status) {
+  if (status.ok()) {
+    return {.state = v1::Condition::TRUE,
+            .reason = "Reported",
+            .message = "the forge shows what is known"};
+  }
+  return {.state = v1::Condition::FALSE,
+          .reason = std::string(ReasonOf(status) == "FetchTimeout"  ? "ForgeTimeout"
+                                : ReasonOf(status) == "FetchFailed" ? "ForgeFailed"
+                                                                    : ReasonOf(status)),
+          .message = std::string(status.message())};
 }
 
 std::string PlanSummary(const Plan& plan) {
@@ -204,6 +252,7 @@ v1::Condition::State StateIn(const v1::GitSourceStatus& status, absl::string_vie
 }
 
 std::string StateOf(const v1::GitSourceStatus& status) {
+  if (StateIn(status, kVerified) == v1::Condition::FALSE) return "Refused";
   if (StateIn(status, kValid) == v1::Condition::FALSE) return "Invalid";
   if (StateIn(status, kPlanned) == v1::Condition::FALSE) return "Refused";
   if (status.applied_commit().empty()) {

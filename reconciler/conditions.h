@@ -1,4 +1,4 @@
-// What the reconciler says about a source: five conditions, each with a reason that programs may
+// What the reconciler says about a source: conditions, each with a reason that programs may
 // test and a sentence for people, and one word for all of them. Pure.
 #pragma once
 
@@ -9,16 +9,21 @@
 #include "absl/time/time.h"
 #include "engine/api/resources.h"
 #include "espalier/v1/git_source.pb.h"
+#include "reconciler/git/signed_range.h"
 #include "reconciler/source_set.h"
 
 namespace espalier {
 
 // The conditions' keys, in the order in which work goes through them.
 inline constexpr char kFetched[] = "Fetched";
+inline constexpr char kVerified[] = "Verified";
 inline constexpr char kValid[] = "Valid";
 inline constexpr char kPlanned[] = "Planned";
 inline constexpr char kApplied[] = "Applied";
+inline constexpr char kHealthy[] = "Healthy";
 inline constexpr char kInSync[] = "InSync";
+// Beside them: whether the forge shows what it shall.
+inline constexpr char kReported[] = "Reported";
 
 struct Verdict {
   v1::Condition::State state = v1::Condition::UNKNOWN;
@@ -27,13 +32,28 @@ struct Verdict {
 };
 
 Verdict FetchFailed(const absl::Status& status);
-Verdict FetchedAs(const std::string& commit, const std::string& ref, bool rewritten);
+// `ref`: the full name.
+Verdict FetchedAs(const std::string& commit, absl::string_view ref, bool rewritten);
+// The ref is at a commit that does not follow from `previous`, which stays until somebody confirms
+// it.
+Verdict HistoryFrozen(const std::string& commit, absl::string_view ref,
+                      const std::string& previous);
+// Of a commit that signers signed, with all before it that was new.
+Verdict VerifiedAs(const std::string& commit, const SignedRange& range);
+// `why` a commit is not, and so is not followed; `previous` stays, and may be empty.
+Verdict NotVerified(const absl::Status& why, const std::string& previous);
 // `applied`: the commit that stays applied while this one is invalid; may be empty.
 Verdict ValidityOf(const LoadedSet& set, const std::string& applied);
 // Of a dry run: TRUE with what it would do, FALSE with what refuses it.
 Verdict PlannedAs(const ApplyResult& result);
-Verdict AppliedAs(const std::string& commit);
+// `suspension`: what suspends the source; empty if nothing does.
+Verdict AppliedAs(const std::string& commit, const std::string& suspension);
+// Whether something that the source declares is not so. What nobody declared says nothing about
+// that, and what was healed is so again.
+bool IsDrift(const v1::DriftRow& row);
 Verdict SyncOf(const DriftReport& report);
+// Of the last calls of the forge.
+Verdict ReportedAs(const absl::Status& status);
 
 // "2 to create, 1 to change, 1 to destroy", or "nothing to do".
 std::string PlanSummary(const Plan& plan);

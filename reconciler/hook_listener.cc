@@ -14,6 +14,8 @@ namespace {
 
 // Few, because a hook is a hint: what waits or is turned away is made good by the next poll.
 constexpr std::size_t kThreads = 4;
+// Forges send some twenty, proxies add a few.
+constexpr std::size_t kHeaders = 100;
 constexpr int kReadSeconds = 5;
 // For all of a body: the library's own timeout begins anew with every byte.
 constexpr absl::Duration kBodyTime = absl::Seconds(10);
@@ -32,10 +34,30 @@ struct HookListener::Impl {
   Clock& clock;
   httplib::Server server;
   Handler handler;
+  ReadPlan read_plan;
+  ReadMetrics read_metrics;
   std::unique_ptr<Thread> thread;
+
+  void AnswerPlan(const httplib::Request& request, httplib::Response& response) {
+    const bool as_json = request.matches[3].length() > 0;
+    const absl::StatusOr<std::string> plan =
+        read_plan(request.matches[1].str(), request.matches[2].str(), as_json);
+    if (!plan.ok()) {
+      response.status = 404;
+      return;
+    }
+    // Text and nothing else, whatever names in it look like.
+    response.set_header("X-Content-Type-Options", "nosniff");
+    response.set_header("Cache-Control", "private, max-age=3600");
+    response.set_content(*plan, as_json ? "application/json" : "text/plain; charset=utf-8");
+  }
 
   void Answer(const httplib::Request& request, httplib::Response& response,
               const httplib::ContentReader& read) {
+    if (request.headers.size() > kHeaders) {
+      response.status = 431;
+      return;
+    }
     // Nobody who signs bytes packs them, and what is packed may unpack without end.
     if (!request.get_header_value("Content-Encoding").empty()) {
       response.status = 415;
@@ -61,7 +83,9 @@ struct HookListener::Impl {
 
 absl::StatusOr<std::unique_ptr<HookListener>> HookListener::Start(Clock& clock, Threads& threads,
                                                                   const Address& address,
-                                                                  Handler handler) {
+                                                                  Handler handler,
+                                                                  ReadPlan read_plan,
+                                                                  ReadMetrics read_metrics) {
   if (!IsLoopback(address.host)) {
     return absl::FailedPreconditionError(
         absl::StrCat("webhooks are taken on loopback only, not on ", address.ToString(),
@@ -69,6 +93,8 @@ absl::StatusOr<std::unique_ptr<HookListener>> HookListener::Start(Clock& clock, 
   }
   auto impl = std::make_unique<Impl>(clock);
   impl->handler = std::move(handler);
+  impl->read_plan = std::move(read_plan);
+  impl->read_metrics = std::move(read_metrics);
   httplib::Server& server = impl->server;
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server.set_tcp_nodelay(true);
@@ -86,6 +112,13 @@ absl::StatusOr<std::unique_ptr<HookListener>> HookListener::Start(Clock& clock, 
                                  const httplib::ContentReader& read) {
                 raw->Answer(request, response, read);
               });
+  server.Get(R"(/plans/([a-z0-9-]{1,63})/([0-9a-f]{64})(\.json)?)",
+             [raw = impl.get()](const httplib::Request& request, httplib::Response& response) {
+               raw->AnswerPlan(request, response);
+             });
+  server.Get("/metrics", [raw = impl.get()](const httplib::Request&, httplib::Response& response) {
+    response.set_content(raw->read_metrics(), "text/plain; version=0.0.4");
+  });
   Address chosen = address;
   if (address.port == 0) {
     const int port = server.bind_to_any_port(address.host);

@@ -1,4 +1,5 @@
-// HookListener: the socket that forges post to. It bounds what a sender may take of size and time
+// HookListener: the socket that forges post to, where people read the plans that pull requests link
+// to, and where the metrics are. It bounds what a sender may take of size and time
 // before anything is looked at. cpp-httplib and its threads stay in the .cc.
 #pragma once
 
@@ -21,12 +22,21 @@ class HookListener {
   using Handler = std::function<int(const std::string& source, const HttpHeaders& headers,
                                     absl::string_view body)>;
 
+  // Called on the library's threads: what GET /plans/<source>/<digest> (or <digest>.json) answers;
+  // an error is "not there".
+  using ReadPlan = std::function<absl::StatusOr<std::string>(
+      const std::string& source, const std::string& digest, bool as_json)>;
+
+  // Called on the library's threads: what GET /metrics answers.
+  using ReadMetrics = std::function<std::string()>;
+
   // Listens from now on; port 0 takes a free one. FAILED_PRECONDITION beyond loopback (there is no
   // TLS here: a proxy in front has it); UNAVAILABLE if the address is taken. Borrowed: clock and
   // threads.
   static absl::StatusOr<std::unique_ptr<HookListener>> Start(Clock& clock, Threads& threads,
                                                              const Address& address,
-                                                             Handler handler);
+                                                             Handler handler, ReadPlan read_plan,
+                                                             ReadMetrics read_metrics);
   // REQUIRES: Stop() was called.
   ~HookListener();
 

@@ -28,7 +28,11 @@ class HookListenerTest : public testing::Test {
             if (name == "X-Gitlab-Token") token_ = value;
           }
           return 202;
-        });
+        },
+        [](const std::string& source, const std::string& digest, bool as_json) {
+          return absl::StatusOr<std::string>(absl::StrCat(source, " ", digest, " ", as_json));
+        },
+        [] { return std::string("counted 1\n"); });
     EXPECT_TRUE(started.ok()) << started.status();
     listener_ = *std::move(started);
   }
@@ -80,15 +84,54 @@ TEST_F(HookListenerTest, RefusesWhatIsTooLargeOrPacked) {
   EXPECT_EQ(source_, "");
 }
 
+TEST_F(HookListenerTest, ShowsPlansByTheirWholeDigestOnly) {
+  const std::unique_ptr<Http> http = MakeHttp();
+  const std::string digest(64, 'a');
+  const auto get = [&](const std::string& path) {
+    HttpRequest request;
+    request.url = absl::StrCat("http://", listener_->address().ToString(), path);
+    return *http->Fetch(std::move(request));
+  };
+  EXPECT_EQ(get("/plans/fleet/" + digest).body, "fleet " + digest + " 0");
+  EXPECT_EQ(get("/plans/fleet/" + digest + ".json").body, "fleet " + digest + " 1");
+  EXPECT_EQ(get("/metrics").body, "counted 1\n");
+  EXPECT_EQ(get("/plans/fleet/" + digest).Header("X-Content-Type-Options"), "nosniff");
+  for (const std::string& path :
+       {std::string("/plans/fleet/aaaa"), std::string("/plans/fleet/"), std::string("/plans/"),
+        "/plans/fleet/" + digest + ".txt", "/plans/../" + digest, "/plans/a/b/" + digest}) {
+    EXPECT_EQ(get(path).status, 404) << path;
+  }
+}
+
 TEST_F(HookListenerTest, ListensOnLoopbackOnlyAndWhereNobodyElseDoes) {
   const auto start = [&](const Address& address) {
     return HookListener::Start(
         *clock_, *threads_, address,
-        [](const std::string&, const HttpHeaders&, absl::string_view) { return 202; });
+        [](const std::string&, const HttpHeaders&, absl::string_view) { return 202; },
+        [](const std::string&, const std::string&, bool) {
+          return absl::StatusOr<std::string>(absl::NotFoundError("none"));
+        },
+        [] { return std::string(); });
   };
   EXPECT_EQ(start({.host = "0.0.0.0", .port = 0}).status().code(),
             absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(start(listener_->address()).status().code(), absl::StatusCode::kUnavailable);
+}
+
+// What a sender may take of memory and time before anything is proven.
+TEST_F(HookListenerTest, D3BoundsWhatIsSentBeforeItIsRead) {
+  EXPECT_EQ(Send("POST", "/hooks/fleet", std::string(limits::kWebhookBody + 1, 'x')), 413);
+  HttpHeaders many;
+  for (int i = 0; i < 10'000; ++i) many.emplace_back(absl::StrCat("X-", i), "x");
+  EXPECT_EQ(Send("POST", "/hooks/fleet", "x", many), 431);
+  EXPECT_GE(Send("POST", "/hooks/fleet", "x", {{"X-Long", std::string(16 << 10, 'x')}}), 400);
+  EXPECT_EQ(Send("POST", "/hooks/fleet", "x", {{"Content-Encoding", "gzip"}}), 415);
+  EXPECT_GE(Send("POST", absl::StrCat("/hooks/", std::string(100'000, 'a')), "x"), 400);
+  {
+    MutexLock lock(mu_);
+    EXPECT_EQ(source_, "") << "none of them got as far as the secret";
+  }
+  EXPECT_EQ(Send("POST", "/hooks/fleet", "{}"), 202) << "and the next one is heard";
 }
 
 }  // namespace

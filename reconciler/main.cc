@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 #include <iterator>
 #include <map>
@@ -17,11 +18,17 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "engine/api/secrets.h"
 #include "engine/base/address.h"
+#include "engine/base/call_context.h"
+#include "engine/base/heap.h"
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
 #include "engine/client/remote.h"
+#include "engine/net/http.h"
+#include "reconciler/forge/make_forge.h"
+#include "reconciler/git_metrics.h"
 #include "reconciler/service.h"
 
 namespace espalier {
@@ -56,6 +63,18 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
   return flags;
 }
 
+// A large source is planned and applied in bursts: between them what they took goes back to the
+// system.
+void WaitForEnd(const sigset_t& end_signals) {
+#ifdef __linux__
+  const timespec between = {.tv_sec = 10, .tv_nsec = 0};
+  while (sigtimedwait(&end_signals, nullptr, &between) < 0) ReturnFreeMemory();
+#else
+  int signal = 0;
+  sigwait(&end_signals, &signal);
+#endif
+}
+
 // The child's whole life. What it reads comes from a stranger, so it takes nothing along.
 int FetchChild() {
 #ifdef __linux__
@@ -74,6 +93,7 @@ std::optional<std::string> FromEnvironment(const std::string& name) {
 }
 
 absl::Status Serve(Flags& flags, const sigset_t& end_signals) {
+  LimitHeaps(1);
   const GitLibrary library;
   const std::unique_ptr<Clock> clock = MakeRealClock();
   const std::unique_ptr<Threads> threads = MakeRealThreads();
@@ -92,12 +112,29 @@ absl::Status Serve(Flags& flags, const sigset_t& end_signals) {
   options.cache_dir = flags["cache-dir"];
   options.secrets_dir = flags["secrets-dir"];
   options.env = FromEnvironment;
+  options.reveal = RevealThrough(remote->secrets(),
+                                 {.role = Caller::Role::kReconciler, .subject = "reconciler"});
   options.webhook = webhook;
+  Cancellation ending;
+  const std::unique_ptr<Http> http = MakeHttp(&ending);
+  GitMetrics metrics(*clock);
+  ForgeMaker forges(*clock, *io, *http,
+                    {.dir = options.secrets_dir, .env = FromEnvironment, .reveal = options.reveal},
+                    [&metrics](v1::Forge::Type forge, const absl::StatusOr<HttpResponse>& answer) {
+                      metrics.ForgeAnswered(forge, answer);
+                    });
+  options.app_password = [&forges](const v1::GitSourceSpec& spec) -> absl::StatusOr<std::string> {
+    ESPALIER_ASSIGN_OR_RETURN(const std::shared_ptr<AccessToken> token, forges.GitToken(spec));
+    if (token == nullptr) return absl::InvalidArgumentError("the source has no GitHub App");
+    return token->Get();
+  };
+  options.make_forge = [&forges](const v1::GitSourceSpec& spec) { return forges.Make(spec); };
   options.fetch.command = {"/proc/self/exe", "fetch-child"};
   options.fetch.max_memory_bytes = limits::kFetchMemoryBytes;
-  ESPALIER_ASSIGN_OR_RETURN(const std::unique_ptr<ReconcilerService> service,
-                            ReconcilerService::Start(library, *clock, *threads, *random, *log, *io,
-                                                     remote->resources(), std::move(options)));
+  ESPALIER_ASSIGN_OR_RETURN(
+      const std::unique_ptr<ReconcilerService> service,
+      ReconcilerService::Start(library, *clock, *threads, *random, *log, *io, metrics,
+                               remote->resources(), std::move(options)));
   absl::Status ready;
   if (!flags["ready-file"].empty()) {
     ready = io->WriteFile(
@@ -106,10 +143,11 @@ absl::Status Serve(Flags& flags, const sigset_t& end_signals) {
   }
   if (ready.ok()) {
     log->Info("reconciler serves", {{telemetry::kAddress, service->webhook_address().ToString()}});
-    int signal = 0;
-    sigwait(&end_signals, &signal);
+    WaitForEnd(end_signals);
     log->Info("reconciler ends");
   }
+  // What was not posted stands in the outbox; a forge that is silent is not waited for.
+  ending.Cancel();
   service->Stop();
   return ready;
 }

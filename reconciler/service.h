@@ -1,5 +1,5 @@
 // ReconcilerService: all of the reconciler but the process: the loop over sources, the threads that
-// pull, the listener for webhooks. main makes one; tests make one over a local engine.
+// read, the listener for webhooks. main makes one; tests make one over a local engine.
 #pragma once
 
 #include <memory>
@@ -19,6 +19,9 @@
 #include "engine/model/secret.h"
 #include "reconciler/git/fetch_child.h"
 #include "reconciler/git/git_library.h"
+#include "reconciler/git_metrics.h"
+#include "reconciler/review/forge_worker.h"
+#include "reconciler/source_reader.h"
 
 namespace espalier {
 
@@ -27,20 +30,24 @@ struct ServiceOptions {
   std::string cache_dir;
   std::string secrets_dir;
   Environment env;
+  // The way to the secrets that the engine keeps.
+  Reveal reveal;
   // Where webhooks are taken.
   Address webhook;
   FetchChildOptions fetch;
+  // By which GitHub Apps fetch repositories; may be null.
+  SourceReader::AppPassword app_password;
+  // Makes the forge of a source's spec.
+  ForgeWorker::Make make_forge;
 };
 
 class ReconcilerService {
  public:
   // Listens, then begins to work. All but the options borrowed. Errors are those of the listener
   // and of the cache directory.
-  static absl::StatusOr<std::unique_ptr<ReconcilerService>> Start(const GitLibrary& library,
-                                                                  Clock& clock, Threads& threads,
-                                                                  Random& random, Log& log, Io& io,
-                                                                  Resources& resources,
-                                                                  ServiceOptions options);
+  static absl::StatusOr<std::unique_ptr<ReconcilerService>> Start(
+      const GitLibrary& library, Clock& clock, Threads& threads, Random& random, Log& log, Io& io,
+      GitMetrics& metrics, Resources& resources, ServiceOptions options);
   // REQUIRES: Stop() was called.
   ~ReconcilerService();
 

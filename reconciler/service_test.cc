@@ -13,6 +13,7 @@
 #include "engine/net/http.h"
 #include "engine/server/local_resources.h"
 #include "engine/store/memory.h"
+#include "reconciler/testing/image_yaml.h"
 #include "reconciler/testing/test_repository.h"
 #include "tests/support/http_server.h"
 #include "tests/support/temp_dir.h"
@@ -33,7 +34,7 @@ class ServiceTest : public testing::Test {
     options.webhook = {.host = "127.0.0.1", .port = 0};
     options.fetch.command = {ESPALIER_RECONCILER, "fetch-child"};
     auto started = ReconcilerService::Start(library_, *clock_, *threads_, random_, *log_, *io_,
-                                            *engine_, std::move(options));
+                                            metrics_, *engine_, std::move(options));
     EXPECT_TRUE(started.ok()) << started.status();
     service_ = *std::move(started);
   }
@@ -66,10 +67,7 @@ class ServiceTest : public testing::Test {
     ASSERT_TRUE(engine_->Apply(As("ana"), request)->applied());
   }
   std::string Commit(const std::string& tag) {
-    return repository_.CommitText(
-        {{"a.yaml", absl::StrCat("apiVersion: espalier/v1\nkind: Image\nmetadata:\n  name: a\n"
-                                 "spec:\n  reference: registry.example/a:",
-                                 tag, "\n")}});
+    return repository_.CommitText({{"a.yaml", ImageYaml("a", tag)}});
   }
   v1::GitSourceStatus Status(const std::string& name) {
     return engine_->Get(As("ana"), {Kind::kGitSource, "", name})->git_source().status();
@@ -88,6 +86,7 @@ class ServiceTest : public testing::Test {
   TempDir dir_;
   std::unique_ptr<Io> io_ = MakeRealIo();
   std::unique_ptr<Clock> clock_ = MakeRealClock();
+  GitMetrics metrics_{*clock_};
   std::unique_ptr<Threads> threads_ = MakeRealThreads();
   std::unique_ptr<Log> log_ = MakeNullLog();
   Random random_{1};

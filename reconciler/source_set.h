@@ -1,9 +1,11 @@
-// SourceSet: what one commit of a source declares. Loads are cheap when little changed, because
-// files are remembered parsed by the id of their bytes. Belongs to one thread.
+// SourceSet: what commits of a source, and merges into them, declare. Loads are cheap when little
+// differs from what is known, because files are remembered parsed by the id of their bytes, for as
+// long as somebody holds them. Belongs to one thread.
 #pragma once
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,22 +23,32 @@ namespace espalier {
 struct LoadedSet {
   std::string commit;
   // In order of files and lines. Not to be applied when there are errors.
-  std::vector<v1::Declared> declared;
+  std::vector<LoadedObject> declared;
   Problems problems;
   std::size_t files = 0;
   // Files that were parsed for this load: the others were known.
   std::size_t parsed = 0;
+  // Objects in them.
+  std::size_t parsed_objects = 0;
+  // Hash of the names and bytes of all files: equal where two commits differ elsewhere only.
+  std::string contents;
 
   bool valid() const { return !problems.HasErrors(); }
 };
 
 class SourceSet {
  public:
-  // Loads the folder of `spec` at the tree's commit. What is wrong with the content (bad files, a
-  // missing folder, too much of it, kinds that the source may not write) is in the set's problems;
-  // the only error is DATA_LOSS: the mirror is damaged.
+  // Who holds what the commit in force needs. All others hold only what they need beside it.
+  static constexpr char kHead[] = "head";
+
+  // Loads the folder of `spec` from the tree, for `holder` in place of what it held. What is wrong
+  // with the content (bad files, a missing folder, too much of it, kinds that the source may not
+  // write) is in the set's problems; the only error is DATA_LOSS: the mirror is damaged.
   absl::StatusOr<LoadedSet> Load(const GitTree& tree, const std::string& commit,
-                                 const v1::GitSourceSpec& spec);
+                                 const v1::GitSourceSpec& spec, const std::string& holder);
+
+  // What only `holder` needs is forgotten.
+  void Drop(const std::string& holder);
 
  private:
   // What LoadFile answers. It depends on nothing but a file's path and bytes.
@@ -45,11 +57,16 @@ class SourceSet {
     Problems problems;
   };
   using Key = std::pair<std::string, std::string>;  // blob, path
+  // Shared by all who hold the same file.
+  using Files = std::map<Key, std::shared_ptr<const Parsed>>;
 
-  absl::StatusOr<Parsed> ParseFile(const GitTree& tree, const FoundFile& file);
+  absl::StatusOr<std::shared_ptr<const Parsed>> ParseFile(const GitTree& tree,
+                                                          const FoundFile& file);
+  void Hold(const std::string& holder, Files files);
 
-  // Of the files of the last load only, so that it cannot grow beyond one source.
-  std::map<Key, Parsed> cache_;
+  std::map<std::string, Files> held_;
+  // Everything held, and for a while what no longer is.
+  std::map<Key, std::weak_ptr<const Parsed>> known_;
 };
 
 }  // namespace espalier

@@ -1,15 +1,21 @@
 // SourceState: what the reconciler remembers about one source between turns. All of it can be made
-// anew from the source's status and one pull: it is lost at every restart. Belongs to the loop's
+// anew from the source's status and one read: it is lost at every restart. Belongs to the loop's
 // thread.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/time/time.h"
+#include "engine/model/ref.h"
 #include "espalier/v1/git_source.pb.h"
+#include "espalier/v1/plan.pb.h"
+#include "reconciler/git/fetch.h"
+#include "reconciler/pacing.h"
 #include "reconciler/source_set.h"
 
 namespace espalier {
@@ -26,14 +32,22 @@ struct SourceState {
   v1::GitSourceStatus status;
   bool status_changed = false;
 
-  bool pulling = false;
+  bool reading = false;
   // Told to look while it was looking.
   bool look_again = false;
-  absl::Duration pull_started = -absl::InfiniteDuration();
-  absl::Duration next_pull = -absl::InfiniteDuration();
-  int failed_pulls = 0;
+  absl::Duration read_started = -absl::InfiniteDuration();
+  absl::Duration next_read = -absl::InfiniteDuration();
+  int failed_reads = 0;
+  // When a push was told of that no read has seen yet; when the oldest push was that is read and
+  // valid but not applied. Infinite if there is none.
+  absl::Duration told_of_push = absl::InfiniteDuration();
+  absl::Duration pushed = absl::InfiniteDuration();
 
-  // The set of the commit that was seen last, valid or not.
+  // The commit that the ref was at last, followed or not.
+  std::string tip;
+  // It waits to be confirmed.
+  bool frozen = false;
+  // The set of the commit that is followed, valid or not.
   std::shared_ptr<const LoadedSet> head;
   // The last valid set: what shall stand.
   std::shared_ptr<const LoadedSet> wanted;
@@ -42,13 +56,34 @@ struct SourceState {
   // `wanted` is to be planned and applied, not before `apply_after`.
   bool apply_wanted = false;
   absl::Duration apply_after = -absl::InfiniteDuration();
-  // It is wanted again to heal drift.
-  bool correcting = false;
+  // Whether anything may be applied, asked anew each turn; if not, when to ask at the latest.
+  Pace pace;
+  bool waits = false;
+  absl::Duration waits_until = absl::InfiniteDuration();
+  // The set that has work to do and may not.
+  std::shared_ptr<const LoadedSet> waiting;
+  // When what could not be deleted is tried again; infinite if there is nothing of it.
+  absl::Duration retry_after = absl::InfiniteDuration();
+  // Objects of `applied` that are to be applied again, and no others: they drifted, or are resumed.
+  std::set<Ref> apply_again;
 
   // When drift is to be looked for next; infinite while nothing has changed.
   absl::Duration drift_due = absl::InfiniteDuration();
-  // When drift was corrected lately, for telling a fight.
-  std::deque<absl::Duration> corrections;
+  // The last report.
+  std::shared_ptr<const v1::DriftReport> drift;
+
+  // Heads of pull requests as git advertised them last.
+  PullHeads pull_heads;
+
+  // When objects were corrected lately, for telling a fight.
+  std::map<Ref, std::deque<absl::Duration>> corrections;
+  // Objects that are fought over now.
+  std::set<std::string> fights;
+
+  // When health is to be looked at next; infinite while nothing has changed.
+  absl::Duration health_due = -absl::InfiniteDuration();
+  // Since when something is not ready; infinite while everything is.
+  absl::Duration unready_since = absl::InfiniteDuration();
 };
 
 }  // namespace espalier

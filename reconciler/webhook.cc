@@ -34,12 +34,13 @@ bool IsFromForge(const HttpHeaders& headers, absl::string_view body, absl::strin
   return present > 0 && right == present;
 }
 
-Webhook::Webhook(Io& io, Log& log, std::string secrets_dir, Environment env, FindSource find,
-                 LookNow look_now)
+Webhook::Webhook(Io& io, Log& log, std::string secrets_dir, Environment env, Reveal reveal,
+                 FindSource find, LookNow look_now)
     : io_(io),
       log_(log),
       secrets_dir_(std::move(secrets_dir)),
       env_(std::move(env)),
+      reveal_(std::move(reveal)),
       find_(std::move(find)),
       look_now_(std::move(look_now)) {}
 
@@ -49,7 +50,7 @@ int Webhook::Answer(const std::string& source, const HttpHeaders& headers, absl:
   // Without a secret anybody could make the reconciler work: such a source is polled only.
   if (!spec->has_webhook_secret()) return 403;
   const absl::StatusOr<std::string> secret =
-      ResolveSecret(spec->webhook_secret(), io_, secrets_dir_, env_);
+      ResolveSecret(spec->webhook_secret(), io_, secrets_dir_, env_, reveal_);
   if (!secret.ok()) {
     log_.Warn("webhook secret cannot be read",
               {{telemetry::kSource, source}, {telemetry::kError, secret.status().ToString()}});

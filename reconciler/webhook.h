@@ -30,8 +30,8 @@ class Webhook {
   using LookNow = std::function<void(const std::string& name)>;
 
   // Borrowed: io and log.
-  Webhook(Io& io, Log& log, std::string secrets_dir, Environment env, FindSource find,
-          LookNow look_now);
+  Webhook(Io& io, Log& log, std::string secrets_dir, Environment env, Reveal reveal,
+          FindSource find, LookNow look_now);
 
   // The status that answers POST /hooks/<source>: 202 it is looked at, 401 not proven, 403 the
   // source takes no webhooks (or its secret cannot be read, which is logged), 404 no such source.
@@ -42,6 +42,7 @@ class Webhook {
   Log& log_;
   const std::string secrets_dir_;
   const Environment env_;
+  const Reveal reveal_;
   const FindSource find_;
   const LookNow look_now_;
 };

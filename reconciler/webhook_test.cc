@@ -66,6 +66,8 @@ class WebhookAnswerTest : public testing::Test {
     EXPECT_TRUE(io_.WriteFile("/secrets/hook", absl::StrCat(kSecret, "\n"), 0600).ok());
     sources_["fleet"].mutable_webhook_secret()->set_file("hook");
     sources_["open"].set_repository("/srv/git");
+    sources_["kept"].mutable_webhook_secret()->set_sealed("0123");
+    sources_["forgotten"].mutable_webhook_secret()->set_sealed("4567");
     sources_["lost"].mutable_webhook_secret()->set_file("none");
   }
   int Answer(const std::string& source, const std::string& token) {
@@ -81,6 +83,10 @@ class WebhookAnswerTest : public testing::Test {
                    *log_,
                    "/secrets",
                    Environment(),
+                   [](const std::string& sealed) -> absl::StatusOr<std::string> {
+                     if (sealed == "0123") return kSecret;
+                     return absl::NotFoundError("none");
+                   },
                    [this](const std::string& name) -> std::optional<v1::GitSourceSpec> {
                      const auto found = sources_.find(name);
                      if (found == sources_.end()) return std::nullopt;
@@ -91,7 +97,8 @@ class WebhookAnswerTest : public testing::Test {
 
 TEST_F(WebhookAnswerTest, LooksAtTheNamedSourceWhenProven) {
   EXPECT_EQ(Answer("fleet", kSecret), 202);
-  EXPECT_THAT(looked_, ElementsAre("fleet"));
+  EXPECT_EQ(Answer("kept", kSecret), 202) << "its secret is kept by the engine";
+  EXPECT_THAT(looked_, ElementsAre("fleet", "kept"));
 }
 
 TEST_F(WebhookAnswerTest, DoesNothingOtherwise) {
@@ -100,7 +107,102 @@ TEST_F(WebhookAnswerTest, DoesNothingOtherwise) {
   EXPECT_EQ(Answer("open", kSecret), 403) << "a source without a secret takes no webhooks";
   EXPECT_EQ(Answer("open", ""), 403);
   EXPECT_EQ(Answer("lost", kSecret), 403);
+  EXPECT_EQ(Answer("forgotten", kSecret), 403);
+  EXPECT_EQ(Answer("kept", "wrong"), 401);
   EXPECT_THAT(looked_, IsEmpty());
+}
+
+// The items of docs/security.md about webhooks.
+
+TEST_F(WebhookAnswerTest, D1RefusesEverySignatureButTheRightOne) {
+  const std::string right = HmacSha256Hex(kSecret, kBody);
+  const auto answer = [&](const std::string& name, const std::string& value,
+                          absl::string_view body = kBody) {
+    return webhook_.Answer("fleet", {{name, value}}, body);
+  };
+  EXPECT_EQ(answer("X-Hub-Signature-256", "sha256=" + right), 202);
+  for (const std::string& wrong :
+       {std::string(), std::string("sha256="), "sha256=" + right.substr(0, 63),
+        "sha256=" + right + "0", "SHA256=" + right, "sha1=" + right, " sha256=" + right,
+        "sha256=" + absl::AsciiStrToUpper(right), right, "sha256=" + std::string(64, '0')}) {
+    EXPECT_EQ(answer("X-Hub-Signature-256", wrong), 401) << wrong;
+  }
+  EXPECT_EQ(webhook_.Answer("fleet", {}, kBody), 401);
+  // The same JSON, written by another hand: the bytes are what is signed.
+  EXPECT_EQ(answer("X-Hub-Signature-256", "sha256=" + right, "{\"ref\":\"refs/heads/main\"}"), 401);
+  // Each position counts, the first as the last.
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    std::string one_off = right;
+    one_off[i] = one_off[i] == '0' ? '1' : '0';
+    EXPECT_EQ(answer("X-Hub-Signature-256", "sha256=" + one_off), 401) << i;
+  }
+  EXPECT_THAT(looked_, ElementsAre("fleet"));
+}
+
+TEST_F(WebhookAnswerTest, D2AnEmptySecretProvesNothing) {
+  EXPECT_TRUE(io_.WriteFile("/secrets/empty", "\n", 0600).ok());
+  sources_["empty"].mutable_webhook_secret()->set_file("empty");
+  sources_["unset"].mutable_webhook_secret();
+  for (const std::string source : {"empty", "unset"}) {
+    EXPECT_EQ(webhook_.Answer(source, {{"X-Gitea-Signature", HmacSha256Hex("", kBody)}}, kBody),
+              403);
+    EXPECT_EQ(Answer(source, ""), 403);
+  }
+  EXPECT_THAT(looked_, IsEmpty());
+}
+
+TEST_F(WebhookAnswerTest, D4LooksAtNothingOfTheBodyBeforeTheSignature) {
+  for (const std::string& body :
+       {std::string("{"), std::string(1 << 20, '['), std::string("\0\xff", 2)}) {
+    EXPECT_EQ(webhook_.Answer("fleet", {{"X-Gitea-Signature", "0"}}, body), 401);
+  }
+}
+
+// It only says "look", and looking twice is looking: ReadsOnceASecondHoweverManyWebhooksCome bounds
+// what that costs.
+TEST_F(WebhookAnswerTest, D5ADeliverySentAgainOnlyLooksAgain) {
+  const HttpHeaders delivery = {{"X-GitHub-Delivery", "72d3162e"},
+                                {"X-Gitea-Signature", HmacSha256Hex(kSecret, kBody)}};
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(webhook_.Answer("fleet", delivery, kBody), 202);
+  EXPECT_THAT(looked_, ElementsAre("fleet", "fleet", "fleet"));
+}
+
+TEST_F(WebhookAnswerTest, D6TheSecretOfOneSourceIsNoneOfAnother) {
+  EXPECT_TRUE(io_.WriteFile("/secrets/other", "0ther", 0600).ok());
+  sources_["other"].mutable_webhook_secret()->set_file("other");
+  EXPECT_EQ(Answer("other", kSecret), 401);
+  EXPECT_EQ(webhook_.Answer("other", {{"X-Gitea-Signature", HmacSha256Hex(kSecret, kBody)}}, kBody),
+            401);
+  EXPECT_THAT(looked_, IsEmpty());
+}
+
+TEST_F(WebhookAnswerTest, D8TakesNothingFromThePayloadButThatItIsProven) {
+  const std::string body =
+      "{\"ref\": \"refs/heads/evil\", \"repository\": {\"clone_url\": \"http://169.254.169.254/\", "
+      "\"name\": \"open\"}}";
+  EXPECT_EQ(webhook_.Answer("fleet", {{"X-Gitea-Signature", HmacSha256Hex(kSecret, body)}}, body),
+            202);
+  EXPECT_THAT(looked_, ElementsAre("fleet"));
+  EXPECT_EQ(sources_["fleet"].repository(), "");
+}
+
+TEST_F(WebhookAnswerTest, D9EverySignatureThatIsThereMustBeRight) {
+  const std::string right = HmacSha256Hex(kSecret, kBody);
+  const std::vector<std::pair<std::string, std::string>> all = {
+      {"X-Hub-Signature-256", "sha256=" + right},
+      {"X-Gitea-Signature", right},
+      {"X-Forgejo-Signature", right},
+      {"X-Gogs-Signature", right},
+      {"X-Gitlab-Token", kSecret}};
+  EXPECT_EQ(webhook_.Answer("fleet", {all.begin(), all.end()}, kBody), 202);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    HttpHeaders headers(all.begin(), all.end());
+    headers[i].second.back() ^= 1;
+    EXPECT_EQ(webhook_.Answer("fleet", headers, kBody), 401) << all[i].first;
+    // The right one beside the wrong one, under the same name.
+    headers.push_back(all[i]);
+    EXPECT_EQ(webhook_.Answer("fleet", headers, kBody), 401) << all[i].first;
+  }
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "engine/base/log.h"
 #include "engine/base/random.h"
 #include "engine/model/kind.h"
+#include "engine/model/problem_codes.h"
 #include "engine/model/reference.h"
 #include "engine/model/schema.h"
 #include "provider/provider.h"
@@ -45,6 +46,7 @@ std::map<std::string, std::string> TerraformPages(const std::string& source, Io&
 std::map<std::string, std::string> Documents(const std::string& source, Io& io) {
   std::map<std::string, std::string> documents;
   documents["schemas/openapi.json"] = OpenApiJson();
+  documents["docs/reference/problems.md"] = ProblemsPage();
   documents["docs/reference/README.md"] = ReferenceIndex();
   for (const KindInfo& kind : AllKinds()) {
     documents[absl::StrCat("schemas/json/", kind.name, ".json")] = JsonSchemaOf(kind);

@@ -7,6 +7,7 @@ void ActForSource(const std::string& source, const v1::GitSourceSpec& spec, Appl
   request.mutable_owner()->set_instance(source);
   *request.mutable_scope()->mutable_namespaces() = spec.namespaces();
   *request.mutable_scope()->mutable_kinds() = spec.kinds();
+  *request.mutable_ignore() = spec.ignore();
   if (spec.has_prune() && !spec.prune()) return;
   v1::Prune& prune = *request.mutable_prune();
   prune.set_whole_scope_loaded(true);

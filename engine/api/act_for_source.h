@@ -9,8 +9,8 @@
 
 namespace espalier {
 
-// Sets the source as the owner, its scope, and, unless it does not prune, the proof that what is
-// not in the request is meant to be gone. The commit is left open.
+// Sets the source as the owner, its scope, the fields that it leaves alone, and, unless it does not
+// prune, the proof that what is not in the request is meant to be gone. The commit is left open.
 // REQUIRES: the request gets the whole set of the source.
 void ActForSource(const std::string& source, const v1::GitSourceSpec& spec, ApplyRequest& request);
 

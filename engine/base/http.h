@@ -19,6 +19,21 @@ namespace espalier {
 // Names compare without case; order is kept.
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
+// How a server is reached, how it is known, and how we show who we are. All of it may be empty.
+struct HttpRoute {
+  // "http://proxy.example:3128" or "socks5h://proxy.example:1080". Empty: as the environment of the
+  // process says, and never for loopback.
+  std::string proxy;
+  // Name and password at the proxy.
+  std::string proxy_username;
+  std::string proxy_password;
+  // Authorities to trust instead of the machine's, in PEM.
+  std::string ca_certificates;
+  // Our certificate with those between it and its authority, and its private key, in PEM.
+  std::string client_certificate;
+  std::string client_key;
+};
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
@@ -38,6 +53,7 @@ struct HttpRequest {
   std::int64_t max_bytes_per_second = 0;
   // PEM file of the authorities to trust; empty is the system's.
   std::string ca_file;
+  HttpRoute route;
 };
 
 struct HttpResponse {

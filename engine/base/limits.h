@@ -50,6 +50,19 @@ inline constexpr std::size_t kWatchReadAhead = 4;
 // Tokens that are not revoked: every host, and people and machines beside them.
 inline constexpr std::size_t kTokens = 50000;
 
+// The audit trail. What was done and what was refused are bounded apart, so that nobody can push
+// deeds out of it by being refused. All of it is in memory, some 400 bytes an entry; a team's fleet
+// takes months to fill it, one that makes a VM a second half a day.
+inline constexpr std::size_t kAuditChanges = 50000;
+inline constexpr std::size_t kAuditRefusals = 5000;
+// What is older goes even when there is room: the trail names people.
+inline constexpr std::int64_t kAuditDays = 90;
+// One entry: a record of kAtomicObjects of them has to fit into one value of the store.
+inline constexpr std::size_t kAuditEntryBytes = 2048;
+// Different refusals written down in an hour; each costs a sync of the disk. The same one is
+// written down once an hour.
+inline constexpr std::size_t kAuditRefusalsPerHour = 1000;
+
 // A page of a list.
 inline constexpr std::size_t kPageSize = 500;
 
@@ -88,6 +101,24 @@ inline constexpr std::size_t kWebhookBody = 1024 * 1024;
 // Every fetch that brings something adds a pack, and libgit2 never joins them: beyond this the
 // mirror is cloned anew.
 inline constexpr std::size_t kMirrorPacks = 50;
+
+// One answer of a forge's API: a hundred comments of 65,536 characters, as JSON.
+inline constexpr std::size_t kForgeAnswerBytes = 16 * 1024 * 1024;
+// Pages that are followed in one list, and entries that it may have: a pull request with more
+// comments is somebody's game.
+inline constexpr std::size_t kForgePages = 500;
+inline constexpr std::size_t kForgeEntries = 20000;
+// Pages of lists that are kept to be asked for with If-None-Match, per forge: those of some
+// thousand open pull requests, and of the conversations under way.
+inline constexpr std::size_t kForgeCachedPages = 256;
+// Entries in them together.
+inline constexpr std::size_t kForgeCachedEntries = 20000;
+// What a forge says in an error, of which a person is told.
+inline constexpr std::size_t kForgeErrorBytes = 300;
+// Remarks of one check run or review: beyond them nobody reads, and each fifty are one request.
+inline constexpr std::size_t kForgeNotes = 500;
+// Redirects of one request.
+inline constexpr int kForgeRedirects = 3;
 
 // A gRPC message in each direction: a set of kApplyObjects typical objects.
 inline constexpr std::size_t kMessageBytes = 64 * 1024 * 1024;

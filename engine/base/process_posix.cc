@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,15 +18,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "engine/base/call_context.h"
-#include "engine/base/limits.h"
+#include "engine/base/launch_posix.h"
 #include "engine/base/status.h"
-
-extern char** environ;
 
 namespace espalier {
 namespace {
@@ -35,178 +30,6 @@ namespace {
 // How often a child is looked after whose pipes say nothing: it may have closed them, or left them
 // to a child of its own.
 constexpr absl::Duration kReapInterval = absl::Milliseconds(20);
-
-// The two ends of a pipe; neither is inherited by programs that other threads start.
-struct Pipe {
-  int read_end = -1;
-  int write_end = -1;
-
-  Pipe() = default;
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
-    CloseRead();
-    CloseWrite();
-  }
-
-  absl::Status Open() {
-    int ends[2];
-#ifdef __APPLE__
-    if (pipe(ends) != 0) return absl::ErrnoToStatus(errno, "make pipe");
-    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-#else
-    if (pipe2(ends, O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "make pipe");
-#endif
-    read_end = ends[0];
-    write_end = ends[1];
-    return absl::OkStatus();
-  }
-  void CloseRead() { Close(read_end); }
-  void CloseWrite() { Close(write_end); }
-
- private:
-  static void Close(int& fd) {
-    if (fd >= 0) close(fd);
-    fd = -1;
-  }
-};
-
-// Everything that the child needs, made before fork: between fork and exec only async-signal-safe
-// calls are allowed, because another thread may have held malloc's lock.
-struct Launch {
-  std::string program;
-  std::string working_dir;
-  std::vector<std::string> argv_text;
-  std::vector<std::string> env_text;
-  std::vector<char*> argv;
-  std::vector<char*> env;
-  int fds[3] = {-1, -1, -1};
-  std::int64_t max_memory_bytes = 0;
-  std::int64_t max_cpu_seconds = 0;
-  std::int64_t max_file_bytes = 0;
-};
-
-// Looks a program up as execvp would, with the PATH that the child will see.
-std::string FindProgram(const std::string& name, absl::string_view path) {
-  if (name.find('/') != std::string::npos) return name;
-  for (absl::string_view dir : absl::StrSplit(path, ':')) {
-    std::string candidate = absl::StrCat(dir.empty() ? "." : dir, "/", name);
-    if (access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return "";
-}
-
-absl::Status Prepare(const std::vector<std::string>& argv, const std::string& working_dir,
-                     const std::map<std::string, std::string>& env, Launch& launch) {
-  if (argv.empty()) return absl::InvalidArgumentError("no program given");
-  std::map<std::string, std::string> merged;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::pair<std::string, std::string> parts =
-        absl::StrSplit(absl::string_view(*entry), absl::MaxSplits('=', 1));
-    merged.insert(parts);
-  }
-  for (const auto& [name, value] : env) merged[name] = value;
-  launch.program = FindProgram(argv[0], merged["PATH"]);
-  if (launch.program.empty()) {
-    return absl::NotFoundError(absl::StrCat("program ", argv[0], " is not on PATH"));
-  }
-  launch.working_dir = working_dir;
-  launch.argv_text = argv;
-  for (const auto& [name, value] : merged) {
-    launch.env_text.push_back(absl::StrCat(name, "=", value));
-  }
-  for (std::string& text : launch.argv_text) launch.argv.push_back(text.data());
-  for (std::string& text : launch.env_text) launch.env.push_back(text.data());
-  launch.argv.push_back(nullptr);
-  launch.env.push_back(nullptr);
-  return absl::OkStatus();
-}
-
-void Limit(int resource, std::int64_t value) {
-  if (value <= 0) return;
-  rlimit limit{};
-  limit.rlim_cur = limit.rlim_max = static_cast<rlim_t>(value);
-  setrlimit(resource, &limit);
-}
-
-// In the child: becomes the program, or writes errno to `error_fd` and ends. Async-signal-safe.
-[[noreturn]] void BecomeProgram(const Launch& launch, int error_fd) {
-  int error = 0;
-  // First above the standard ones, so that no dup2 overwrites what a later one needs.
-  int high[3];
-  for (int i = 0; i < 3; ++i) high[i] = fcntl(launch.fds[i], F_DUPFD_CLOEXEC, 3);
-  for (int i = 0; i < 3; ++i) {
-    if (dup2(high[i], i) < 0) error = errno;
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  signal(SIGPIPE, SIG_DFL);
-  Limit(RLIMIT_AS, launch.max_memory_bytes);
-  Limit(RLIMIT_CPU, launch.max_cpu_seconds);
-  Limit(RLIMIT_FSIZE, launch.max_file_bytes);
-  if (error == 0 && !launch.working_dir.empty() && chdir(launch.working_dir.c_str()) != 0) {
-    error = errno;
-  }
-  if (error == 0) {
-    execve(launch.program.c_str(), launch.argv.data(), launch.env.data());
-    error = errno;
-  }
-  while (write(error_fd, &error, sizeof(error)) < 0 && errno == EINTR) {
-  }
-  _exit(127);
-}
-
-// Reads one value of a child's report; false at its end without one.
-template <typename T>
-bool ReadValue(int fd, T& value) {
-  char* at = reinterpret_cast<char*>(&value);
-  std::size_t missing = sizeof(value);
-  while (missing > 0) {
-    const ssize_t got = read(fd, at, missing);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    at += got;
-    missing -= got;
-  }
-  return true;
-}
-
-void SetNonBlocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
-
-// Takes what is there. False when the other side has closed.
-bool Drain(int fd, std::string& kept) {
-  char buffer[16384];
-  while (true) {
-    const ssize_t got = read(fd, buffer, sizeof(buffer));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-    if (got == 0) return false;
-    // What is above the limit is read all the same: the program must not block on it.
-    const std::size_t room = limits::kProcessOutput - kept.size();
-    kept.append(buffer, std::min<std::size_t>(room, got));
-  }
-}
-
-// write() without the signal that a closed pipe brings: who embeds this library need not ignore it.
-ssize_t WriteQuietly(int fd, absl::string_view bytes) {
-  sigset_t pipe_signal;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  sigset_t before;
-  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-  const ssize_t put = write(fd, bytes.data(), bytes.size());
-  const int error = errno;
-  sigset_t pending;
-  if (put < 0 && error == EPIPE && sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE)) {
-    int taken = 0;
-    sigwait(&pipe_signal, &taken);
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  errno = error;
-  return put;
-}
 
 // The parent's side of a run: feeds and drains the pipes until the child has ended.
 class Conversation {
@@ -293,16 +116,11 @@ absl::StatusOr<int> OpenOutput(const std::string& log_file) {
   return fd;
 }
 
-void ReapChild(pid_t pid) {
-  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
-}
-
 }  // namespace
 
 absl::StatusOr<ProcessResult> RunProcess(Clock& clock, const ProcessOptions& options) {
   Launch launch;
-  ESPALIER_RETURN_IF_ERROR(Prepare(options.argv, options.working_dir, options.env, launch));
+  ESPALIER_RETURN_IF_ERROR(PrepareLaunch(options.argv, options.working_dir, options.env, launch));
   Conversation talk(clock, options);
   Pipe failure;
   ESPALIER_RETURN_IF_ERROR(talk.in.Open());
@@ -329,11 +147,7 @@ absl::StatusOr<ProcessResult> RunProcess(Clock& clock, const ProcessOptions& opt
   talk.out.CloseWrite();
   talk.err.CloseWrite();
   failure.CloseWrite();
-  int error = 0;
-  if (ReadValue(failure.read_end, error)) {
-    ReapChild(pid);
-    return absl::ErrnoToStatus(error, absl::StrCat("run ", launch.program));
-  }
+  ESPALIER_RETURN_IF_ERROR(AwaitLaunch(launch, pid, failure.read_end));
   absl::StatusOr<ProcessResult> result = talk.Hold(pid, options.stdin_bytes);
   if (!result.ok()) return Annotate(result.status(), absl::StrCat("run ", options.argv[0]));
   return result;
@@ -341,7 +155,7 @@ absl::StatusOr<ProcessResult> RunProcess(Clock& clock, const ProcessOptions& opt
 
 absl::StatusOr<pid_t> SpawnProcess(const SpawnOptions& options) {
   Launch launch;
-  ESPALIER_RETURN_IF_ERROR(Prepare(options.argv, options.working_dir, options.env, launch));
+  ESPALIER_RETURN_IF_ERROR(PrepareLaunch(options.argv, options.working_dir, options.env, launch));
   Pipe report;
   ESPALIER_RETURN_IF_ERROR(report.Open());
   // Closed when this function returns; a pipe's ends serve as the two descriptors.
@@ -366,9 +180,10 @@ absl::StatusOr<pid_t> SpawnProcess(const SpawnOptions& options) {
   report.CloseWrite();
   ReapChild(middle);
   pid_t pid = 0;
-  if (!ReadValue(report.read_end, pid)) return absl::InternalError("fork of the program failed");
+  if (!ReadReport(report.read_end, &pid, sizeof(pid)))
+    return absl::InternalError("fork of the program failed");
   int error = 0;
-  if (ReadValue(report.read_end, error)) {
+  if (ReadReport(report.read_end, &error, sizeof(error))) {
     return absl::ErrnoToStatus(error, absl::StrCat("start ", launch.program));
   }
   return pid;

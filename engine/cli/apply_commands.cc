@@ -1,4 +1,4 @@
-// apply, diff, plan, validate, delete: declaring by hand, and asking what would happen.
+// apply, diff, plan, delete: declaring by hand, and asking what would happen.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -12,8 +12,7 @@
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/deletion.h"
-#include "engine/load/directory.h"
-#include "engine/load/load.h"
+#include "engine/cli/source_files.h"
 
 namespace espalier::cli {
 namespace {
@@ -38,45 +37,30 @@ absl::Status AddOverride(const ApplyFlags& flags, v1::Override& override) {
   return absl::OkStatus();
 }
 
-// The objects of all files and folders, with the problems in them.
-absl::StatusOr<std::vector<v1::Declared>> Load(Invocation& invocation, const ApplyFlags& flags,
-                                               Problems& problems) {
-  std::vector<SourceFile> files;
-  for (const std::string& path : flags.paths) {
-    ESPALIER_ASSIGN_OR_RETURN(std::vector<SourceFile> some,
-                              ReadDirectory(invocation.io, path, problems));
-    for (SourceFile& file : some) files.push_back(std::move(file));
-  }
-  std::vector<v1::Declared> objects = LoadFiles(files, problems);
-  // What the document leaves open is the namespace that one works in.
-  for (v1::Declared& object : objects) {
-    Resource& resource = *object.mutable_resource();
-    if (InfoOf(resource.body_case()).namespaced && resource.metadata().namespace_().empty()) {
-      resource.mutable_metadata()->set_namespace_(invocation.Namespace());
-    }
-  }
-  return objects;
-}
-
 // apply, diff and plan are one call that differs in what it claims and whether it stores.
 absl::StatusOr<int> Apply(Invocation& invocation, const ApplyFlags& flags, bool only_plan) {
-  Problems problems;
-  ESPALIER_ASSIGN_OR_RETURN(std::vector<v1::Declared> objects, Load(invocation, flags, problems));
-  if (problems.HasErrors()) return PrintProblems(invocation, problems.list());
   ApplyRequest request;
   request.mutable_owner()->set_manager(Owner::CLI);
   request.set_dry_run(only_plan || flags.dry_run);
   request.set_transfer(flags.transfer);
   request.set_expected_digest(flags.expect_digest);
   if (flags.override) ESPALIER_RETURN_IF_ERROR(AddOverride(flags, *request.mutable_override()));
-  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
+  GitKinds git;
   if (!flags.source.empty()) {
+    ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
     ESPALIER_ASSIGN_OR_RETURN(
         const Resource source,
         resources->Get(invocation.Context(), Ref{Kind::kGitSource, "", flags.source}));
-    ActForSource(flags.source, source.git_source().spec(), request);
+    const v1::GitSourceSpec& spec = source.git_source().spec();
+    ActForSource(flags.source, spec, request);
+    git.emplace(spec.kinds().begin(), spec.kinds().end());
   }
-  for (v1::Declared& object : objects) *request.add_objects() = std::move(object);
+  Problems problems;
+  ESPALIER_ASSIGN_OR_RETURN(const std::vector<LoadedObject> objects,
+                            LoadPaths(invocation, flags.paths, git, problems));
+  if (problems.HasErrors()) return PrintProblems(invocation, problems.list());
+  ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
+  CopyTo(objects, *request.mutable_objects());
   CallContext context = invocation.Context();
   context.operation_id = invocation.random.Uid();
   ESPALIER_ASSIGN_OR_RETURN(const ApplyResult result, resources->Apply(context, request));
@@ -86,17 +70,6 @@ absl::StatusOr<int> Apply(Invocation& invocation, const ApplyFlags& flags, bool 
   const v1::Plan& plan = result.plan();
   const bool changes = plan.actions_size() > static_cast<int>(plan.noops());
   return only_plan && changes ? kChanges : kSuccess;
-}
-
-absl::StatusOr<int> Validate(Invocation& invocation, const ApplyFlags& flags) {
-  Problems problems;
-  ESPALIER_ASSIGN_OR_RETURN(const std::vector<v1::Declared> objects,
-                            Load(invocation, flags, problems));
-  const int code = PrintProblems(invocation, problems.list());
-  if (code != kSuccess) return code;
-  invocation.out << objects.size() << (objects.size() == 1 ? " object is" : " objects are")
-                 << " valid\n";
-  return kSuccess;
 }
 
 absl::StatusOr<int> Delete(Invocation& invocation, const ApplyFlags& flags) {
@@ -123,7 +96,9 @@ void AddApplyCommands(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<ApplyFlags>();
   CLI::App* apply =
       app.add_subcommand("apply", "Make it so: declares the objects of files and folders");
-  apply->add_option("-f,--filename,path", flags->paths, "YAML or JSON files, or folders")
+  apply
+      ->add_option("-f,--filename,path", flags->paths,
+                   "YAML or JSON files, folders, or - for stdin")
       ->required();
   apply->add_flag("--dry-run", flags->dry_run, "only say what would be done");
   apply->add_flag("--transfer", flags->transfer, "take over what another owns");
@@ -136,7 +111,8 @@ void AddApplyCommands(CLI::App& app, Command& chosen) {
   const auto diff_flags = std::make_shared<ApplyFlags>();
   CLI::App* diff = app.add_subcommand(
       "diff", "What apply would do; exit code 0: nothing, 2: something, 1: error");
-  diff->add_option("-f,--filename,path", diff_flags->paths, "YAML or JSON files, or folders")
+  diff->add_option("-f,--filename,path", diff_flags->paths,
+                   "YAML or JSON files, folders, or - for stdin")
       ->required();
   diff->add_flag("--transfer", diff_flags->transfer, "as if taking over what another owns");
   diff->callback([&chosen, diff_flags] {
@@ -153,14 +129,7 @@ void AddApplyCommands(CLI::App& app, Command& chosen) {
     chosen = [plan_flags](Invocation& invocation) { return Apply(invocation, *plan_flags, true); };
   });
 
-  const auto validate_flags = std::make_shared<ApplyFlags>();
-  CLI::App* validate = app.add_subcommand("validate", "Checks files and folders without an engine");
-  validate->add_option("path", validate_flags->paths, "files or folders")->required();
-  validate->callback([&chosen, validate_flags] {
-    chosen = [validate_flags](Invocation& invocation) {
-      return Validate(invocation, *validate_flags);
-    };
-  });
+  AddValidateCommand(app, chosen);
 
   const auto delete_flags = std::make_shared<ApplyFlags>();
   CLI::App* remove = app.add_subcommand("delete", "Delete objects: delete vm/ci/build");

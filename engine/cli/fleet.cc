@@ -12,12 +12,6 @@
 namespace espalier::cli {
 namespace {
 
-template <typename Enum>
-std::string WordOf(const google::protobuf::EnumDescriptor& type, Enum value) {
-  const google::protobuf::EnumValueDescriptor* known = type.FindValueByNumber(value);
-  return known == nullptr ? "unknown" : EnumName(*known);
-}
-
 const google::protobuf::Map<std::string, v1::Condition>* ConditionsOf(const Resource& resource) {
   switch (resource.body_case()) {
     case Kind::kImage:
@@ -43,11 +37,11 @@ absl::StatusOr<Fleet> ReadFleet(Invocation& invocation) {
 std::string PhaseWord(const Resource& vm) {
   const v1::VmPlacement::Phase phase = vm.vm().status().placement().phase();
   if (phase == v1::VmPlacement::PHASE_UNSPECIFIED) return "pending";
-  return WordOf(*v1::VmPlacement::Phase_descriptor(), phase);
+  return EnumWord(phase);
 }
 
 std::string OwnerWord(const Owner& owner) {
-  std::string word = WordOf(*Owner::Manager_descriptor(), owner.manager());
+  std::string word = EnumWord(owner.manager());
   if (!owner.instance().empty()) absl::StrAppend(&word, " ", owner.instance());
   return word;
 }
@@ -64,8 +58,7 @@ std::string WhyText(const Resource& resource) {
   if (const auto* conditions = ConditionsOf(resource)) {
     const std::map<std::string, v1::Condition> sorted(conditions->begin(), conditions->end());
     for (const auto& [name, condition] : sorted) {
-      absl::StrAppend(&text, "\n  ", name, ": ",
-                      WordOf(*v1::Condition::State_descriptor(), condition.state()),
+      absl::StrAppend(&text, "\n  ", name, ": ", EnumWord(condition.state()),
                       condition.reason().empty() ? "" : absl::StrCat(" (", condition.reason(), ")"),
                       condition.message().empty() ? "" : absl::StrCat(": ", condition.message()));
     }

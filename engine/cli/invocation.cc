@@ -182,7 +182,7 @@ void PrintTable(Invocation& invocation, const Table& table, const std::string& n
 int PrintProblems(Invocation& invocation, const std::vector<v1::Problem>& problems) {
   int code = kSuccess;
   for (const v1::Problem& problem : problems) {
-    invocation.err << ToString(problem) << "\n";
+    invocation.err << ProblemToText(problem, {.color = invocation.color}) << "\n";
     if (problem.severity() == v1::Problem::ERROR) code = kFailure;
   }
   return code;

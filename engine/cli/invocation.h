@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <istream>
 #include <map>
 #include <memory>
 #include <ostream>
@@ -24,7 +25,7 @@ namespace espalier::cli {
 // Exit codes that scripts may rely on; docs/cli.md lists them.
 inline constexpr int kSuccess = 0;
 inline constexpr int kFailure = 1;
-inline constexpr int kChanges = 2;  // diff and plan: there is something to do
+inline constexpr int kChanges = 2;  // diff, plan: there is something to do; drift: there is drift
 inline constexpr int kUsage = 64;
 
 enum class Output { kTable, kWide, kJson, kYaml, kMarkdown };
@@ -40,9 +41,9 @@ struct Globals {
 class Invocation {
  public:
   // All borrowed. `ask` prints a question and returns what was typed; null: nobody can be asked.
-  Invocation(Clock& clock, Threads& threads, Random& random, Io& io, std::ostream& out,
-             std::ostream& err)
-      : clock(clock), threads(threads), random(random), io(io), out(out), err(err) {}
+  Invocation(Clock& clock, Threads& threads, Random& random, Io& io, std::istream& in,
+             std::ostream& out, std::ostream& err)
+      : clock(clock), threads(threads), random(random), io(io), in(in), out(out), err(err) {}
 
   // The engine; the first call makes the connection.
   absl::StatusOr<Remote*> Engine();
@@ -61,6 +62,8 @@ class Invocation {
   Threads& threads;
   Random& random;
   Io& io;
+  // Declarations, where a command is given "-" for a file.
+  std::istream& in;
   std::ostream& out;
   std::ostream& err;
   Globals globals;

@@ -72,6 +72,7 @@ std::string UnknownCommand(const CLI::App& app, int argc, char** argv) {
   const std::vector<const CLI::App*> known = group->get_subcommands({});
   if (known.empty()) return "";
   std::vector<std::string> names;
+  names.reserve(known.size());
   for (const CLI::App* command : known) names.push_back(command->get_name());
   const std::string path = group == &app ? "" : absl::StrCat(" ", group->get_name());
   if (words.empty()) {
@@ -101,7 +102,7 @@ int Main(int argc, char** argv) {
   const std::unique_ptr<Threads> threads = MakeRealThreads();
   const std::unique_ptr<Random> random = Random::FromMachine();
   const std::unique_ptr<Io> io = MakeRealIo();
-  Invocation invocation(*clock, *threads, *random, *io, std::cout, std::cerr);
+  Invocation invocation(*clock, *threads, *random, *io, std::cin, std::cout, std::cerr);
   Command chosen;
 
   CLI::App app("espalier: a fleet of Macs, declared");
@@ -113,10 +114,12 @@ int Main(int argc, char** argv) {
   AddReadCommands(app, chosen);
   AddApplyCommands(app, chosen);
   AddQuestionCommands(app, chosen);
+  AddAuditCommands(app, chosen);
   AddNodeCommands(app, chosen);
   AddImageCacheCommands(app, chosen);
   AddImageCommands(app, chosen);
   AddVmCommands(app, chosen);
+  AddSuspensionCommands(app, chosen);
   AddTokenCommands(app, chosen);
   try {
     app.parse(argc, argv);

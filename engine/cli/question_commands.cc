@@ -1,4 +1,5 @@
 // status, why, owner, drift: questions that people ask about a fleet.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -6,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/document.h"
@@ -61,7 +63,12 @@ absl::StatusOr<int> Why(Invocation& invocation, const std::vector<std::string>& 
     out << WhyText(resource) << "\n";
   }
   for (const auto& [name, hold] : resource.metadata().holds()) {
-    out << "  " << name << " by " << hold.by() << ": " << hold.why() << "\n";
+    out << "  " << name << " by " << hold.by() << ": " << hold.why();
+    if (hold.has_until()) {
+      const absl::Time until = absl::FromUnixSeconds(hold.until().seconds());
+      out << absl::FormatTime(" (until %Y-%m-%dT%H:%MZ)", until, absl::UTCTimeZone());
+    }
+    out << "\n";
   }
   return kSuccess;
 }
@@ -86,7 +93,13 @@ absl::StatusOr<int> OwnerOf(Invocation& invocation, const std::vector<std::strin
   return kSuccess;
 }
 
-absl::StatusOr<int> Drift(Invocation& invocation, const std::string& source, bool exit_code) {
+// What was healed is listed, and is no drift any more.
+bool HasDrift(const DriftReport& report) {
+  return std::any_of(report.rows().begin(), report.rows().end(),
+                     [](const v1::DriftRow& row) { return !row.has_healed_at(); });
+}
+
+absl::StatusOr<int> Drift(Invocation& invocation, const std::string& source) {
   v1::DriftRequest request;
   if (!source.empty()) {
     request.mutable_owner()->set_manager(Owner::GIT);
@@ -95,18 +108,15 @@ absl::StatusOr<int> Drift(Invocation& invocation, const std::string& source, boo
   ESPALIER_ASSIGN_OR_RETURN(Resources * resources, invocation.ResourcesOfEngine());
   ESPALIER_ASSIGN_OR_RETURN(const DriftReport report,
                             resources->Drift(invocation.Context(), request));
-  switch (invocation.globals.output) {
-    case Output::kJson:
-      invocation.out << DriftToJson(report);
-      break;
-    case Output::kMarkdown:
-      invocation.out << DriftToMarkdown(report, {.now = invocation.clock.Now()});
-      break;
-    default:
-      invocation.out << DriftToText(report,
-                                    {.color = invocation.color, .now = invocation.clock.Now()});
+  const absl::Time now = invocation.clock.Now();
+  if (WantsDocument(invocation)) {
+    PrintDocument(invocation, [&](DocumentWriter& writer) { WriteDrift(report, now, writer); });
+  } else if (invocation.globals.output == Output::kMarkdown) {
+    invocation.out << DriftToMarkdown(report, {.now = now});
+  } else {
+    invocation.out << DriftToText(report, {.color = invocation.color, .now = now});
   }
-  return exit_code && report.rows_size() > 0 ? kChanges : kSuccess;
+  return HasDrift(report) ? kChanges : kSuccess;
 }
 
 }  // namespace
@@ -131,14 +141,11 @@ void AddQuestionCommands(CLI::App& app, Command& chosen) {
   });
 
   const auto source = std::make_shared<std::string>();
-  const auto exit_code = std::make_shared<bool>(false);
-  CLI::App* drift = app.add_subcommand("drift", "What is not as its owner declared");
+  CLI::App* drift =
+      app.add_subcommand("drift", "What is not as its owner declared; ends with 2 if anything is");
   drift->add_option("--source", *source, "only what this GitSource owns");
-  drift->add_flag("--exit-code", *exit_code, "exit with 2 if there is drift");
-  drift->callback([&chosen, source, exit_code] {
-    chosen = [source, exit_code](Invocation& invocation) {
-      return Drift(invocation, *source, *exit_code);
-    };
+  drift->callback([&chosen, source] {
+    chosen = [source](Invocation& invocation) { return Drift(invocation, *source); };
   });
 }
 

@@ -138,9 +138,9 @@ void AddReadCommands(CLI::App& app, Command& chosen) {
   });
 
   const auto path = std::make_shared<std::string>();
-  CLI::App* explain =
-      app.add_subcommand("explain", "What a kind or field means: explain vm.memory_mib");
-  explain->add_option("path", *path, "kind or kind.field.field")->required();
+  CLI::App* explain = app.add_subcommand(
+      "explain", "What a kind, a field or a problem means: explain vm.memory_mib");
+  explain->add_option("path", *path, "kind, kind.field.field, or problem/code")->required();
   explain->callback([&chosen, path] {
     chosen = [path](Invocation& invocation) -> absl::StatusOr<int> {
       ESPALIER_ASSIGN_OR_RETURN(const std::string text, Explain(*path));

@@ -77,9 +77,7 @@ absl::StatusOr<int> List(Invocation& invocation) {
   }
   Table table({"ID", "ROLE", "SUBJECT", "HOST", "SOURCE", "EXPIRES"});
   for (const v1::TokenInfo& token : tokens) {
-    const auto* role = v1::TokenInfo::Role_descriptor()->FindValueByNumber(token.role());
-    table.AddRow({token.id(), role == nullptr ? "" : EnumName(*role), token.subject(), token.host(),
-                  token.source(),
+    table.AddRow({token.id(), EnumWord(token.role()), token.subject(), token.host(), token.source(),
                   token.has_expires_at()
                       ? absl::FormatTime("%Y-%m-%dT%H:%MZ",
                                          absl::FromUnixSeconds(token.expires_at().seconds()),

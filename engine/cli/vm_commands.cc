@@ -14,6 +14,7 @@
 #include "engine/cli/deletion.h"
 #include "engine/cli/fleet.h"
 #include "engine/cli/hold_commands.h"
+#include "engine/model/hold.h"
 #include "engine/model/size_text.h"
 #include "engine/render/table.h"
 
@@ -197,6 +198,7 @@ absl::StatusOr<int> Deploy(Invocation& invocation, const DeployFlags& flags) {
 
 absl::StatusOr<int> DeleteVms(Invocation& invocation, const std::vector<std::string>& names) {
   std::vector<Ref> refs;
+  refs.reserve(names.size());
   for (const std::string& name : names) {
     refs.push_back(Ref{Kind::kVm, invocation.Namespace(), name});
   }
@@ -246,6 +248,20 @@ void AddVmCommands(CLI::App& app, Command& chosen) {
                   .clear = true,
                   .done = "is as declared again",
                   .was = "was not stopped"});
+
+  AddHoldCommand(*vm, chosen, Kind::kVm, "vm",
+                 {.name = "claim",
+                  .help = "A job runs in VMs: pools leave them as they are until it is over",
+                  .holds = {kClaimHold},
+                  .done = "is claimed: its pool leaves it as it is",
+                  .was = "was claimed already"});
+  AddHoldCommand(*vm, chosen, Kind::kVm, "vm",
+                 {.name = "unclaim",
+                  .help = "End the claim of VMs",
+                  .holds = {kClaimHold},
+                  .clear = true,
+                  .done = "is not claimed any more",
+                  .was = "was not claimed"});
 
   const auto doomed = std::make_shared<std::vector<std::string>>();
   CLI::App* remove = vm->add_subcommand("delete", "End VMs and delete them");

@@ -7,9 +7,55 @@
 #include "engine/client/remote_lease.h"
 #include "engine/client/remote_resources.h"
 #include "espalier/v1/agent_service.grpc.pb.h"
+#include "espalier/v1/audit_service.grpc.pb.h"
+#include "espalier/v1/secret_service.grpc.pb.h"
 
 namespace espalier {
 namespace {
+
+class RemoteSecrets final : public Secrets {
+ public:
+  // `connection` must outlive it.
+  explicit RemoteSecrets(const Connection& connection)
+      : connection_(connection), stub_(v1::SecretService::NewStub(connection.channel())) {}
+
+  absl::StatusOr<std::string> Reveal(const CallContext& context,
+                                     const std::string& sealed) override {
+    v1::RevealRequest request;
+    request.set_sealed(sealed);
+    v1::RevealResponse answer;
+    ESPALIER_RETURN_IF_ERROR(connection_.Unary(
+        context, [&](grpc::ClientContext* call, std::function<void(grpc::Status)> done) {
+          stub_->async()->Reveal(call, &request, &answer, std::move(done));
+        }));
+    return std::move(*answer.mutable_value());
+  }
+
+ private:
+  const Connection& connection_;
+  const std::unique_ptr<v1::SecretService::Stub> stub_;
+};
+
+// The audit trail of an engine elsewhere. Thread-safe.
+class RemoteAudit final : public Audit {
+ public:
+  // `connection` must outlive it.
+  explicit RemoteAudit(const Connection& connection)
+      : connection_(connection), stub_(v1::AuditService::NewStub(connection.channel())) {}
+
+  absl::StatusOr<AuditPage> List(const CallContext& context, const AuditQuery& query) override {
+    AuditPage page;
+    ESPALIER_RETURN_IF_ERROR(connection_.Unary(
+        context, [&](grpc::ClientContext* call, std::function<void(grpc::Status)> done) {
+          stub_->async()->List(call, &query, &page, std::move(done));
+        }));
+    return page;
+  }
+
+ private:
+  const Connection& connection_;
+  const std::unique_ptr<v1::AuditService::Stub> stub_;
+};
 
 class GrpcRemote final : public Remote {
  public:
@@ -17,10 +63,14 @@ class GrpcRemote final : public Remote {
       : connection_(std::move(connection)),
         resources_(*connection_),
         lease_(*connection_),
+        secrets_(*connection_),
+        audit_(*connection_),
         tokens_(v1::TokenService::NewStub(connection_->channel())) {}
 
   Resources& resources() override { return resources_; }
   Lease& lease() override { return lease_; }
+  Secrets& secrets() override { return secrets_; }
+  Audit& audit() override { return audit_; }
 
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(
       const CallContext& context, const v1::CreateTokenRequest& request) override {
@@ -68,6 +118,8 @@ class GrpcRemote final : public Remote {
   const std::unique_ptr<Connection> connection_;
   RemoteResources resources_;
   RemoteLease lease_;
+  RemoteSecrets secrets_;
+  RemoteAudit audit_;
   const std::unique_ptr<v1::TokenService::Stub> tokens_;
 };
 

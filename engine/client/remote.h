@@ -6,7 +6,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "engine/api/audit.h"
 #include "engine/api/resources.h"
+#include "engine/api/secrets.h"
 #include "engine/api/sessions.h"
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
@@ -39,6 +41,9 @@ class Remote {
   virtual Resources& resources() = 0;
   // For agents. Beats of one host go over one stream, which is made anew when it breaks.
   virtual Lease& lease() = 0;
+  // For agents and reconcilers.
+  virtual Secrets& secrets() = 0;
+  virtual Audit& audit() = 0;
 
   virtual absl::StatusOr<v1::CreateTokenResponse> CreateToken(
       const CallContext& context, const v1::CreateTokenRequest& request) = 0;

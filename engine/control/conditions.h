@@ -5,7 +5,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "engine/control/timestamps.h"
+#include "engine/model/timestamp.h"
 #include "espalier/v1/metadata.pb.h"
 
 namespace espalier::control {
@@ -13,7 +13,7 @@ namespace espalier::control {
 // Sets the condition; `since` moves only when the state does.
 inline void SetCondition(v1::Condition::State state, absl::string_view reason,
                          absl::string_view message, absl::Time now, v1::Condition& condition) {
-  if (condition.state() != state) SetTimestamp(now, *condition.mutable_since());
+  if (condition.state() != state) SetTime(now, *condition.mutable_since());
   condition.set_state(state);
   condition.set_reason(std::string(reason));
   condition.set_message(std::string(message));

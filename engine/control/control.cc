@@ -48,7 +48,8 @@ struct Control::Parts {
         fleet({&vms, &hosts, &pools, &holds}, [this](const Ref& name) { return OfFleet(name); }),
         pictures({&images, &caches}, [this](const Ref& name) { return OfPictures(name); }),
         fleet_loop(o.clock, o.threads, o.random, o.log, o.resources, fleet,
-                   OptionsFor("fleet", Kinds({"cluster", "host", "image", "vm", "vm_pool"}))),
+                   // All kinds: a hold may end on any object.
+                   OptionsFor("fleet", Query())),
         image_loop(o.clock, o.threads, o.random, o.log, o.resources, pictures,
                    OptionsFor("images", Kinds({"host", "image", "image_cache"}))) {
     vms.Attach(fleet_loop);

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "engine/base/telemetry.h"
-#include "engine/control/timestamps.h"
+#include "engine/model/timestamp.h"
 
 namespace espalier::control {
 namespace {
@@ -42,7 +42,7 @@ Outcome HoldController::Reconcile(const Ref& name, Turn& turn) {
   absl::Duration next = absl::InfiniteDuration();
   for (const auto& [hold, held] : object->metadata().holds()) {
     if (!held.has_until()) continue;
-    const absl::Duration left = FromTimestamp(held.until()) - clock_.Now();
+    const absl::Duration left = TimeOf(held.until()) - clock_.Now();
     // One at a time: the object is written once per request, and the write brings the name back.
     if (left > absl::ZeroDuration() || request.holds_size() > 0) {
       next = std::min(next, std::max(left, absl::ZeroDuration()));

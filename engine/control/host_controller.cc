@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/limits.h"
 #include "engine/base/telemetry.h"
-#include "engine/control/timestamps.h"
 #include "engine/control/writes.h"
+#include "engine/model/timestamp.h"
 #include "engine/model/vm_room.h"
 
 namespace espalier::control {
@@ -87,13 +87,12 @@ Outcome HostController::Sweep(Turn& turn) {
     v1::HostLiveness& after =
         *write.mutable_resource()->mutable_host()->mutable_status()->mutable_liveness();
     after.set_state(state);
-    SetTimestamp(clock_.Now(), *after.mutable_since());
+    SetTime(clock_.Now(), *after.mutable_since());
     after.clear_fenced_after();
     if (state == v1::HostLiveness::UNKNOWN) {
       const absl::Duration ends =
           SurelyEndedAt(session, sessions_.started(), settings.run_lease) - elapsed;
-      SetTimestamp(clock_.Now() + std::max(absl::ZeroDuration(), ends),
-                   *after.mutable_fenced_after());
+      SetTime(clock_.Now() + std::max(absl::ZeroDuration(), ends), *after.mutable_fenced_after());
     }
     writes.push_back(std::move(write));
   }

@@ -2,7 +2,7 @@
 #include "engine/control/host_controller.h"
 
 #include "engine/control/test_world.h"
-#include "engine/control/timestamps.h"
+#include "engine/model/timestamp.h"
 #include "gmock/gmock.h"
 
 namespace espalier::control {
@@ -27,9 +27,8 @@ TEST_F(HostControllerTest, StoresTransitionsOnly) {
   EXPECT_EQ(Liveness("mac-01").state(), v1::HostLiveness::UNKNOWN);
   // Its last beat was a second before; 30 s of lease, 0.3 s of clock error, 10 s to kill, 1 s
   // margin.
-  EXPECT_EQ(
-      FromTimestamp(Liveness("mac-01").fenced_after()) - FromTimestamp(Liveness("mac-01").since()),
-      absl::Milliseconds(21300));
+  EXPECT_EQ(TimeOf(Liveness("mac-01").fenced_after()) - TimeOf(Liveness("mac-01").since()),
+            absl::Milliseconds(21300));
   Beat("mac-01");
   Settle();
   EXPECT_EQ(Liveness("mac-01").state(), v1::HostLiveness::READY);

@@ -87,6 +87,13 @@ std::optional<absl::StatusOr<ResolvedImage>> ImageBook::Ask(const std::string& r
   return std::nullopt;
 }
 
+absl::Status ImageBook::LastFailure(const std::string& reference) {
+  MutexLock lock(mu_);
+  const auto entry = entries_.find(reference);
+  if (entry == entries_.end() || !entry->second.answer.has_value()) return absl::OkStatus();
+  return entry->second.answer->status();
+}
+
 void ImageBook::Resolve(const std::string& reference) {
   absl::StatusOr<ResolvedImage> answer = source_(reference);
   {
@@ -136,11 +143,13 @@ ImageAnswer LookUpImage(const std::string& image, const Snapshot& now, ImageBook
                         absl::Duration max_age) {
   if (!IsReference(image)) return LookUpName(image, now);
   const auto answer = book.Ask(image, max_age);
-  if (!answer.has_value()) {
-    return {.why = absl::StrCat("image ", image, " is being looked up"), .coming = true};
-  }
-  if (!answer->ok()) {
-    return {.why = absl::StrCat("image ", image, ": ", answer->status().message()), .coming = true};
+  if (!answer.has_value() || !answer->ok()) {
+    // Everything that waits for the image would else be told in turns that it cannot be had and
+    // that it is being looked up, and each turn is a write.
+    const absl::Status failure = answer.has_value() ? answer->status() : book.LastFailure(image);
+    return {.why = failure.ok() ? absl::StrCat("image ", image, " is being looked up")
+                                : absl::StrCat("image ", image, ": ", failure.message()),
+            .coming = true};
   }
   const ResolvedImage& resolved = **answer;
   return {.digest = resolved.digest,

@@ -58,6 +58,8 @@ class ImageBook {
   // Not started, it asks the registry there and then, on the caller's thread.
   std::optional<absl::StatusOr<ResolvedImage>> Ask(const std::string& reference,
                                                    absl::Duration max_age);
+  // Why the last question about it failed, however long ago; OK if it did not.
+  absl::Status LastFailure(const std::string& reference);
 
  private:
   struct Entry {

@@ -7,8 +7,8 @@
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
 #include "engine/control/conditions.h"
-#include "engine/control/timestamps.h"
 #include "engine/control/writes.h"
+#include "engine/model/timestamp.h"
 
 namespace espalier::control {
 namespace {
@@ -44,7 +44,7 @@ absl::Duration TagAge(const Resource& cache, absl::Time now) {
   const auto hold = cache.metadata().holds().find(kRefresh);
   if (hold == cache.metadata().holds().end()) return kReferenceAge;
   // A clock that was set back shall not make it endless.
-  return std::clamp(now - FromTimestamp(hold->second.since()), absl::ZeroDuration(), kReferenceAge);
+  return std::clamp(now - TimeOf(hold->second.since()), absl::ZeroDuration(), kReferenceAge);
 }
 
 }  // namespace

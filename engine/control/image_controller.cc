@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/telemetry.h"
 #include "engine/control/conditions.h"
-#include "engine/control/timestamps.h"
 #include "engine/control/writes.h"
+#include "engine/model/timestamp.h"
 
 namespace espalier::control {
 namespace {
@@ -56,7 +56,7 @@ Outcome ImageController::Resolved(const Resource& image, const ResolvedImage& fo
       status.clear_moved_at();
     } else if (found.digest != status.moved_to()) {
       status.set_moved_to(found.digest);
-      SetTimestamp(clock_.Now(), *status.mutable_moved_at());
+      SetTime(clock_.Now(), *status.mutable_moved_at());
     }
     return Write(image, status, turn, kTagAge);
   }
@@ -72,7 +72,7 @@ Outcome ImageController::Resolved(const Resource& image, const ResolvedImage& fo
   status.set_compressed_bytes(found.compressed_bytes);
   status.set_disk_bytes(found.disk_bytes);
   status.set_resolved_reference(spec.reference());
-  SetTimestamp(clock_.Now(), *status.mutable_resolved_at());
+  SetTime(clock_.Now(), *status.mutable_resolved_at());
   status.clear_moved_to();
   status.clear_moved_at();
   SetCondition(v1::Condition::TRUE, "Resolved", absl::StrCat("is ", found.digest), clock_.Now(),

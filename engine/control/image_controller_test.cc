@@ -196,5 +196,29 @@ TEST(ImageBookTest, AsksOnThreadsOfItsOwnAndTellsWhenTheAnswerIsThere) {
   book.Stop();
 }
 
+TEST(ImageBookTest, WhatFailedIsSaidWhileItIsAskedAgain) {
+  FakeClock clock;
+  const std::unique_ptr<Clock> real = MakeRealClock();
+  const std::unique_ptr<Threads> threads = MakeRealThreads();
+  Wakeup answer;
+  Wakeup answered;
+  ImageBook book(clock, *threads, [&](const std::string&) -> absl::StatusOr<ResolvedImage> {
+    real->WaitFor(answer, absl::Seconds(30));
+    return absl::UnavailableError("no route");
+  });
+  book.OnAnswer([&] { answered.Notify(); });
+  book.Start();
+  const auto why = [&] { return LookUpImage("r.example/a", {}, book, absl::Minutes(1)).why; };
+  EXPECT_EQ(why(), "image r.example/a is being looked up");
+  answer.Notify();
+  ASSERT_TRUE(real->WaitFor(answered, absl::Seconds(30)));
+  EXPECT_EQ(why(), "image r.example/a: no route");
+  clock.Advance(absl::Seconds(11));
+  EXPECT_EQ(why(), "image r.example/a: no route");
+  EXPECT_FALSE(book.Ask("r.example/a", absl::Minutes(1)).has_value());
+  answer.Notify();
+  book.Stop();
+}
+
 }  // namespace
 }  // namespace espalier::control

@@ -5,10 +5,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/control/timestamps.h"
+#include "engine/model/timestamp.h"
+#include "engine/model/vm_run.h"
 
 namespace espalier::control {
 namespace {
+
+// "2026-03-01T12:00:05Z".
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+}
 
 using Placement = v1::VmPlacement;
 using Observed = v1::VmObserved;
@@ -25,19 +31,7 @@ bool IsOver(Placement::Phase phase) {
   return phase == Placement::STOPPED || phase == Placement::FAILED || phase == Placement::EXPIRED;
 }
 
-// The last report, if it is about the current run.
-const Observed* ReportOf(const Resource& vm) {
-  const v1::VmStatus& status = vm.vm().status();
-  const bool current = status.observed().uid() == vm.metadata().uid() &&
-                       status.observed().attempt() == status.placement().attempt();
-  return current ? &status.observed() : nullptr;
-}
-
-bool HasEnded(const Observed* report) {
-  return report != nullptr &&
-         (report->phase() == Observed::STOPPED || report->phase() == Observed::FAILED ||
-          report->phase() == Observed::FENCED);
-}
+bool HasEnded(const Observed* report) { return report != nullptr && IsTerminal(report->phase()); }
 
 // Somebody wanted it to end: the controller, or whoever changed the spec since the last decision
 // (power off and on again in one breath).
@@ -58,15 +52,6 @@ Sight SightOfEnded(const Resource& vm, Observed::Phase phase) {
 bool WasBootedAnew(const std::string& seen_under, const HostFacts& facts) {
   return !seen_under.empty() && !facts.boot_id.empty() && seen_under != facts.boot_id;
 }
-
-// A run that its agent has only pulled an image for may still be started under the new boot.
-bool HasStarted(const Observed* report) {
-  return report != nullptr &&
-         (report->phase() == Observed::STARTING || report->phase() == Observed::RUNNING ||
-          report->phase() == Observed::STOPPING);
-}
-
-bool IsKept(const Resource& vm) { return vm.vm().spec().partition() == v1::VmSpec::KEEP; }
 
 std::string WhyEnded(const Resource& vm, const Observed& report) {
   const std::string& host = vm.vm().status().placement().host();
@@ -95,7 +80,7 @@ class Stepper {
       : vm_(vm),
         spec_(vm.vm().spec()),
         before_(vm.vm().status().placement()),
-        report_(ReportOf(vm)),
+        report_(ReportOfRun(vm)),
         host_(host),
         now_(now) {}
 
@@ -105,6 +90,7 @@ class Stepper {
     after = before_;
     after.set_observed_generation(vm_.metadata().generation());
     SettleRetiring(after);
+    SettleKept(after);
 
     const Want want = WantOf(vm_, host_, now_);
     const Sight sight = SightOf(vm_, host_, now_);
@@ -130,9 +116,9 @@ class Stepper {
     if (step.to != Placement::PHASE_UNSPECIFIED) after.set_phase(step.to);
     SetWhy(want, sight, blocked, after);
     if (sight == Sight::kRunning && !after.has_first_started_at()) {
-      SetTimestamp(now_, *after.mutable_first_started_at());
+      SetTime(now_, *after.mutable_first_started_at());
     }
-    if (after.phase() != before_.phase()) SetTimestamp(now_, *after.mutable_since());
+    if (after.phase() != before_.phase()) SetTime(now_, *after.mutable_since());
     decision.pending = after.phase() == Placement::PENDING;
     decision.changed = vm_.vm().status().ended_size() > 0 ||
                        after.SerializeAsString() != before_.SerializeAsString();
@@ -157,6 +143,14 @@ class Stepper {
     after.mutable_retiring()->Swap(&left);
   }
 
+  // Each change gets a number, so that the agent's word about an earlier one proves nothing.
+  void SettleKept(Placement& after) const {
+    const bool kept = spec_.partition() == v1::VmSpec::KEEP;
+    if (after.host().empty() || kept == before_.kept()) return;
+    after.set_kept(kept);
+    after.set_kept_changes(before_.kept_changes() + 1);
+  }
+
   // Whether the disk that is kept serves the next run.
   void SettleDisk(Want want, Sight sight, Placement& after) const {
     if (after.disk_host().empty()) return;
@@ -167,13 +161,13 @@ class Stepper {
       after.clear_disk_host();
       return;
     }
+    if (facts.known && want == Want::kOff) return;
     if (!facts.known) {
       given_up = "the host is gone";
-    } else if (want == Want::kOff) {
-      return;
     } else if (!facts.leave.empty()) {
       given_up = facts.leave;
-    } else if (facts.silent && !IsKept(vm_) && facts.until_surely_ended <= absl::ZeroDuration()) {
+    } else if (facts.silent && !MayBeKept(vm_) &&
+               facts.until_surely_ended <= absl::ZeroDuration()) {
       given_up = "the host is silent";
     } else {
       return;
@@ -225,16 +219,7 @@ class Stepper {
     }
   }
 
-  void Retire(Placement& after) const {
-    v1::RetiringRun& run = *after.add_retiring();
-    run.set_uid(vm_.metadata().uid());
-    run.set_host(before_.host());
-    run.set_attempt(before_.attempt());
-    run.set_macos(before_.image_os() == "darwin");
-    run.set_cpu(spec_.cpu());
-    run.set_memory_mib(spec_.memory_mib());
-    if (HasStarted(report_)) run.set_boot_id(report_->boot_id());
-  }
+  void Retire(Placement& after) const { *after.add_retiring() = RetiringRunOf(vm_); }
 
   // What an end means for the next attempt, and for those who look for losses.
   void CountEnd(Sight sight, Placement& after) const {
@@ -256,13 +241,13 @@ class Stepper {
     if (report_->phase() == Observed::FAILED && ran) {
       Heal(absl::StrCat("attempt ", before_.attempt(), " ", WhyEnded(vm_, *report_)), after);
     }
-    const bool ran_well = ran && now_ >= FromTimestamp(before_.since()) + kRanWell;
+    const bool ran_well = ran && now_ >= TimeOf(before_.since()) + kRanWell;
     after.set_failures(ran_well ? 1 : before_.failures() + 1);
-    SetTimestamp(now_ + RestartBackOff(after.failures()), *after.mutable_not_before());
+    SetTime(now_ + RestartBackOff(after.failures()), *after.mutable_not_before());
   }
 
   void Heal(const std::string& what, Placement& after) const {
-    SetTimestamp(now_, *after.mutable_healed_at());
+    SetTime(now_, *after.mutable_healed_at());
     after.set_healed_what(what);
   }
 
@@ -278,7 +263,7 @@ class Stepper {
       case Placement::UNKNOWN:
         after.set_why(absl::StrCat(
             "host ", host, " is silent",
-            IsKept(vm_) ? "; it is kept there until the host is heard" : "; nobody knows"));
+            MayBeKept(vm_) ? "; it is kept there until the host is heard" : "; nobody knows"));
         return;
       case Placement::STOPPING:
         after.set_why(WhyStopping(want, blocked, after));
@@ -337,14 +322,13 @@ class Stepper {
     if (blocked) {
       after.set_why(
           absl::StrCat("its earlier run on ", after.retiring(0).host(), " has not ended yet"));
-    } else if (after.has_not_before() && FromTimestamp(after.not_before()) > now_) {
+    } else if (after.has_not_before() && TimeOf(after.not_before()) > now_) {
       // Said when it was left; by now nobody could tell where that was.
       if (sight == Sight::kNowhere && !after.why().empty()) return;
       const std::string what = report_ != nullptr && HasEnded(report_)
                                    ? WhyEnded(vm_, *report_)
                                    : std::string("its last attempt failed");
-      after.set_why(
-          absl::StrCat(what, "; next attempt at ", TimeText(FromTimestamp(after.not_before()))));
+      after.set_why(absl::StrCat(what, "; next attempt at ", TimeText(TimeOf(after.not_before()))));
     } else if (sight != Sight::kNowhere || after.why().empty()) {
       after.set_why("waits for a host");
     }
@@ -353,29 +337,32 @@ class Stepper {
   absl::Duration Again(Sight sight, const Placement& after) const {
     absl::Duration again = absl::InfiniteDuration();
     if (after.phase() == Placement::PENDING && after.has_not_before()) {
-      const absl::Duration wait = FromTimestamp(after.not_before()) - now_;
+      const absl::Duration wait = TimeOf(after.not_before()) - now_;
       if (wait > absl::ZeroDuration()) again = std::min(again, wait);
     }
     if (spec_.ttl_seconds() > 0 && after.has_first_started_at() && !IsOver(after.phase())) {
       const absl::Duration left =
-          FromTimestamp(after.first_started_at()) + absl::Seconds(spec_.ttl_seconds()) - now_;
+          TimeOf(after.first_started_at()) + absl::Seconds(spec_.ttl_seconds()) - now_;
       again = std::min(again, std::max(left, absl::Milliseconds(1)));
     }
-    if (sight == Sight::kSilent) again = std::min(again, UntilSurelyEnded(before_.host()));
+    const bool kept = MayBeKept(vm_);
+    if (sight == Sight::kSilent) again = std::min(again, UntilSurelyEnded(before_.host(), kept));
     if (after.phase() == Placement::PENDING && !after.disk_host().empty()) {
-      again = std::min(again, UntilSurelyEnded(after.disk_host()));
+      again = std::min(again, UntilSurelyEnded(after.disk_host(), kept));
     }
     for (const v1::RetiringRun& run : after.retiring()) {
-      if (MayLive(vm_, run, host_)) again = std::min(again, UntilSurelyEnded(run.host()));
+      if (MayLive(vm_, run, host_)) {
+        again = std::min(again, UntilSurelyEnded(run.host(), run.kept()));
+      }
     }
     return again;
   }
 
-  // Infinite where time alone changes nothing: on a host that is heard, and for a VM that is kept
+  // Infinite where time alone changes nothing: on a host that is heard, and for a run that is kept
   // on a host that may come back.
-  absl::Duration UntilSurelyEnded(const std::string& name) const {
+  absl::Duration UntilSurelyEnded(const std::string& name, bool kept) const {
     const HostFacts facts = host_(name);
-    if (!facts.silent || (IsKept(vm_) && facts.known)) return absl::InfiniteDuration();
+    if (!facts.silent || (kept && facts.known)) return absl::InfiniteDuration();
     return facts.until_surely_ended;
   }
 
@@ -400,7 +387,7 @@ bool MayLive(const Resource& vm, const v1::RetiringRun& run, HostLookup host) {
   const HostFacts facts = host(run.host());
   if (WasBootedAnew(run.boot_id(), facts)) return false;
   const bool fenced = facts.silent && facts.until_surely_ended <= absl::ZeroDuration();
-  return !fenced || (IsKept(vm) && facts.known);
+  return !fenced || (run.kept() && facts.known);
 }
 
 Want WantOf(const Resource& vm, HostLookup host, absl::Time now) {
@@ -408,7 +395,7 @@ Want WantOf(const Resource& vm, HostLookup host, absl::Time now) {
   const Placement& placement = vm.vm().status().placement();
   if (vm.metadata().has_deleting_since()) return Want::kGone;
   if (spec.ttl_seconds() > 0 && placement.has_first_started_at() &&
-      now >= FromTimestamp(placement.first_started_at()) + absl::Seconds(spec.ttl_seconds())) {
+      now >= TimeOf(placement.first_started_at()) + absl::Seconds(spec.ttl_seconds())) {
     return Want::kExpire;
   }
   const bool may_move =
@@ -425,14 +412,14 @@ Sight SightOf(const Resource& vm, HostLookup host, absl::Time now) {
   const Placement& placement = vm.vm().status().placement();
   if (placement.host().empty()) return Sight::kNowhere;
   if (IsOver(placement.phase()) && placement.stop()) return Sight::kOver;
-  const Observed* report = ReportOf(vm);
+  const Observed* report = ReportOfRun(vm);
   const HostFacts facts = host(placement.host());
   if (HasEnded(report)) return SightOfEnded(vm, report->phase());
   const bool booted_anew = HasStarted(report) && WasBootedAnew(report->boot_id(), facts);
   if (facts.silent || booted_anew) {
     const bool lost = facts.until_surely_ended <= absl::ZeroDuration();
     // A host that somebody has deleted will not be heard again: nothing is kept for it.
-    if (!booted_anew && (!lost || (IsKept(vm) && facts.known))) return Sight::kSilent;
+    if (!booted_anew && (!lost || (MayBeKept(vm) && facts.known))) return Sight::kSilent;
     return vm.vm().spec().restart() == v1::VmSpec::NEVER && !WasAsked(vm) ? Sight::kLostForGood
                                                                           : Sight::kLostAgain;
   }

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/random.h"
-#include "engine/control/timestamps.h"
+#include "engine/model/timestamp.h"
 #include "gtest/gtest.h"
 
 namespace espalier::control {
@@ -17,10 +17,10 @@ using P = v1::VmPlacement;
 using O = v1::VmObserved;
 
 constexpr Want kWants[] = {Want::kGone, Want::kExpire, Want::kMove, Want::kOff, Want::kRun};
-constexpr Sight kSights[] = {
-    Sight::kNowhere,    Sight::kOver,      Sight::kEndedAgain,  Sight::kEndedWell,
-    Sight::kEndedBadly, Sight::kLostAgain, Sight::kLostForGood, Sight::kSilent,
-    Sight::kPreparing,  Sight::kRunning,   Sight::kStopping};
+constexpr Sight kSights[] = {Sight::kNowhere,     Sight::kOver,       Sight::kEndedAgain,
+                             Sight::kEndedWell,   Sight::kEndedBadly, Sight::kLostAgain,
+                             Sight::kLostForGood, Sight::kSilent,     Sight::kPreparing,
+                             Sight::kRunning,     Sight::kStopping};
 const absl::Time kNow = absl::FromUnixSeconds(1'700'000'000);
 
 // A VM and the facts about its host, in a given situation.
@@ -54,8 +54,8 @@ Case Running() {
   made.placement().set_attempt(3);
   made.placement().set_phase(P::RUNNING);
   made.placement().set_observed_generation(4);
-  SetTimestamp(kNow - absl::Seconds(200), *made.placement().mutable_since());
-  SetTimestamp(kNow - absl::Seconds(300), *made.placement().mutable_first_started_at());
+  SetTime(kNow - absl::Seconds(200), *made.placement().mutable_since());
+  SetTime(kNow - absl::Seconds(300), *made.placement().mutable_first_started_at());
   made.Report(O::RUNNING);
   return made;
 }
@@ -215,9 +215,45 @@ TEST(LifecycleTest, ARunOfAnotherIncarnationKeepsItFromGoing) {
   made.facts.silent = true;
   made.facts.until_surely_ended = absl::ZeroDuration();
   EXPECT_TRUE(Decide(made.vm, made, kNow).finalize);
-  // Unless it was to be kept.
+  // Unless that run was kept, whatever the new incarnation shall be.
   made.spec().set_partition(v1::VmSpec::KEEP);
+  EXPECT_TRUE(Decide(made.vm, made, kNow).finalize);
+  made.placement().mutable_retiring(0)->set_kept(true);
   EXPECT_FALSE(Decide(made.vm, made, kNow).finalize);
+}
+
+TEST(LifecycleTest, AChangedPartitionPolicyCountsOnceTheAgentHasSaidSo) {
+  Case made = Running();
+  O& observed = *made.vm.mutable_vm()->mutable_status()->mutable_observed();
+  const auto change_to = [&](v1::VmSpec::Partition policy) {
+    made.spec().set_partition(policy);
+    made.placement() = Decide(made.vm, made, kNow).placement;
+  };
+  const auto sight_if_lost = [&] {
+    Case lost = made;
+    lost.facts.silent = true;
+    lost.facts.until_surely_ended = absl::ZeroDuration();
+    return SightOf(lost.vm, lost, kNow);
+  };
+  EXPECT_EQ(sight_if_lost(), Sight::kLostAgain) << "it was fenced from the start";
+  change_to(v1::VmSpec::KEEP);
+  EXPECT_TRUE(made.placement().kept());
+  EXPECT_EQ(sight_if_lost(), Sight::kSilent);
+  observed.set_kept_changes(1);
+  EXPECT_EQ(sight_if_lost(), Sight::kSilent);
+
+  change_to(v1::VmSpec::FENCE);
+  EXPECT_FALSE(made.placement().kept());
+  EXPECT_EQ(sight_if_lost(), Sight::kSilent) << "its agent may not have heard of it";
+  observed.set_kept_changes(2);
+  EXPECT_EQ(sight_if_lost(), Sight::kLostAgain);
+
+  // There and back again: what was said of the first change proves nothing.
+  change_to(v1::VmSpec::KEEP);
+  change_to(v1::VmSpec::FENCE);
+  EXPECT_EQ(sight_if_lost(), Sight::kSilent);
+  observed.set_kept_changes(4);
+  EXPECT_EQ(sight_if_lost(), Sight::kLostAgain);
 }
 
 TEST(LifecycleTest, PowerOffAndOnInOneBreathStartsItAgain) {
@@ -254,11 +290,11 @@ TEST(LifecycleTest, FailuresInARowWaitLongerAndALongRunForgivesThem) {
   EXPECT_EQ(RestartBackOff(1000), absl::Seconds(30));
   Case quick = In(Want::kRun, Sight::kEndedAgain);
   quick.placement().set_failures(3);
-  SetTimestamp(kNow - absl::Seconds(5), *quick.placement().mutable_since());
+  SetTime(kNow - absl::Seconds(5), *quick.placement().mutable_since());
   const P after = Decide(quick.vm, quick, kNow).placement;
   EXPECT_EQ(after.failures(), 4u);
-  EXPECT_EQ(FromTimestamp(after.not_before()), kNow + absl::Seconds(8));
-  SetTimestamp(kNow - absl::Seconds(90), *quick.placement().mutable_since());
+  EXPECT_EQ(TimeOf(after.not_before()), kNow + absl::Seconds(8));
+  SetTime(kNow - absl::Seconds(90), *quick.placement().mutable_since());
   EXPECT_EQ(Decide(quick.vm, quick, kNow).placement.failures(), 1u);
 }
 
@@ -391,6 +427,10 @@ TEST(LifecycleTest, NoDecisionLeavesARunThatMayLive) {
     if (random.Chance(0.2)) made.facts.leave = "drain";
     made.spec().set_restart(static_cast<v1::VmSpec::Restart>(1 + random.Below(3)));
     made.spec().set_partition(random.Chance(0.3) ? v1::VmSpec::KEEP : v1::VmSpec::FENCE);
+    made.placement().set_kept(random.Chance(0.3));
+    made.placement().set_kept_changes(static_cast<std::int64_t>(random.Below(3)));
+    made.vm.mutable_vm()->mutable_status()->mutable_observed()->set_kept_changes(
+        static_cast<std::int64_t>(random.Below(3)));
     made.spec().set_power(random.Chance(0.3) ? v1::VmSpec::OFF : v1::VmSpec::ON);
     if (random.Chance(0.2)) made.spec().set_ttl_seconds(60);
     if (random.Chance(0.2)) {
@@ -411,8 +451,14 @@ TEST(LifecycleTest, NoDecisionLeavesARunThatMayLive) {
         status.observed().attempt() == was.attempt() &&
         (status.observed().phase() == O::STOPPED || status.observed().phase() == O::FAILED ||
          status.observed().phase() == O::FENCED);
-    const bool surely_ended =
-        made.facts.silent && made.facts.until_surely_ended == absl::ZeroDuration();
+    // Silence proves nothing of what its agent may let go on.
+    const bool fence_known =
+        was.kept_changes() == 0 || (status.observed().attempt() == was.attempt() &&
+                                    status.observed().kept_changes() == was.kept_changes());
+    const bool kept = made.spec().partition() == v1::VmSpec::KEEP || was.kept() || !fence_known;
+    const bool surely_ended = made.facts.silent &&
+                              made.facts.until_surely_ended == absl::ZeroDuration() &&
+                              !(kept && made.facts.known);
     const bool may_live = !was.host().empty() && !over_for_good && !ended && !surely_ended;
 
     const LifecycleDecision decision = Decide(made.vm, made, kNow);

@@ -9,8 +9,8 @@
 #include "engine/base/limits.h"
 #include "engine/base/telemetry.h"
 #include "engine/control/fleet.h"
-#include "engine/control/timestamps.h"
 #include "engine/control/writes.h"
+#include "engine/model/timestamp.h"
 #include "engine/model/vm_room.h"
 #include "engine/sched/room.h"
 
@@ -107,8 +107,7 @@ bool Placer::Learn(const Reconciler::Change& change) {
   if (!unknown_.contains(ref)) scheduler_.Put(*change.after);
   if (RunsThatTakeRoom(change.after) < RunsThatTakeRoom(change.before)) all_ = true;
   if (IsPending(*change.after)) {
-    const std::int64_t since =
-        absl::ToUnixNanos(FromTimestamp(change.after->metadata().created_at()));
+    const std::int64_t since = absl::ToUnixNanos(TimeOf(change.after->metadata().created_at()));
     pending_.insert({since, ref});
     pending_since_[ref] = since;
     fresh_.insert({since, ref});
@@ -144,7 +143,7 @@ bool Placer::Plan(const Resource& vm, const Snapshot& now, HostLookup host, Plan
   // Deleted, powered off or expired meanwhile; held back; or waiting for an earlier run to end: the
   // lifecycle's business, which says so itself.
   if (decision.finalize || !decision.pending) return false;
-  if (placement.has_not_before() && FromTimestamp(placement.not_before()) > time) return false;
+  if (placement.has_not_before() && TimeOf(placement.not_before()) > time) return false;
   for (const v1::RetiringRun& run : placement.retiring()) {
     if (MayLive(vm, run, host)) return false;
   }
@@ -179,8 +178,10 @@ bool Placer::Plan(const Resource& vm, const Snapshot& now, HostLookup host, Plan
       placement.set_attempt(placement.attempt() + 1);
       placement.set_phase(v1::VmPlacement::STARTING);
       placement.set_stop(false);
+      placement.set_kept(vm.vm().spec().partition() == v1::VmSpec::KEEP);
+      placement.clear_kept_changes();
       placement.clear_not_before();
-      SetTimestamp(time, *placement.mutable_since());
+      SetTime(time, *placement.mutable_since());
       why = absl::StrCat("waits for ", chosen.host, " to take it up");
     }
   }

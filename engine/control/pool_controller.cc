@@ -9,9 +9,10 @@
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
 #include "engine/control/conditions.h"
-#include "engine/control/timestamps.h"
 #include "engine/control/writes.h"
+#include "engine/model/policy.h"
 #include "engine/model/problem.h"
+#include "engine/model/timestamp.h"
 
 namespace espalier::control {
 namespace {
@@ -32,6 +33,7 @@ Owner OwnerFor(const Resource& pool) {
   owner.set_manager(Owner::CONTROLLER);
   owner.set_instance(InstanceOf(pool));
   owner.set_source(pool.metadata().owner().source());
+  owner.set_commit(pool.metadata().owner().commit());
   return owner;
 }
 
@@ -46,7 +48,7 @@ Declared MemberOf(const Resource& pool, const std::string& name, const std::stri
   vm.mutable_metadata()->set_name(name);
   vm.mutable_metadata()->set_namespace_(pool.metadata().namespace_());
   *vm.mutable_metadata()->mutable_labels() = pool.metadata().labels();
-  (*vm.mutable_metadata()->mutable_annotations())[kTemplateAnnotation] = hash;
+  (*vm.mutable_metadata()->mutable_annotations())[kTemplateNote] = hash;
   *vm.mutable_vm()->mutable_spec() = pool.vm_pool().spec().template_();
   declared.set_source(pool.metadata().owner().source());
   return declared;
@@ -116,9 +118,10 @@ Outcome PoolController::Reconcile(const Ref& name, Turn& turn) {
                               memory.refused_generation == pool->metadata().generation() &&
                               clock_.Elapsed() < memory.refused_until;
   absl::Status done;
+  PoolStep step;
   if (!refused_before) {
     memory.refused.clear();
-    const PoolStep step = StepOf(pool->vm_pool().spec(), members.there, hash, clock_.Now());
+    step = StepOf(pool->vm_pool().spec(), members.there, hash, clock_.Now());
     done = Remove(*pool, step.remove, turn);
     if (done.ok()) done = Apply(*pool, step, hash, turn);
     if (absl::IsInvalidArgument(done)) {
@@ -128,7 +131,7 @@ Outcome PoolController::Reconcile(const Ref& name, Turn& turn) {
       done = absl::OkStatus();
     }
   }
-  const absl::Status written = WriteStatus(*pool, members, hash, memory.refused, turn);
+  const absl::Status written = WriteStatus(*pool, members, hash, memory.refused, step, turn);
   if (!done.ok()) return Retry{done};
   if (!written.ok()) return Retry{written};
   if (!memory.refused.empty()) return RequeueAfter{memory.refused_until - clock_.Elapsed()};
@@ -136,6 +139,9 @@ Outcome PoolController::Reconcile(const Ref& name, Turn& turn) {
       std::any_of(members.there.begin(), members.there.end(),
                   [](const auto* vm) { return vm->vm().status().placement().stop(); });
   if (has_ended) return RequeueAfter{absl::Seconds(10)};
+  if (step.look_again < absl::InfiniteFuture()) {
+    return RequeueAfter{std::max(absl::Milliseconds(1), step.look_again - clock_.Now())};
+  }
   return Done{};
 }
 
@@ -194,7 +200,7 @@ absl::Status PoolController::Apply(const Resource& pool, const PoolStep& step,
 
 absl::Status PoolController::WriteStatus(const Resource& pool, const Members& members,
                                          const std::string& hash, const std::string& failure,
-                                         Turn& turn) {
+                                         const PoolStep& step, Turn& turn) {
   StatusWrite write = BasedOn(pool);
   v1::VmPoolStatus& status = *write.mutable_resource()->mutable_vm_pool()->mutable_status();
   std::uint32_t running = 0;
@@ -203,14 +209,14 @@ absl::Status PoolController::WriteStatus(const Resource& pool, const Members& me
   const Resource* waits_longest = nullptr;
   for (const Resource* member : members.there) {
     const v1::VmPlacement& placement = member->vm().status().placement();
-    const auto made_from = member->metadata().annotations().find(kTemplateAnnotation);
+    const auto made_from = member->metadata().annotations().find(kTemplateNote);
     if (made_from == member->metadata().annotations().end() || made_from->second != hash)
       ++outdated;
     if (placement.phase() == v1::VmPlacement::RUNNING) ++running;
     if (!placement.host().empty()) continue;
     ++pending;
-    if (waits_longest == nullptr || FromTimestamp(member->metadata().created_at()) <
-                                        FromTimestamp(waits_longest->metadata().created_at())) {
+    if (waits_longest == nullptr ||
+        TimeOf(member->metadata().created_at()) < TimeOf(waits_longest->metadata().created_at())) {
       waits_longest = member;
     }
   }
@@ -226,8 +232,12 @@ absl::Status PoolController::WriteStatus(const Resource& pool, const Members& me
   const std::string counts = absl::StrCat(running, " of ", wanted, " run");
   if (!failure.empty()) {
     SetCondition(v1::Condition::FALSE, "Refused", failure, clock_.Now(), ready);
+  } else if (!step.stopped.empty()) {
+    SetCondition(v1::Condition::FALSE, "Stopped", step.stopped, clock_.Now(), ready);
   } else if (outdated > 0) {
-    SetCondition(v1::Condition::FALSE, "Rolling", absl::StrCat(counts, ", ", outdated, " outdated"),
+    SetCondition(v1::Condition::FALSE, "Rolling",
+                 absl::StrCat(counts, ", ", outdated, " outdated", step.waits.empty() ? "" : "; ",
+                              step.waits),
                  clock_.Now(), ready);
   } else if (running < wanted) {
     SetCondition(v1::Condition::FALSE, pending > 0 ? "Waiting" : "Starting", counts, clock_.Now(),

@@ -16,9 +16,6 @@
 
 namespace espalier::control {
 
-// Which template a member was made from.
-inline constexpr char kTemplateAnnotation[] = "espalier/template";
-
 // What a pool does next with its members. Pure; one step at a time.
 struct PoolStep {
   // So many new ones.
@@ -27,6 +24,12 @@ struct PoolStep {
   std::vector<const Resource*> remove;
   // To be given the present template.
   std::vector<const Resource*> update;
+  // Why outdated members stay as they are for now; empty: nothing in particular.
+  std::string waits;
+  // Why a roll does not go on by itself: a member with the new template fails.
+  std::string stopped;
+  // When time alone changes the answer.
+  absl::Time look_again = absl::InfiniteFuture();
 };
 // `members`: those that are not being deleted. `hash`: of the template.
 PoolStep StepOf(const v1::VmPoolSpec& pool, const std::vector<const Resource*>& members,
@@ -55,7 +58,7 @@ class PoolController final : public Reconciler {
   absl::Status Remove(const Resource& pool, const std::vector<const Resource*>& members,
                       Turn& turn);
   absl::Status WriteStatus(const Resource& pool, const Members& members, const std::string& hash,
-                           const std::string& failure, Turn& turn);
+                           const std::string& failure, const PoolStep& step, Turn& turn);
 
   Clock& clock_;
   Random& random_;

@@ -4,7 +4,8 @@
 #include <algorithm>
 
 #include "engine/control/test_world.h"
-#include "engine/control/timestamps.h"
+#include "engine/model/policy.h"
+#include "engine/model/timestamp.h"
 #include "gmock/gmock.h"
 
 namespace espalier::control {
@@ -20,33 +21,48 @@ struct MemberRow {
   std::string hash = kNow;
   int age_seconds = 100;
   bool ended = false;
+  bool suspended = false;
+  bool claimed = false;
+  int failures = 0;
 };
 
 class PoolStepTest : public testing::Test {
  protected:
-  PoolStep Step(int replicas, const std::vector<MemberRow>& rows, int max_unavailable = 1) {
+  PoolStep Step(int replicas, const std::vector<MemberRow>& rows, int max_unavailable = 1,
+                int canary = 0) {
     v1::VmPoolSpec pool;
     pool.set_replicas(static_cast<std::uint32_t>(replicas));
     pool.set_max_unavailable(static_cast<std::uint32_t>(max_unavailable));
+    if (canary > 0) pool.set_canary(static_cast<std::uint32_t>(canary));
     members_.clear();
     for (std::size_t i = 0; i < rows.size(); ++i) {
       Resource vm = TestWorld::VmNamed(absl::StrCat("p-", i));
-      (*vm.mutable_metadata()->mutable_annotations())[kTemplateAnnotation] = rows[i].hash;
-      SetTimestamp(now_ - absl::Seconds(rows[i].age_seconds),
-                   *vm.mutable_metadata()->mutable_created_at());
+      (*vm.mutable_metadata()->mutable_annotations())[kTemplateNote] = rows[i].hash;
+      SetTime(now_ - absl::Seconds(rows[i].age_seconds),
+              *vm.mutable_metadata()->mutable_created_at());
       P& placement = *vm.mutable_vm()->mutable_status()->mutable_placement();
       placement.set_phase(rows[i].phase);
       placement.set_stop(rows[i].ended);
+      if (rows[i].suspended) (*vm.mutable_metadata()->mutable_holds())["suspend"].set_by("ana");
+      if (rows[i].claimed) {
+        v1::Hold& claim = (*vm.mutable_metadata()->mutable_holds())["claim"];
+        claim.set_by("ci");
+        claim.set_why("job 4711");
+      }
+      placement.set_failures(static_cast<std::uint32_t>(rows[i].failures));
+      if (rows[i].phase == P::FAILED) placement.set_why("exit code 1");
       if (rows[i].phase != P::PENDING) placement.set_host("mac-01");
-      SetTimestamp(now_ - absl::Seconds(rows[i].age_seconds), *placement.mutable_since());
+      SetTime(now_ - absl::Seconds(rows[i].age_seconds), *placement.mutable_since());
       members_.push_back(std::move(vm));
     }
     std::vector<const Resource*> pointers;
+    pointers.reserve(members_.size());
     for (const Resource& vm : members_) pointers.push_back(&vm);
     return StepOf(pool, pointers, kNow, now_);
   }
   static std::vector<std::string> NamesOf(const std::vector<const Resource*>& vms) {
     std::vector<std::string> names;
+    names.reserve(vms.size());
     for (const Resource* vm : vms) names.push_back(vm->metadata().name());
     std::sort(names.begin(), names.end());
     return names;
@@ -87,6 +103,71 @@ TEST_F(PoolStepTest, RollsWhatDoesNotRunAtOnce) {
                                  {.phase = P::PENDING, .hash = "old"},
                                  {.hash = "old"}});
   EXPECT_THAT(NamesOf(step.update), testing::ElementsAre("p-0", "p-1"));
+}
+
+TEST_F(PoolStepTest, ARollStopsWhereItsMembersDoNotRun) {
+  const PoolStep step =
+      Step(4, {{.phase = P::FAILED}, {.hash = "old"}, {.hash = "old"}, {.hash = "old"}});
+  EXPECT_THAT(step.update, testing::IsEmpty());
+  EXPECT_THAT(step.remove, testing::IsEmpty());
+}
+
+TEST_F(PoolStepTest, LeavesASuspendedMemberAlone) {
+  EXPECT_THAT(
+      NamesOf(Step(1, {{.age_seconds = 90, .suspended = true}, {.age_seconds = 10}}).remove),
+      testing::ElementsAre("p-1"));
+  EXPECT_THAT(Step(1, {{.hash = "old", .suspended = true}}).update, testing::IsEmpty());
+  EXPECT_THAT(Step(1, {{.phase = P::FAILED, .ended = true, .suspended = true}}).remove,
+              testing::IsEmpty());
+}
+
+TEST_F(PoolStepTest, GivesCanariesTheNewTemplateFirst) {
+  const MemberRow old{.hash = "old"};
+  const PoolStep first = Step(4, {old, old, old, old}, 4, 2);
+  EXPECT_EQ(first.update.size(), 2u);
+  EXPECT_EQ(first.waits, "0 of 2 canaries have proven themselves");
+  // Running is not enough: for how long is what counts.
+  const PoolStep young = Step(4, {{.age_seconds = 20}, {.age_seconds = 70}, old, old}, 4, 2);
+  EXPECT_THAT(young.update, testing::IsEmpty());
+  EXPECT_EQ(young.waits, "1 of 2 canaries have proven themselves");
+  EXPECT_EQ(young.look_again, now_ + absl::Seconds(40));
+  const PoolStep proven = Step(4, {{.age_seconds = 61}, {.age_seconds = 70}, old, old}, 4, 2);
+  EXPECT_EQ(proven.update.size(), 2u);
+  EXPECT_EQ(proven.waits, "");
+  // No more of them than members.
+  EXPECT_EQ(Step(1, {{.age_seconds = 70}, old}, 4, 5).remove.size(), 1u);
+  EXPECT_EQ(Step(2, {{.age_seconds = 70}, {.age_seconds = 70}}, 4, 5).waits, "");
+}
+
+TEST_F(PoolStepTest, ARollStopsWhileAMemberFailsWithTheNewTemplate) {
+  const MemberRow old{.hash = "old"};
+  // It runs again, and has failed a moment ago.
+  const PoolStep flaps = Step(4, {{.age_seconds = 20, .failures = 1}, old, old, old}, 4);
+  EXPECT_THAT(flaps.update, testing::IsEmpty());
+  EXPECT_THAT(flaps.stopped, HasSubstr("the roll stopped: p-0 fails with the new template"));
+  EXPECT_EQ(flaps.look_again, now_ + absl::Seconds(40));
+  const PoolStep ended = Step(4, {{.phase = P::FAILED, .ended = true}, old, old, old}, 4);
+  EXPECT_THAT(ended.update, testing::IsEmpty());
+  EXPECT_THAT(ended.stopped, HasSubstr(": exit code 1"));
+  EXPECT_EQ(Step(4, {{.age_seconds = 61, .failures = 1}, old, old, old}, 4).update.size(), 3u);
+  // One that fails with the old template is what the new one may be for.
+  EXPECT_EQ(Step(2, {{.phase = P::STARTING, .hash = "old", .failures = 3}, old}, 2).update.size(),
+            2u);
+}
+
+TEST_F(PoolStepTest, WaitsForClaimedMembers) {
+  const MemberRow old{.hash = "old"};
+  const MemberRow busy{.hash = "old", .claimed = true};
+  const PoolStep step = Step(2, {busy, old}, 2);
+  EXPECT_THAT(NamesOf(step.update), testing::ElementsAre("p-1"));
+  EXPECT_EQ(step.waits, "waits for p-0, claimed by ci: job 4711");
+  // Fewer are wanted: the claimed stay, even the older ones, and even if they are too many.
+  EXPECT_THAT(NamesOf(Step(1, {{.age_seconds = 500, .claimed = true}, {}}).remove),
+              testing::ElementsAre("p-1"));
+  EXPECT_THAT(Step(0, {{.claimed = true}}).remove, testing::IsEmpty());
+  // What has ended runs no job any more.
+  EXPECT_THAT(NamesOf(Step(1, {{.phase = P::FAILED, .ended = true, .claimed = true}}).remove),
+              testing::ElementsAre("p-0"));
 }
 
 TEST_F(PoolStepTest, ReplacesMembersThatHaveEndedAfterAWhile) {

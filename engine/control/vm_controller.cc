@@ -7,8 +7,8 @@
 #include "engine/base/telemetry.h"
 #include "engine/control/fleet.h"
 #include "engine/control/lifecycle.h"
-#include "engine/control/timestamps.h"
 #include "engine/control/writes.h"
+#include "engine/model/timestamp.h"
 
 namespace espalier::control {
 namespace {
@@ -104,7 +104,7 @@ Outcome VmController::ReconcileVm(const Resource& vm, Turn& turn) {
   const bool was_pending =
       before.host().empty() && (before.phase() == v1::VmPlacement::PENDING ||
                                 before.phase() == v1::VmPlacement::PHASE_UNSPECIFIED);
-  const bool held = after.has_not_before() && FromTimestamp(after.not_before()) > clock_.Now();
+  const bool held = after.has_not_before() && TimeOf(after.not_before()) > clock_.Now();
   const bool blocked = std::any_of(after.retiring().begin(), after.retiring().end(),
                                    [&](const auto& run) { return MayLive(vm, run, host); });
   if (decision.pending && was_pending && !held && !blocked) {

@@ -25,6 +25,7 @@
 #include "engine/server/rest/http_server.h"
 #include "engine/server/rest/rest.h"
 #include "engine/server/sessions.h"
+#include "engine/server/vault.h"
 #include "engine/store/sqlite.h"
 
 namespace espalier {
@@ -58,8 +59,9 @@ class RealDaemon final : public Daemon {
     ESPALIER_RETURN_IF_ERROR(CheckListen(options_.http, tls.enabled()).status());
     ESPALIER_RETURN_IF_ERROR(OpenData());
     StartControl();
-    const Served served = {machine_.clock, machine_.threads, *authorized_, *sessions_,
-                           *sessions_,     *tokens_,         metrics_};
+    const Served served = {machine_.clock,      machine_.threads, *authorized_,
+                           *sessions_,          *sessions_,       *tokens_,
+                           resources_->audit(), *vault_,          metrics_};
     ESPALIER_ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(served, options_.grpc, tls));
     rest_ = std::make_unique<RestService>(
         served, [this] { return MeasureGauges(); },
@@ -99,6 +101,7 @@ class RealDaemon final : public Daemon {
     authorized_.reset();
     tokens_.reset();
     resources_.reset();
+    vault_.reset();
     if (store_ == nullptr) return;
     const absl::Status closed = store_->Close();
     if (!closed.ok()) {
@@ -114,15 +117,20 @@ class RealDaemon final : public Daemon {
     ESPALIER_ASSIGN_OR_RETURN(store_,
                               OpenSqliteStore(machine_.clock, machine_.threads,
                                               absl::StrCat(options_.data_dir, "/espalier.db")));
+    ESPALIER_ASSIGN_OR_RETURN(vault_, Vault::Open(machine_.io, machine_.log, *store_,
+                                                  absl::StrCat(options_.data_dir, "/secrets.key"),
+                                                  options_.forget_secrets));
     LocalResources::Options options{
-        .capacity = [this](const ObjectMap& before, const PlanOutput& plan) {
-          return capacity_.VerdictOf(before, plan);
-        }};
+        .capacity = [this](const ObjectMap& before,
+                           const PlanOutput& plan) { return capacity_.VerdictOf(before, plan); },
+        .vault = vault_.get()};
     ESPALIER_ASSIGN_OR_RETURN(
         resources_, LocalResources::Open(machine_.clock, machine_.random, machine_.log, *store_,
                                          std::move(options)));
-    authorized_ = std::make_unique<AuthorizedResources>(*resources_);
-    tokens_ = std::make_unique<Tokens>(machine_.clock, machine_.random, *store_);
+    if (options_.forget_secrets) ESPALIER_RETURN_IF_ERROR(vault_->ForgetAll());
+    authorized_ = std::make_unique<AuthorizedResources>(*resources_, &resources_->audit());
+    tokens_ =
+        std::make_unique<Tokens>(machine_.clock, machine_.random, *store_, resources_->audit());
     sessions_ = std::make_unique<SessionRegistry>(machine_.clock, LeaseTermsOf(*resources_));
     return tokens_->WriteFirstAdminToken(machine_.io, TokenFile()).status();
   }
@@ -132,7 +140,7 @@ class RealDaemon final : public Daemon {
         std::make_unique<Housekeeping>(machine_.clock, machine_.threads, machine_.log, *resources_);
     outgoing_ = MakeHttp(&http_stop_);
     registry_ = oci::MakeRegistry(machine_.clock, machine_.random, *outgoing_,
-                                  MakeRegistryLogin(*resources_, machine_.io, machine_.log,
+                                  MakeRegistryLogin(*resources_, *vault_, machine_.io, machine_.log,
                                                     options_.secrets_dir, machine_.environment),
                                   &http_stop_);
     control_ = std::make_unique<control::Control>(
@@ -176,6 +184,7 @@ class RealDaemon final : public Daemon {
   CapacityBook capacity_;
   // In the order in which they are made; each borrows from those above it.
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Vault> vault_;
   std::unique_ptr<LocalResources> resources_;
   std::unique_ptr<AuthorizedResources> authorized_;
   std::unique_ptr<Tokens> tokens_;

@@ -2,9 +2,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include <algorithm>
 #include <cstdlib>
@@ -15,6 +12,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
+#include "engine/base/heap.h"
 #include "engine/base/io.h"
 #include "engine/base/log.h"
 #include "engine/base/random.h"
@@ -43,14 +41,6 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
-// Objects are made on one thread and let go on another, which leaves holes in every arena of the
-// allocator; glibc's eight arenas a processor cost a large fleet tens of megabytes.
-void UseFewArenas() {
-#ifdef __GLIBC__
-  mallopt(M_ARENA_MAX, std::max(2, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN))));
-#endif
-}
-
 int Main(int argc, char** argv) {
   const absl::StatusOr<ParsedOptions> parsed = ParseOptions(argc, argv);
   if (!parsed.ok()) {
@@ -61,7 +51,8 @@ int Main(int argc, char** argv) {
     std::cout << parsed->message;
     return 0;
   }
-  UseFewArenas();
+  // One for each processor: more cost a large fleet tens of megabytes.
+  LimitHeaps(std::max(2, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN))));
   const sigset_t signals = BlockStopSignals();
   const std::unique_ptr<Clock> clock = MakeRealClock();
   const std::unique_ptr<Threads> threads = MakeRealThreads();

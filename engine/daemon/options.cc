@@ -25,6 +25,8 @@ absl::StatusOr<ParsedOptions> ParseOptions(int argc, const char* const* argv) {
   app.add_option("--client-ca", options.client_ca,
                  "Authority (PEM) that must have signed the clients' certificates");
   app.add_option("--secrets-dir", options.secrets_dir, "Below it lie the files that secrets name");
+  app.add_flag("--forget-secrets", options.forget_secrets,
+               "Remove all secrets that were given as values: DATA_DIR/secrets.key is lost");
   app.add_option("--ready-file", options.ready_file,
                  "Written as JSON, with the chosen addresses, once it serves");
   app.add_option("--log-level", options.log_level, "debug, info, warn or error")

@@ -16,6 +16,8 @@ struct DaemonOptions {
   std::string tls_key;
   std::string client_ca;
   std::string secrets_dir;
+  // Removes all secrets that are kept, for good.
+  bool forget_secrets = false;
   std::string ready_file;
   std::string log_level = "info";
 };

@@ -15,10 +15,12 @@ CallContext EngineItself() {
 
 }  // namespace
 
-oci::CredentialSource MakeRegistryLogin(Resources& resources, Io& io, Log& log,
+oci::CredentialSource MakeRegistryLogin(Resources& resources, Secrets& secrets, Io& io, Log& log,
                                         std::string secrets_dir, Environment environment) {
   return [&resources, &io, &log, secrets_dir = std::move(secrets_dir),
-          environment = std::move(environment)](const std::string& registry) -> oci::Credential {
+          environment = std::move(environment),
+          reveal = RevealThrough(secrets, EngineItself().caller)](
+             const std::string& registry) -> oci::Credential {
     Query query;
     query.add_kinds(InfoOf(Kind::kRegistryCredential).name);
     do {
@@ -28,7 +30,7 @@ oci::CredentialSource MakeRegistryLogin(Resources& resources, Io& io, Log& log,
         const v1::RegistryCredentialSpec& spec = item.registry_credential().spec();
         if (spec.registry() != registry) continue;
         absl::StatusOr<std::string> password =
-            ResolveSecret(spec.password(), io, secrets_dir, environment);
+            ResolveSecret(spec.password(), io, secrets_dir, environment, reveal);
         if (!password.ok()) {
           log.Warn("registry is asked without its credential",
                    {{telemetry::kRef, ToString(RefOf(item))},

@@ -49,7 +49,7 @@ absl::Status AppendFile(Io& io, const std::string& disk_path, const std::string&
 
 void AddTooLarge(const std::string& path, std::int64_t size_bytes, Problems& problems) {
   problems
-      .Error("invalid_value", "",
+      .Error("too_large", "",
              absl::StrCat("the file has ", size_bytes, " bytes; at most ", limits::kDocumentBytes,
                           " are read"))
       .set_file(path);

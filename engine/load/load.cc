@@ -5,7 +5,6 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "engine/base/limits.h"
@@ -43,73 +42,58 @@ void CheckRules(const Resource& resource, const Node& document, const std::strin
   problems.Append(found);
 }
 
-// "fleet.yaml:12" into the problem's place.
-void SetSource(absl::string_view source, Problem& problem) {
-  const std::size_t colon = source.rfind(':');
-  int line = 0;
-  if (colon != absl::string_view::npos && absl::SimpleAtoi(source.substr(colon + 1), &line)) {
-    problem.set_line(line);
-    source = source.substr(0, colon);
-  }
-  problem.set_file(std::string(source));
-}
-
 }  // namespace
 
 std::vector<LoadedObject> LoadFile(const SourceFile& file, Problems& problems) {
   std::vector<LoadedObject> objects;
+  // Read as YAML it would be some odd text.
+  if (absl::StartsWith(file.bytes, "version https://git-lfs.github.com/spec/")) {
+    Problem& problem = problems.Error(
+        "lfs_pointer", "",
+        "is a pointer of Git LFS and not the file itself; keep declarations in the repository");
+    problem.set_file(file.path);
+    problem.set_line(1);
+    return objects;
+  }
   for (const Node& document : Parse(file, problems)) {
     std::optional<Resource> resource = Decode(document, file.path, problems);
     if (!resource.has_value()) continue;
     CheckRules(*resource, document, file.path, problems);
-    objects.push_back({std::move(*resource), absl::StrCat(file.path, ":", document.line)});
+    auto object = std::make_shared<v1::Declared>();
+    *object->mutable_resource() = std::move(*resource);
+    object->set_source(absl::StrCat(file.path, ":", document.line));
+    objects.push_back(std::move(object));
   }
   return objects;
 }
 
-std::vector<v1::Declared> Combine(const std::vector<LoadedObject>& objects, Problems& problems) {
+std::vector<LoadedObject> Combine(std::vector<LoadedObject> objects, Problems& problems) {
   if (objects.size() > limits::kApplyObjects) {
     problems.Error("too_large", "",
                    absl::StrCat("declares ", objects.size(), " objects, at most ",
                                 limits::kApplyObjects, " are allowed"));
     return {};
   }
-  std::vector<v1::Declared> declared;
-  declared.reserve(objects.size());
-  absl::flat_hash_map<Ref, const std::string*> sources;
-  for (const LoadedObject& object : objects) {
-    const Ref ref = RefOf(object.resource);
-    const auto [first, is_new] = sources.emplace(ref, &object.source);
-    if (!is_new) {
-      Problem& problem = problems.Error(
-          "duplicate_object", "",
-          absl::StrCat("is declared twice, at ", *first->second, " and at ", object.source));
-      *problem.mutable_ref() = ToProto(ref);
-      SetSource(object.source, problem);
-      continue;
-    }
-    v1::Declared& entry = declared.emplace_back();
-    *entry.mutable_resource() = object.resource;
-    entry.set_source(object.source);
-  }
-  return declared;
+  absl::flat_hash_map<Ref, const v1::Declared*> seen;
+  std::erase_if(objects, [&](const LoadedObject& object) {
+    const Ref ref = RefOf(object->resource());
+    const auto [first, is_new] = seen.emplace(ref, object.get());
+    if (is_new) return false;
+    Problem& problem =
+        problems.Error("duplicate_object", "",
+                       absl::StrCat("is declared twice, at ", first->second->source(), " and at ",
+                                    object->source()));
+    *problem.mutable_ref() = ToProto(ref);
+    SetPlace(object->source(), problem);
+    return true;
+  });
+  return objects;
 }
 
-std::vector<v1::Declared> LoadFiles(const std::vector<SourceFile>& files, Problems& problems) {
-  std::size_t bytes = 0;
-  for (const SourceFile& file : files) bytes += file.bytes.size();
-  if (files.size() > limits::kSourceFiles || bytes > limits::kSourceBytes) {
-    problems.Error(
-        "too_large", "",
-        absl::StrCat("has ", files.size(), " files with ", bytes, " bytes, at most ",
-                     limits::kSourceFiles, " with ", limits::kSourceBytes, " are allowed"));
-    return {};
-  }
-  std::vector<LoadedObject> objects;
-  for (const SourceFile& file : files) {
-    for (LoadedObject& object : LoadFile(file, problems)) objects.push_back(std::move(object));
-  }
-  return Combine(objects, problems);
+void CopyTo(const std::vector<LoadedObject>& set,
+            google::protobuf::RepeatedPtrField<v1::Declared>& declared) {
+  declared.Reserve(static_cast<int>(set.size()));
+  for (const LoadedObject& object : set) *declared.Add() = *object;
 }
 
 bool IsSourceName(absl::string_view path) {

@@ -2,6 +2,7 @@
 // problems in them, with positions. Pure: nothing here opens a file. Thread-safe.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,22 +22,22 @@ struct SourceFile {
   std::string bytes;
 };
 
-// One document of a file that became an object.
-struct LoadedObject {
-  Resource resource;   // without defaults
-  std::string source;  // "fleet.yaml:12"
-};
+// One document of a file that became an object, without defaults, and where it stands
+// ("fleet.yaml:12"). The sets of several commits share what is the same in them.
+using LoadedObject = std::shared_ptr<const v1::Declared>;
 
 // The documents of one YAML or JSON file: parsed, decoded, defaults applied for validation only and
 // rules checked. All problems are collected. Depends on nothing but its arguments, so that results
 // may be cached by the hash of the bytes.
 std::vector<LoadedObject> LoadFile(const SourceFile& file, Problems& problems);
 
-// All files together: LoadFile of each, and that no object is declared twice (both places named).
-// The result is ready to be put into an ApplyRequest.
-std::vector<v1::Declared> LoadFiles(const std::vector<SourceFile>& files, Problems& problems);
-// The second step alone, for callers that keep the first step's results.
-std::vector<v1::Declared> Combine(const std::vector<LoadedObject>& objects, Problems& problems);
+// What several files declare as one set, each object once. One that is declared twice is a problem
+// that names both places; so are too many of them, and then the set is empty.
+std::vector<LoadedObject> Combine(std::vector<LoadedObject> objects, Problems& problems);
+
+// Copies the set into a request's.
+void CopyTo(const std::vector<LoadedObject>& set,
+            google::protobuf::RepeatedPtrField<v1::Declared>& declared);
 
 // YAML text as one Node per document. Refused: duplicate keys (both lines named), anchors, aliases,
 // custom tags, invalid UTF-8, and what exceeds limits.h. A document with duplicate keys (both

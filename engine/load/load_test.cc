@@ -22,10 +22,11 @@ std::vector<std::string> Lines(const Problems& problems) {
   return lines;
 }
 
-std::vector<std::string> Sources(const std::vector<v1::Declared>& objects) {
+std::vector<std::string> Sources(const std::vector<LoadedObject>& objects) {
   std::vector<std::string> lines;
-  for (const v1::Declared& object : objects) {
-    lines.push_back(absl::StrCat(ToString(RefOf(object.resource())), " at ", object.source()));
+  lines.reserve(objects.size());
+  for (const LoadedObject& object : objects) {
+    lines.push_back(absl::StrCat(ToString(RefOf(object->resource())), " at ", object->source()));
   }
   return lines;
 }
@@ -50,20 +51,28 @@ constexpr char kVm[] =
     "  ports:\n"
     "    http: {guest: 80}\n";
 
+std::vector<LoadedObject> LoadAll(const std::vector<SourceFile>& files, Problems& problems) {
+  std::vector<LoadedObject> objects;
+  for (const SourceFile& file : files) {
+    for (LoadedObject& object : LoadFile(file, problems)) objects.push_back(std::move(object));
+  }
+  return Combine(std::move(objects), problems);
+}
+
 TEST(LoadTest, ReadsAFleetFromYamlAndJson) {
   Problems problems;
-  const auto objects = LoadFiles({{"fleet.yaml", absl::StrCat(kImage, "---\n", kVm)},
-                                  {"host.json",
-                                   "{\"apiVersion\": \"espalier/v1\", \"kind\": \"Host\", "
-                                   "\"metadata\": {\"name\": \"mac-01\"}}"}},
-                                 problems);
+  const auto objects = LoadAll({{"fleet.yaml", absl::StrCat(kImage, "---\n", kVm)},
+                                {"host.json",
+                                 "{\"apiVersion\": \"espalier/v1\", \"kind\": \"Host\", "
+                                 "\"metadata\": {\"name\": \"mac-01\"}}"}},
+                               problems);
   EXPECT_THAT(Lines(problems), IsEmpty());
   EXPECT_THAT(Sources(objects),
               ElementsAre("image/sonoma at fleet.yaml:1", "vm/ci/build at fleet.yaml:9",
                           "host/mac-01 at host.json:1"));
   // Defaults are the server's: what is declared stays as it was written.
-  EXPECT_FALSE(objects[1].resource().vm().spec().has_cpu());
-  EXPECT_EQ(objects[1].resource().vm().spec().ports().at("http").guest(), 80u);
+  EXPECT_FALSE(objects[1]->resource().vm().spec().has_cpu());
+  EXPECT_EQ(objects[1]->resource().vm().spec().ports().at("http").guest(), 80u);
 }
 
 TEST(LoadTest, SaysWhereWhatIsWrong) {
@@ -134,9 +143,22 @@ TEST(LoadTest, KeepsGoodDocumentsBesideBadOnes) {
   const auto objects = LoadFile(
       {"in.yaml", absl::StrCat("kind: Vm\n---\n", kImage, "---\n[\n---\n", kVm)}, problems);
   ASSERT_THAT(objects, SizeIs(2));
-  EXPECT_EQ(objects[0].source, "in.yaml:3");
-  EXPECT_EQ(objects[1].source, "in.yaml:13");
+  EXPECT_EQ(objects[0]->source(), "in.yaml:3");
+  EXPECT_EQ(objects[1]->source(), "in.yaml:13");
   EXPECT_TRUE(problems.HasErrors());
+}
+
+TEST(LoadTest, RefusesPointersOfGitLfsByName) {
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\n"
+      "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+  for (const char* path : {"fleet.yaml", "fleet.json"}) {
+    Problems problems;
+    EXPECT_THAT(LoadFile({path, pointer}, problems), IsEmpty());
+    ASSERT_THAT(problems.list(), SizeIs(1));
+    EXPECT_EQ(problems.list()[0].code(), "lfs_pointer");
+    EXPECT_EQ(problems.list()[0].file(), path);
+  }
 }
 
 TEST(LoadTest, NamesBothPlacesOfAnObjectDeclaredTwice) {
@@ -146,9 +168,9 @@ TEST(LoadTest, NamesBothPlacesOfAnObjectDeclaredTwice) {
   const std::string explicitly =
       "apiVersion: espalier/v1\nkind: Vm\nmetadata: {name: build, namespace: default}\n"
       "spec: {image: a}\n";
-  const auto objects = LoadFiles({{"a.yaml", absl::StrCat(kVm, "---\n", in_default)},
-                                  {"b:2.yaml", absl::StrCat("\n", explicitly)}},
-                                 problems);
+  const auto objects = LoadAll({{"a.yaml", absl::StrCat(kVm, "---\n", in_default)},
+                                {"b:2.yaml", absl::StrCat("\n", explicitly)}},
+                               problems);
   EXPECT_THAT(Sources(objects),
               ElementsAre("vm/ci/build at a.yaml:2", "vm/default/build at a.yaml:12"));
   EXPECT_THAT(
@@ -161,7 +183,7 @@ TEST(LoadTest, ReadsBackWhatTheCodecWrites) {
   Problems problems;
   const auto objects = LoadFile({"in.yaml", kVm}, problems);
   ASSERT_THAT(objects, SizeIs(1));
-  Resource resource = objects[0].resource;
+  Resource resource = objects[0]->resource();
   (*resource.mutable_metadata()->mutable_labels())["yes"] = "no";
   (*resource.mutable_metadata()->mutable_labels())["octal"] = "010";
   (*resource.mutable_metadata()->mutable_annotations())["text"] =
@@ -169,7 +191,7 @@ TEST(LoadTest, ReadsBackWhatTheCodecWrites) {
   const auto again = LoadFile({"out.yaml", ToYaml(resource)}, problems);
   EXPECT_THAT(Lines(problems), IsEmpty());
   ASSERT_THAT(again, SizeIs(1));
-  EXPECT_EQ(ToJson(again[0].resource, Indent::kTwo), ToJson(resource, Indent::kTwo));
+  EXPECT_EQ(ToJson(again[0]->resource(), Indent::kTwo), ToJson(resource, Indent::kTwo));
 }
 
 TEST(LoadTest, ReadsOnlyNamesOfItsOwn) {

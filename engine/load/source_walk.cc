@@ -21,9 +21,10 @@ std::string Join(const std::string& folder, const std::string& name) {
   return folder.empty() ? name : absl::StrCat(folder, "/", name);
 }
 
-void Refuse(const std::string& path, absl::string_view message, Problems& problems) {
+void Refuse(ProblemCode code, const std::string& path, absl::string_view message,
+            Problems& problems) {
   const bool is_text = FindInvalidUtf8(path) == absl::string_view::npos;
-  problems.Error("not_allowed", "", message)
+  problems.Error(code, "", message)
       .set_file(is_text ? absl::Utf8SafeCEscape(path) : absl::CEscape(path));
 }
 
@@ -54,8 +55,8 @@ class Walk {
       const std::string entry_path = Join(path, entry.name);
       auto [twin, is_new] = folded.emplace(absl::AsciiStrToLower(entry.name), entry.name);
       if (!is_new) {
-        Refuse(entry_path, absl::StrCat("differs from \"", twin->second, "\" only in case"),
-               problems_);
+        Refuse("bad_file_name", entry_path,
+               absl::StrCat("differs from \"", twin->second, "\" only in case"), problems_);
         continue;
       }
       absl::Status status = Entry(entry, entry_path, depth);
@@ -69,11 +70,12 @@ class Walk {
  private:
   absl::Status Entry(const SourceEntry& entry, const std::string& path, std::size_t depth) {
     if (std::string why = CheckSourceName(entry.name); !why.empty()) {
-      Refuse(path, why, problems_);
+      Refuse("bad_file_name", path, why, problems_);
       return absl::OkStatus();
     }
     if (path.size() > limits::kSourcePathBytes) {
-      Refuse(path, absl::StrCat("the path is longer than ", limits::kSourcePathBytes, " bytes"),
+      Refuse("bad_file_name", path,
+             absl::StrCat("the path is longer than ", limits::kSourcePathBytes, " bytes"),
              problems_);
       return absl::OkStatus();
     }
@@ -89,13 +91,14 @@ class Walk {
       case SourceEntry::Type::kFolder:
         return Folder(path, entry.id, depth + 1);
       case SourceEntry::Type::kSymlink:
-        Refuse(path, "is a symbolic link; only files and folders are read", problems_);
+        Refuse("not_a_file", path, "is a symbolic link; only files and folders are read",
+               problems_);
         return absl::OkStatus();
       case SourceEntry::Type::kSubmodule:
-        Refuse(path, "is a submodule; only files and folders are read", problems_);
+        Refuse("not_a_file", path, "is a submodule; only files and folders are read", problems_);
         return absl::OkStatus();
       case SourceEntry::Type::kOther:
-        Refuse(path, "is neither a file nor a folder", problems_);
+        Refuse("not_a_file", path, "is neither a file nor a folder", problems_);
         return absl::OkStatus();
     }
     return absl::OkStatus();
@@ -120,6 +123,17 @@ absl::StatusOr<std::vector<FoundFile>> WalkSource(const std::string& prefix, con
   std::sort(files.begin(), files.end(),
             [](const FoundFile& a, const FoundFile& b) { return a.path < b.path; });
   return files;
+}
+
+absl::Status AsProblem(const absl::Status& status, const std::string& path, Problems& problems) {
+  const auto add = [&](ProblemCode code) {
+    problems.Error(code, "", status.message()).set_file(path);
+    return absl::OkStatus();
+  };
+  if (absl::IsNotFound(status)) return add("missing_folder");
+  if (absl::IsResourceExhausted(status)) return add("too_large");
+  if (absl::IsInvalidArgument(status)) return add("bad_file_name");
+  return status;
 }
 
 }  // namespace espalier

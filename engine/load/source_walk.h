@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/model/problem.h"
 
@@ -40,5 +41,9 @@ using ListFolder = absl::FunctionRef<absl::StatusOr<std::vector<SourceEntry>>(
 // kSourceFiles or kSourceDepth. `prefix` is put before the paths, with a slash, unless empty.
 absl::StatusOr<std::vector<FoundFile>> WalkSource(const std::string& prefix, const std::string& id,
                                                   ListFolder list, Problems& problems);
+
+// Why a source cannot be read at all, if a change of its files mends that, as a problem of `path`:
+// there is no such folder, or too much in it. Returns OK for those, anything else as it is.
+absl::Status AsProblem(const absl::Status& status, const std::string& path, Problems& problems);
 
 }  // namespace espalier

@@ -17,6 +17,7 @@
 #include "engine/base/limits.h"
 #include "engine/load/load.h"
 #include "engine/load/yaml_scalar.h"
+#include "engine/load/yaml_split.h"
 #include "engine/model/utf8.h"
 #include "yaml-cpp/eventhandler.h"
 #include "yaml-cpp/exceptions.h"
@@ -27,40 +28,6 @@ namespace {
 
 // Leaves yaml-cpp's parser from inside an event. The problem is reported already.
 struct StopParsing {};
-
-// A part of the text that begins at the start of a line. `first_line` is counted from 0.
-struct Chunk {
-  absl::string_view text;
-  int first_line = 0;
-};
-
-// Whether the line is `marker`, alone or with something behind it.
-bool IsMarker(absl::string_view line, absl::string_view marker) {
-  if (!absl::ConsumePrefix(&line, marker)) return false;
-  return line.empty() || absl::ascii_isspace(line.front());
-}
-
-// Cuts the text before each line `---` and after each line `...`. Such lines end every construct of
-// YAML, so that a document that cannot be read does not hide the problems of those behind it.
-std::vector<Chunk> Split(absl::string_view text) {
-  std::vector<Chunk> chunks;
-  Chunk chunk{text.substr(0, 0), 0};
-  const auto cut = [&](std::size_t at, int next_line) {
-    const std::size_t begin = chunk.text.data() - text.data();
-    chunk.text = text.substr(begin, at - begin);
-    chunks.push_back(chunk);
-    chunk = {text.substr(at, 0), next_line};
-  };
-  int line = 0;
-  for (std::size_t at = 0; at < text.size(); ++line) {
-    const std::size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
-    if (IsMarker(text.substr(at, end - at), "---")) cut(at, line);
-    if (IsMarker(text.substr(at, end - at), "...")) cut(end, line + 1);
-    at = end;
-  }
-  cut(text.size(), line);
-  return chunks;
-}
 
 // What yaml-cpp says of common mistakes, in words that tell what to look for.
 std::string MessageOf(const YAML::Exception& error, absl::string_view line) {
@@ -108,7 +75,7 @@ bool IsQuotedWhole(absl::string_view text, const YAML::Mark& mark) {
 
 class DocumentBuilder final : public YAML::EventHandler {
  public:
-  DocumentBuilder(const Chunk& chunk, absl::string_view file, Problems& problems)
+  DocumentBuilder(const YamlChunk& chunk, absl::string_view file, Problems& problems)
       : chunk_(chunk), file_(file), problems_(problems) {}
 
   // The document, unless there is none or it could not be read whole.
@@ -117,17 +84,17 @@ class DocumentBuilder final : public YAML::EventHandler {
     return std::move(root_);
   }
 
-  void Fail(const YAML::Mark& mark, absl::string_view code, absl::string_view message) {
+  void Fail(const YAML::Mark& mark, ProblemCode code, absl::string_view message) {
     FailAt(LineOf(mark), ColumnOf(mark), code, message);
   }
 
-  void FailAt(int line, int column, absl::string_view code, absl::string_view message) {
+  void FailAt(int line, int column, ProblemCode code, absl::string_view message) {
     Report(line, column, code, message);
     failed_ = true;
   }
 
   // Names a mistake that does not keep the rest of the document from being read.
-  void Report(int line, int column, absl::string_view code, absl::string_view message) {
+  void Report(int line, int column, ProblemCode code, absl::string_view message) {
     Problem& problem = problems_.Error(code, "", message);
     problem.set_file(std::string(file_));
     problem.set_line(line);
@@ -158,7 +125,7 @@ class DocumentBuilder final : public YAML::EventHandler {
     Add(At(mark, Node::Type::kNull));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    Fail(mark, "not_allowed", "aliases are not allowed; write the value out");
+    Fail(mark, "yaml_feature", "aliases are not allowed; write the value out");
     Add(At(mark, Node::Type::kString));
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -204,13 +171,13 @@ class DocumentBuilder final : public YAML::EventHandler {
 
   void CheckAnchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (anchor == YAML::NullAnchor) return;
-    Report(LineOf(mark), ColumnOf(mark), "not_allowed",
+    Report(LineOf(mark), ColumnOf(mark), "yaml_feature",
            "anchors are not allowed; write the value out where it is used");
   }
   // "?" is the tag of what is plain, "!" of what is quoted.
   void CheckTag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
-    Fail(mark, "not_allowed",
+    Fail(mark, "yaml_feature",
          absl::StrCat("tags such as ", tag, " are not allowed; put strings in quotes"));
   }
 
@@ -271,7 +238,7 @@ class DocumentBuilder final : public YAML::EventHandler {
     frame.node.entries.emplace_back(key.text, std::move(value));
   }
 
-  const Chunk chunk_;
+  const YamlChunk chunk_;
   const absl::string_view file_;
   Problems& problems_;
   YAML::Mark start_;
@@ -284,7 +251,7 @@ class DocumentBuilder final : public YAML::EventHandler {
 };
 
 // Adds the document of a chunk to `nodes`, if there is one and it can be read.
-void ParseChunk(const Chunk& chunk, absl::string_view file, std::vector<Node>& nodes,
+void ParseChunk(const YamlChunk& chunk, absl::string_view file, std::vector<Node>& nodes,
                 Problems& problems) {
   DocumentBuilder builder(chunk, file, problems);
   try {
@@ -302,7 +269,7 @@ void ParseChunk(const Chunk& chunk, absl::string_view file, std::vector<Node>& n
     }
     if (builder.IsWhole() && node.has_value()) nodes.push_back(std::move(*node));
   } catch (const StopParsing&) {
-    // What was wrong is among the problems.
+    return;  // What was wrong is among the problems.
   } catch (const YAML::Exception& error) {
     const YAML::Mark mark = error.mark.is_null() ? YAML::Mark() : error.mark;
     builder.Fail(mark, "syntax_error", MessageOf(error, FromLine(chunk.text, mark.line)));
@@ -348,7 +315,7 @@ std::vector<Node> ParseYaml(absl::string_view text, absl::string_view file, Prob
   absl::ConsumePrefix(&text, "\xef\xbb\xbf");
   if (!CheckBytes(text, file, problems)) return {};
   std::vector<Node> nodes;
-  const std::vector<Chunk> chunks = Split(text);
+  const std::vector<YamlChunk> chunks = SplitYaml(text);
   // The first one is what stands before the first marker.
   if (chunks.size() > limits::kDocumentsPerFile + 1) {
     problems
@@ -357,7 +324,7 @@ std::vector<Node> ParseYaml(absl::string_view text, absl::string_view file, Prob
         .set_file(std::string(file));
     return nodes;
   }
-  for (const Chunk& chunk : chunks) ParseChunk(chunk, file, nodes, problems);
+  for (const YamlChunk& chunk : chunks) ParseChunk(chunk, file, nodes, problems);
   return nodes;
 }
 

@@ -17,6 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 std::optional<Resource> Read(absl::string_view json, Problems& problems) {
   const std::optional<Node> node = ParseJson(json, "in.json", problems);
@@ -69,6 +70,29 @@ TEST(CodecTest, RoundTripsEveryObject) {
         EXPECT_EQ(back->SerializeAsString().size(), resource.SerializeAsString().size());
       }
     }
+  }
+}
+
+TEST(CodecTest, ReadsASecretAndNeverWritesIt) {
+  const Resource credential =
+      Make("RegistryCredential",
+           R"({"registry":"r.example","username":"u","password":{"value":"hush"}})");
+  EXPECT_EQ(credential.registry_credential().spec().password().value(), "hush");
+  EXPECT_THAT(ToJson(credential, Indent::kNone), Not(HasSubstr("hush")));
+  EXPECT_THAT(ToYaml(credential), Not(HasSubstr("hush")));
+  v1::ApplyResult result;
+  *result.add_objects() = credential;
+  EXPECT_THAT(MessageToJson(result, Indent::kTwo), Not(HasSubstr("hush")));
+}
+
+// Whoever forgets the quotes is told so, but not shown what was written.
+TEST(CodecTest, KeepsASecretOutOfProblems) {
+  for (const char* value : {"4711", "true", "[4711]", "{\"a\":4711}"}) {
+    const std::vector<std::string> lines =
+        ProblemsOfSpec("RegistryCredential", absl::StrCat(R"({"password":{"value":)", value, "}}"));
+    ASSERT_EQ(lines.size(), 1u) << value;
+    EXPECT_THAT(lines[0], HasSubstr("spec.password.value: must be a string")) << value;
+    EXPECT_THAT(lines[0], Not(HasSubstr("4711"))) << value;
   }
 }
 

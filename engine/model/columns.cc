@@ -53,12 +53,7 @@ void AddColumns(const Descriptor& message, std::vector<const FieldDescriptor*> p
 std::string Age(const Message& timestamp, absl::Time now) {
   google::protobuf::Timestamp time;
   time.CopyFrom(timestamp);
-  const std::int64_t seconds = absl::ToUnixSeconds(now) - time.seconds();
-  if (seconds < 0) return "0s";
-  if (seconds < 120) return absl::StrCat(seconds, "s");
-  if (seconds < 120 * 60) return absl::StrCat(seconds / 60, "m");
-  if (seconds < 48 * 3600) return absl::StrCat(seconds / 3600, "h");
-  return absl::StrCat(seconds / 86400, "d");
+  return AgeText(time, now);
 }
 
 double NumberOf(const Message& message, const FieldDescriptor& field) {
@@ -123,6 +118,15 @@ std::string SingleCell(const Message& message, const FieldDescriptor& field,
 }
 
 }  // namespace
+
+std::string AgeText(const google::protobuf::Timestamp& then, absl::Time now) {
+  const std::int64_t seconds = absl::ToUnixSeconds(now) - then.seconds();
+  if (seconds < 0) return "0s";
+  if (seconds < 120) return absl::StrCat(seconds, "s");
+  if (seconds < 120 * 60) return absl::StrCat(seconds / 60, "m");
+  if (seconds < 48 * 3600) return absl::StrCat(seconds / 3600, "h");
+  return absl::StrCat(seconds / 86400, "d");
+}
 
 std::vector<ColumnInfo> ColumnsOf(const KindInfo& kind) {
   std::vector<ColumnInfo> columns;

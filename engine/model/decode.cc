@@ -5,6 +5,7 @@
 #include "engine/base/check.h"
 #include "engine/model/access.h"
 #include "engine/model/codec.h"
+#include "engine/model/field.h"
 #include "engine/model/ref.h"
 #include "engine/model/scalar.h"
 #include "engine/model/validate.h"
@@ -32,11 +33,11 @@ class Decoder {
  public:
   Decoder(absl::string_view file, Problems& problems) : file_(file), problems_(problems) {}
 
-  void Error(const Node& node, absl::string_view code, absl::string_view path,
+  void Error(const Node& node, ProblemCode code, absl::string_view path,
              absl::string_view message) {
     Place(problems_.Error(code, path, message), node.line, node.column);
   }
-  void KeyError(const Node& value, absl::string_view code, absl::string_view path,
+  void KeyError(const Node& value, ProblemCode code, absl::string_view path,
                 absl::string_view message) {
     const bool has_key = value.key_line > 0;
     Place(problems_.Error(code, path, message), has_key ? value.key_line : value.line,
@@ -103,7 +104,10 @@ class Decoder {
   void DecodeScalar(const Node& node, const std::string& path, const FieldDescriptor& field,
                     Message& message) {
     const std::string wrong = StoreScalar(message, field, node.type, node.text);
-    if (!wrong.empty()) Error(node, kInvalid, path, wrong);
+    if (wrong.empty()) return;
+    // Elsewhere people are shown what they wrote.
+    const bool hidden = Has(RulesOf(field), v1::FieldRules::SECRET);
+    Error(node, kInvalid, path, hidden ? "must be a string; write it in quotes" : wrong);
   }
 
   void DecodeEntries(const Node& node, const std::string& path, const FieldDescriptor& field,

@@ -20,8 +20,6 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-constexpr char kSecret[] = "\"(secret)\"";
-
 bool IsPresent(const Message* message, const FieldDescriptor& field) {
   if (message == nullptr) return false;
   const Reflection& reflection = *message->GetReflection();
@@ -90,7 +88,9 @@ class Differ {
   }
 
   static std::string Shown(const Message& message, const FieldDescriptor& field) {
-    return Has(RulesOf(field), v1::FieldRules::SECRET) ? kSecret : FieldJson(message, field);
+    const v1::FieldRules& rules = RulesOf(field);
+    const bool hidden = Has(rules, v1::FieldRules::SECRET) || Has(rules, v1::FieldRules::SEALED);
+    return hidden ? kSecretChange : FieldJson(message, field);
   }
 
   void Unknown(const FieldDescriptor& field, const Message* before, const std::string& path,

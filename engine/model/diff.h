@@ -11,6 +11,9 @@ namespace espalier {
 
 using FieldChange = v1::FieldChange;
 
+// What a change shows in place of a secret, and of the seal of one.
+inline constexpr char kSecretChange[] = "\"(secret)\"";
+
 // Changes of labels, annotations and spec from `before` to `after`, sorted by path, in JSON forms
 // (see FieldChange). Both have defaults applied. A change below an IMMUTABLE field has
 // forces_replace, except inside a template or any other message field that is not itself

@@ -51,6 +51,22 @@ TEST(DiffTest, UnsetAndZeroDiffer) {
       ElementsAre("spec.ttl_seconds: + -> 0"));
 }
 
+// That a secret differs is seen by its seal; what either is, is not.
+TEST(DiffTest, SaysThatASecretChangesAndNotToWhat) {
+  const auto credential = [](const std::string& password) {
+    return Make("RegistryCredential", absl::StrCat(R"({"password":{)", password, "}}"));
+  };
+  const std::string one = absl::StrCat(R"("sealed":")", std::string(32, '1'), "\"");
+  const std::string two = absl::StrCat(R"("sealed":")", std::string(32, '2'), "\"");
+  EXPECT_THAT(Changes(credential(one), credential(one)), IsEmpty());
+  EXPECT_THAT(Changes(credential(one), credential(two)),
+              ElementsAre("spec.password.sealed: \"(secret)\" -> \"(secret)\""));
+  EXPECT_THAT(
+      Changes(credential(R"("env":"A")"), credential(two)),
+      ElementsAre("spec.password.env: \"A\" -> -", "spec.password.sealed: + -> \"(secret)\""));
+  EXPECT_NE(SpecHash(credential(one)), SpecHash(credential(two)));
+}
+
 TEST(DiffTest, ComparesMapsByKey) {
   EXPECT_THAT(
       Changes(Make("Vm", R"({"image":"a","ports":{"ftp":{"guest":21},"http":{"guest":80}}})"),

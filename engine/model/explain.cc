@@ -7,9 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "engine/model/facts.h"
 #include "engine/model/field.h"
 #include "engine/model/kind.h"
+#include "engine/model/problem_codes.h"
 #include "engine/model/validate.h"
 
 namespace espalier {
@@ -102,9 +104,30 @@ absl::Status NoField(const std::string& where, absl::string_view name, const Des
                                    : absl::StrCat("did you mean ", nearest, "?")));
 }
 
+constexpr char kProblemPrefix[] = "problem/";
+
+absl::StatusOr<std::string> ExplainProblem(absl::string_view code) {
+  const ProblemCodeInfo* info = FindProblemCode(code);
+  if (info == nullptr) {
+    std::vector<std::string> known;
+    for (const absl::string_view each : kProblemCodes) known.emplace_back(each);
+    const std::string nearest = Nearest(code, known);
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no problem \"", code, "\"; ",
+                     nearest.empty() ? absl::StrCat("known are ", absl::StrJoin(known, ", "))
+                                     : absl::StrCat("did you mean ", nearest, "?")));
+  }
+  return absl::StrCat(
+      info->code, "\n\n", Wrap(info->meaning, 0), "\n", Wrap(info->remedy, 0), "\n",
+      Wrap(info->found_by == FoundBy::kFiles ? "Found by espalier validate, without an engine."
+                                             : "Found by the engine: files alone do not tell.",
+           0));
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Explain(absl::string_view path) {
+  if (absl::ConsumePrefix(&path, kProblemPrefix)) return ExplainProblem(path);
   std::vector<absl::string_view> parts = absl::StrSplit(path, '.');
   const KindInfo* kind = FindKind(parts[0]);
   if (kind == nullptr) {

@@ -10,8 +10,9 @@
 namespace espalier {
 
 // The explanation of "vm", "vm.spec.ports", "vm.spec.ports[http].guest" or, where nothing else is
-// called so, "vm.cpu" for a field of the spec. Lines of at most 80 characters, with a line feed at
-// the end. INVALID_ARGUMENT with the nearest name if there is no such kind or field.
+// called so, "vm.cpu" for a field of the spec; of a problem's code, "problem/unknown_field". Lines
+// of at most 80 characters, with a line feed at the end. INVALID_ARGUMENT with the nearest name if
+// there is no such kind or field.
 absl::StatusOr<std::string> Explain(absl::string_view path);
 
 }  // namespace espalier

@@ -1,11 +1,13 @@
 #include "engine/model/explain.h"
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "engine/base/limits.h"
 #include "engine/model/codec.h"
 #include "engine/model/facts.h"
 #include "engine/model/kind.h"
 #include "engine/model/message_schema.h"
+#include "engine/model/problem_codes.h"
 #include "engine/model/reference.h"
 #include "engine/model/schema.h"
 #include "engine/model/testing/deprecated_fields.h"
@@ -32,6 +34,23 @@ TEST(ExplainTest, ExplainsAField) {
 TEST(ExplainTest, ExplainsValuesAndWhatStandsBelow) {
   EXPECT_THAT(*Explain("vm.power"), HasSubstr("\n  off\n    Is stopped. Its host keeps its disk"));
   EXPECT_THAT(*Explain("vm.ports"), HasSubstr("guest  <integer>\n    Port in the guest.\n"));
+}
+
+TEST(ExplainTest, ExplainsTheCodesOfProblems) {
+  EXPECT_EQ(*Explain("problem/duplicate_object"),
+            "duplicate_object\n"
+            "\n"
+            "One object is declared twice in one set.\n"
+            "\n"
+            "Remove one of the declarations; the message names both places.\n"
+            "\n"
+            "Found by espalier validate, without an engine.\n");
+  for (const absl::string_view code : kProblemCodes) {
+    EXPECT_TRUE(Explain(absl::StrCat("problem/", code)).ok()) << code;
+    EXPECT_THAT(ProblemsPage(), HasSubstr(absl::StrCat("\n## ", code, "\n")));
+  }
+  EXPECT_THAT(Explain("problem/duplicate_objects").status().message(),
+              HasSubstr("did you mean duplicate_object?"));
 }
 
 TEST(ExplainTest, TakesEveryWayToNameAField) {

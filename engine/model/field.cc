@@ -78,6 +78,12 @@ std::string EnumName(const EnumValueDescriptor& value) {
   return absl::AsciiStrToLower(name);
 }
 
+std::string EnumWord(const EnumDescriptor& type, int number) {
+  if (number == 0) return "";
+  const EnumValueDescriptor* value = type.FindValueByNumber(number);
+  return value == nullptr ? absl::StrCat(number) : EnumName(*value);
+}
+
 std::vector<std::string> EnumNames(const EnumDescriptor& type) {
   std::vector<std::string> names;
   for (int i = 0; i < type.value_count(); ++i) {

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "engine/model/kind.h"
 #include "espalier/v1/annotations.pb.h"
+#include "google/protobuf/generated_enum_reflection.h"
 
 namespace espalier {
 
@@ -34,6 +35,13 @@ std::string DeprecationIn(absl::string_view comment);
 
 // "on_failure" for ON_FAILURE: how YAML, JSON and HCL write an enum's value.
 std::string EnumName(const google::protobuf::EnumValueDescriptor& value);
+// The same of a number: "" for the UNSPECIFIED value, the number itself for one that only a newer
+// program knows.
+std::string EnumWord(const google::protobuf::EnumDescriptor& type, int number);
+template <typename Enum>
+std::string EnumWord(Enum value) {
+  return EnumWord(*google::protobuf::GetEnumDescriptor<Enum>(), value);
+}
 // The names that may be written, without the UNSPECIFIED one.
 std::vector<std::string> EnumNames(const google::protobuf::EnumDescriptor& type);
 
@@ -52,6 +60,9 @@ std::vector<ColumnInfo> ColumnsOf(const KindInfo& kind);
 // their age at `now`, or as they are without one.
 std::string CellOf(const ColumnInfo& column, const Resource& resource,
                    absl::Time now = absl::InfinitePast());
+
+// "45s", "12m", "3h", "2d": what has passed since then.
+std::string AgeText(const google::protobuf::Timestamp& then, absl::Time now);
 
 // A field of status that is STABLE: "host" has the path status, placement, host from the kind's
 // message.

@@ -10,6 +10,7 @@
 #include "engine/model/testing/read.h"
 #include "engine/model/validate.h"
 #include "espalier/v1/agent_service.pb.h"
+#include "espalier/v1/audit_service.pb.h"
 #include "espalier/v1/resources_service.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -63,6 +64,7 @@ TEST(ModelTest, EveryFieldHasAComment) {
   Visit(*v1::Plan::descriptor(), seen, check);
   Visit(*v1::DriftReport::descriptor(), seen, check);
   Visit(*v1::ApplyResult::descriptor(), seen, check);
+  Visit(*v1::AuditPage::descriptor(), seen, check);
   EXPECT_GT(seen.size(), 40u);
 }
 
@@ -157,6 +159,21 @@ TEST(ModelTest, DeprecatedFieldsCanBeLeftOutAndSayWhatToDoInstead) {
   });
 }
 
+// What is kept of a secret is its seal, which stands in the secret's place.
+TEST(ModelTest, EverySecretHasASealBesideIt) {
+  int secrets = 0;
+  std::set<const Descriptor*> seen;
+  Visit(*Resource::descriptor(), seen, [&](const FieldDescriptor& field) {
+    const bool sealed = Has(RulesOf(field), FieldRules::SEALED);
+    if (!sealed && !Has(RulesOf(field), FieldRules::SECRET)) return;
+    if (!sealed) ++secrets;
+    EXPECT_EQ(field.containing_type(), v1::SecretRef::descriptor()) << field.full_name();
+    EXPECT_EQ(field.type(), FieldDescriptor::TYPE_STRING) << field.full_name();
+    EXPECT_FALSE(RulesOf(field).has_default_()) << field.full_name();
+  });
+  EXPECT_EQ(secrets, 1);
+}
+
 TEST(ModelTest, EveryDefaultIsValid) {
   for (const KindInfo& kind : AllKinds()) {
     Resource resource;
@@ -174,6 +191,12 @@ TEST(ModelTest, EveryDefaultIsValid) {
 TEST(FieldTest, WritesEnumsInLowerCaseWithoutPrefix) {
   const auto* restart = v1::VmSpec::descriptor()->FindFieldByName("restart")->enum_type();
   EXPECT_THAT(EnumNames(*restart), ::testing::ElementsAre("always", "on_failure", "never"));
+}
+
+TEST(FieldTest, HasAWordForEveryNumberOfAnEnum) {
+  EXPECT_EQ(EnumWord(v1::Action::REPLACE), "replace");
+  EXPECT_EQ(EnumWord(v1::Action::VERB_UNSPECIFIED), "");
+  EXPECT_EQ(EnumWord(static_cast<v1::Action::Verb>(4711)), "4711") << "of a newer engine";
 }
 
 TEST(FieldTest, ReadsCommentsOfMessagesFieldsAndValues) {

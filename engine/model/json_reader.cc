@@ -40,7 +40,7 @@ class JsonReader {
 
   Place Here() const { return {line_, static_cast<int>(position_ - line_start_) + 1}; }
 
-  bool FailAt(Place place, absl::string_view code, absl::string_view message) {
+  bool FailAt(Place place, ProblemCode code, absl::string_view message) {
     Problem& problem = problems_.Error(code, "", message);
     problem.set_file(std::string(file_));
     problem.set_line(place.line);
@@ -48,9 +48,7 @@ class JsonReader {
     failed_ = true;
     return false;
   }
-  bool Fail(absl::string_view code, absl::string_view message) {
-    return FailAt(Here(), code, message);
-  }
+  bool Fail(ProblemCode code, absl::string_view message) { return FailAt(Here(), code, message); }
   bool Unexpected(absl::string_view expected) {
     if (position_ >= text_.size()) {
       return Fail("syntax_error", absl::StrCat("the text ends where ", expected, " should stand"));
@@ -177,9 +175,17 @@ class JsonReader {
     while (AtDigit()) ++position_;
   }
 
+  // Most of what stands in strings: neither an end nor an escape nor more than a byte long.
+  static bool IsPlain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
   bool ReadString(std::string& out) {
     Take('"');
     while (position_ < text_.size()) {
+      std::size_t end = position_;
+      while (end < text_.size() && IsPlain(text_[end])) ++end;
+      out.append(text_.data() + position_, end - position_);
+      position_ = end;
+      if (position_ == text_.size()) break;
       const char c = text_[position_];
       if (c == '"') {
         ++position_;

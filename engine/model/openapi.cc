@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/model/message_schema.h"
 #include "engine/model/openapi_components.h"
+#include "espalier/v1/audit_service.pb.h"
 #include "espalier/v1/resources_service.pb.h"
 
 namespace espalier {
@@ -113,7 +114,17 @@ class OpenApi {
     w_.Member("operationId", "getDrift");
     w_.Member("summary", "What differs from what is declared: everybody's, or one owner's.");
     Parameters({"manager", "instance"});
-    Responses("200", "The report.", SchemaName(*v1::DriftReport::descriptor()));
+    Responses("200", "The report.", "DriftDocument");
+    w_.EndMap();
+    w_.EndMap();
+    w_.Key("/api/v1/audit");
+    w_.BeginMap();
+    w_.Key("get");
+    w_.BeginMap();
+    w_.Member("operationId", "listAudit");
+    w_.Member("summary", "Who changed what, and who was refused: one page, the newest first.");
+    Parameters({"kind", "in_namespace", "named", "subject", "since", "limit", "before"});
+    Responses("200", "The page.", SchemaName(*v1::AuditPage::descriptor()));
     w_.EndMap();
     w_.EndMap();
     w_.Key("/api/v1/plan");

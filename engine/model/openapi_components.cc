@@ -6,6 +6,7 @@
 #include "engine/base/limits.h"
 #include "engine/model/kind.h"
 #include "engine/model/message_schema.h"
+#include "espalier/v1/audit_service.pb.h"
 #include "espalier/v1/resources_service.pb.h"
 
 namespace espalier {
@@ -66,6 +67,14 @@ class Components {
     DefineParameter("uid", "query", "string", "Only this incarnation of the object.");
     DefineParameter("manager", "query", "string", "terraform, git, cli or api.");
     DefineParameter("instance", "query", "string", "With manager: which of them.");
+    DefineParameter("kind", "query", "string", "Only objects of this kind: vm.");
+    DefineParameter("in_namespace", "query", "string", "Only objects of this namespace.",
+                    "namespace");
+    DefineParameter("named", "query", "string", "With kind: only the object of this name.", "name");
+    DefineParameter("subject", "query", "string", "Only what this subject did.");
+    DefineParameter("since", "query", "string", "Only from then on: 2026-11-21T05:12:00Z.");
+    DefineParameter("limit", "query", "integer", "At most so many entries.");
+    DefineParameter("before", "query", "integer", "The next_before of the page before.");
     DefineParameter("if_match", "header", "string",
                     "The ETag that was read; 412 if somebody wrote in between.", "If-Match");
     DefineParameter("idempotency_key", "header", "string",
@@ -88,7 +97,7 @@ class Components {
     w_.Key("schema");
     w_.BeginMap();
     w_.Member("type", type);
-    if (std::string(name) == "page_size") {
+    if (std::string(name) == "page_size" || std::string(name) == "limit") {
       w_.Key("maximum");
       w_.Literal(absl::StrCat(limits::kPageSize));
     }
@@ -116,8 +125,9 @@ class Components {
     }
     std::vector<const Descriptor*> answers = messages;
     CollectMessages(*v1::ApplyResult::descriptor(), answers);
-    CollectMessages(*v1::DriftReport::descriptor(), answers);
+    CollectMessages(*v1::DriftRow::descriptor(), answers);
     CollectMessages(*v1::WatchBatch::descriptor(), answers);
+    CollectMessages(*v1::AuditPage::descriptor(), answers);
     for (std::size_t i = messages.size(); i < answers.size(); ++i) {
       if (answers[i] == Resource::descriptor()) continue;
       w_.Key(SchemaName(*answers[i]));
@@ -132,6 +142,7 @@ class Components {
     Patch();
     Set();
     ClusterInfo();
+    DriftDocument();
     ProblemDocument();
     w_.EndMap();
   }
@@ -142,27 +153,23 @@ class Components {
     return titles;
   }
 
-  void ListSchema(const KindInfo& kind) {
-    w_.Key(absl::StrCat(kind.title, "List"));
+  // Properties follow; they and the object are two maps to be ended.
+  void BeginObject(const std::string& name) {
+    w_.Key(name);
     w_.BeginMap();
     w_.Member("type", "object");
     w_.Key("properties");
     w_.BeginMap();
-    w_.Key("items");
-    w_.BeginMap();
-    w_.Member("type", "array");
-    w_.Key("items");
-    schemas_.Reference(kind.title, "");
-    w_.EndMap();
+  }
+
+  void ListSchema(const KindInfo& kind) {
+    BeginObject(absl::StrCat(kind.title, "List"));
+    ListProperty("items", kind.title);
     Property("revision", "integer", "Revision that the page is consistent with.");
     Property("next_page", "string", "Given when there is more.");
     Property("resume", "string", "Where a watch goes on from this list.");
     w_.EndMap();
-    w_.Key("required");
-    w_.BeginList();
-    w_.String("items");
-    w_.String("revision");
-    w_.EndList();
+    Required({"items", "revision"});
     w_.EndMap();
   }
 
@@ -171,6 +178,17 @@ class Components {
     w_.BeginMap();
     w_.Member("type", type);
     w_.Member("description", what);
+    w_.EndMap();
+  }
+
+  // A list of what `schema` describes.
+  void ListProperty(const char* name, const std::string& schema, const char* what = nullptr) {
+    w_.Key(name);
+    w_.BeginMap();
+    w_.Member("type", "array");
+    if (what != nullptr) w_.Member("description", what);
+    w_.Key("items");
+    schemas_.Reference(schema, "");
     w_.EndMap();
   }
 
@@ -186,27 +204,14 @@ class Components {
   }
 
   void Set() {
-    w_.Key("Set");
-    w_.BeginMap();
-    w_.Member("type", "object");
-    w_.Key("properties");
-    w_.BeginMap();
-    w_.Key("items");
-    w_.BeginMap();
-    w_.Member("type", "array");
-    w_.Key("items");
-    schemas_.Reference(SchemaName(*Resource::descriptor()), "");
-    w_.EndMap();
+    BeginObject("Set");
+    ListProperty("items", SchemaName(*Resource::descriptor()));
     w_.EndMap();
     w_.EndMap();
   }
 
   void ClusterInfo() {
-    w_.Key("ClusterInfo");
-    w_.BeginMap();
-    w_.Member("type", "object");
-    w_.Key("properties");
-    w_.BeginMap();
+    BeginObject("ClusterInfo");
     Property("product", "string", "Always espalier.");
     Property("version", "string", "Version of the engine.");
     Property("api_version", "string", "The apiVersion of documents.");
@@ -223,29 +228,40 @@ class Components {
     w_.EndMap();
   }
 
+  void DriftDocument() {
+    BeginObject("DriftDocument");
+    Property("version", "integer", "Of this form: 1.");
+    Property("checked_at", "string", "When the engine was asked.");
+    Property("revision", "integer", "Revision that it was made at.");
+    BeginObject("coverage");
+    Property("managed", "integer", "Objects that somebody declares.");
+    Property("total", "integer", "All objects and found things.");
+    Property("percent", "integer", "The share of the managed, rounded down.");
+    w_.EndMap();
+    w_.EndMap();
+    ListProperty("rows", SchemaName(*v1::DriftRow::descriptor()), "Sorted by class, then name.");
+    w_.EndMap();
+    Required({"version", "checked_at", "revision", "coverage", "rows"});
+    w_.EndMap();
+  }
+
+  void Required(const std::vector<std::string>& names) {
+    w_.Key("required");
+    w_.BeginList();
+    for (const std::string& name : names) w_.String(name);
+    w_.EndList();
+  }
+
   void ProblemDocument() {
-    w_.Key("ProblemDocument");
-    w_.BeginMap();
-    w_.Member("type", "object");
-    w_.Key("properties");
-    w_.BeginMap();
+    BeginObject("ProblemDocument");
     Property("type", "string", "A URI of the kind of problem, or about:blank.");
     Property("title", "string", "The kind of problem, for people.");
     Property("status", "integer", "The HTTP status.");
     Property("detail", "string", "What is wrong with this request.");
-    w_.Key("problems");
-    w_.BeginMap();
-    w_.Member("type", "array");
-    w_.Member("description", "Every problem of the input, with its path.");
-    w_.Key("items");
-    schemas_.Reference(SchemaName(*v1::Problem::descriptor()), "");
+    ListProperty("problems", SchemaName(*v1::Problem::descriptor()),
+                 "Every problem of the input, with its path.");
     w_.EndMap();
-    w_.EndMap();
-    w_.Key("required");
-    w_.BeginList();
-    w_.String("title");
-    w_.String("status");
-    w_.EndList();
+    Required({"title", "status"});
     w_.EndMap();
   }
 

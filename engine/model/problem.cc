@@ -5,14 +5,13 @@
 
 namespace espalier {
 
-Problem& Problems::Add(Problem::Severity severity, absl::string_view code, absl::string_view path,
-                       absl::string_view message) {
+Problem& Problems::Next(Problem::Severity severity) {
   if (severity == Problem::ERROR) ++errors_;
   const bool fits = list_.size() + 1 < limits::kProblems;
   if (!fits && list_.size() < limits::kProblems) {
     Problem& last = list_.emplace_back();
     last.set_severity(severity);
-    last.set_code("too_many_problems");
+    SetCode("too_many_problems", last);
     last.set_message("there are more problems; these are the first ones");
   }
   // Whoever only sees the list must see that something is refused, however many warnings came
@@ -24,28 +23,30 @@ Problem& Problems::Add(Problem::Severity severity, absl::string_view code, absl:
   }
   Problem& problem = fits ? list_.emplace_back() : list_[limits::kProblems - 2];
   problem.Clear();
+  return problem;
+}
+
+Problem& Problems::Add(Problem::Severity severity, ProblemCode code, absl::string_view path,
+                       absl::string_view message) {
+  Problem& problem = Next(severity);
   problem.set_severity(severity);
-  problem.set_code(std::string(code));
+  SetCode(code, problem);
   problem.set_path(std::string(path));
   problem.set_message(std::string(message));
   return problem;
 }
 
-Problem& Problems::Error(absl::string_view code, absl::string_view path,
-                         absl::string_view message) {
+Problem& Problems::Error(ProblemCode code, absl::string_view path, absl::string_view message) {
   return Add(Problem::ERROR, code, path, message);
 }
-Problem& Problems::Warning(absl::string_view code, absl::string_view path,
-                           absl::string_view message) {
+Problem& Problems::Warning(ProblemCode code, absl::string_view path, absl::string_view message) {
   return Add(Problem::WARNING, code, path, message);
 }
-Problem& Problems::Note(absl::string_view code, absl::string_view path, absl::string_view message) {
+Problem& Problems::Note(ProblemCode code, absl::string_view path, absl::string_view message) {
   return Add(Problem::NOTE, code, path, message);
 }
 
-void Problems::Append(const Problem& problem) {
-  Add(problem.severity(), problem.code(), problem.path(), problem.message()) = problem;
-}
+void Problems::Append(const Problem& problem) { Next(problem.severity()) = problem; }
 void Problems::Append(const Problems& other) {
   for (const Problem& problem : other.list()) Append(problem);
 }

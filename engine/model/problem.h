@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "engine/model/problem_codes.h"
 #include "espalier/v1/plan.pb.h"
 
 namespace espalier {
@@ -17,11 +18,11 @@ class Problems {
  public:
   // Adds a problem and returns it for filling in more. Beyond limits::kProblems one last entry says
   // so; if there are errors, one at least is in the list.
-  Problem& Add(Problem::Severity severity, absl::string_view code, absl::string_view path,
+  Problem& Add(Problem::Severity severity, ProblemCode code, absl::string_view path,
                absl::string_view message);
-  Problem& Error(absl::string_view code, absl::string_view path, absl::string_view message);
-  Problem& Warning(absl::string_view code, absl::string_view path, absl::string_view message);
-  Problem& Note(absl::string_view code, absl::string_view path, absl::string_view message);
+  Problem& Error(ProblemCode code, absl::string_view path, absl::string_view message);
+  Problem& Warning(ProblemCode code, absl::string_view path, absl::string_view message);
+  Problem& Note(ProblemCode code, absl::string_view path, absl::string_view message);
   void Append(const Problems& other);
   void Append(const Problem& problem);
 
@@ -31,6 +32,9 @@ class Problems {
   std::vector<Problem>& list() { return list_; }
 
  private:
+  // Room for one more, empty.
+  Problem& Next(Problem::Severity severity);
+
   std::vector<Problem> list_;
   int errors_ = 0;
   Problem overflow_;

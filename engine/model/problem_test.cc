@@ -23,10 +23,11 @@ TEST(ProblemsTest, KeepTheFirstOnesAndSayThatThereAreMore) {
 TEST(ProblemsTest, WarningsHideNoError) {
   for (const std::size_t warnings : {limits::kProblems - 1, limits::kProblems + 1}) {
     Problems problems;
-    for (std::size_t i = 0; i < warnings; ++i) problems.Warning("w", "spec", "is a pity");
+    for (std::size_t i = 0; i < warnings; ++i)
+      problems.Warning("deprecated_field", "spec", "is a pity");
     EXPECT_FALSE(problems.HasErrors());
-    problems.Error("first", "spec.a", "is wrong").set_file("a.yaml");
-    problems.Error("second", "spec.b", "is wrong as well").set_file("b.yaml");
+    problems.Error("invalid_value", "spec.a", "is wrong").set_file("a.yaml");
+    problems.Error("unknown_field", "spec.b", "is wrong as well").set_file("b.yaml");
     ASSERT_EQ(problems.list().size(), limits::kProblems);
     EXPECT_TRUE(problems.HasErrors());
     EXPECT_EQ(ToString(problems.list()[limits::kProblems - 2]), "a.yaml: error: spec.a: is wrong");

@@ -121,6 +121,7 @@ std::string ReferenceIndex() {
                     kind.namespaced ? "namespace" : "cluster", " | ",
                     Cell(CommentOf(*kind.body->message_type())), " |\n");
   }
+  absl::StrAppend(&out, "\nWhat the codes of problems mean: [problems](problems.md).\n");
   absl::StrAppend(&out, "\n## What every object has\n");
   Tables(out).Add("metadata", *v1::Metadata::descriptor());
   return out;

@@ -16,6 +16,7 @@
 #include "engine/base/limits.h"
 #include "engine/model/field.h"
 #include "engine/model/integer.h"
+#include "engine/model/timestamp.h"
 #include "engine/model/validate.h"
 #include "google/protobuf/timestamp.pb.h"
 
@@ -139,10 +140,8 @@ std::string StoreTimestamp(Message& message, const FieldDescriptor& field,
   const Reflection& reflection = *message.GetReflection();
   Message* stored = field.is_repeated() ? reflection.AddMessage(&message, &field)
                                         : reflection.MutableMessage(&message, &field);
-  const absl::Time second = absl::FromUnixSeconds(absl::ToUnixSeconds(time));
   Timestamp timestamp;
-  timestamp.set_seconds(absl::ToUnixSeconds(time));
-  timestamp.set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(time - second)));
+  SetTime(time, timestamp);
   stored->CopyFrom(timestamp);
   return "";
 }
@@ -278,11 +277,8 @@ std::string TextOf(const Message& message, const FieldDescriptor& field, int ind
       return FormatDouble(ESPALIER_VALUE(Float));
     case FieldDescriptor::CPPTYPE_DOUBLE:
       return FormatDouble(ESPALIER_VALUE(Double));
-    case FieldDescriptor::CPPTYPE_ENUM: {
-      const int number = ESPALIER_VALUE(EnumValue);
-      const EnumValueDescriptor* value = field.enum_type()->FindValueByNumber(number);
-      return value == nullptr ? absl::StrCat(number) : number == 0 ? "" : EnumName(*value);
-    }
+    case FieldDescriptor::CPPTYPE_ENUM:
+      return EnumWord(*field.enum_type(), ESPALIER_VALUE(EnumValue));
     case FieldDescriptor::CPPTYPE_STRING: {
       const std::string text = ESPALIER_VALUE(String);
       return field.type() == FieldDescriptor::TYPE_BYTES ? absl::Base64Escape(text) : text;

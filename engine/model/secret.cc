@@ -45,6 +45,17 @@ absl::StatusOr<std::string> FromEnvironment(const std::string& name, const Envir
   return *std::move(value);
 }
 
+absl::StatusOr<std::string> FromEngine(const std::string& sealed, const Reveal& reveal) {
+  if (!reveal) {
+    return absl::FailedPreconditionError(
+        "the secret is kept by the engine, which this process does not ask for secrets");
+  }
+  absl::StatusOr<std::string> value = reveal(sealed);
+  if (!value.ok())
+    return Annotate(value.status(), "asking the engine for the secret that it keeps");
+  return value;
+}
+
 }  // namespace
 
 bool IsSecretPath(absl::string_view path) {
@@ -58,11 +69,15 @@ bool IsSecretPath(absl::string_view path) {
 }
 
 absl::StatusOr<std::string> ResolveSecret(const v1::SecretRef& ref, Io& io,
-                                          const std::string& secrets_dir, const Environment& env) {
-  if (ref.has_file() == ref.has_env()) {
-    return absl::InvalidArgumentError("a secret is given by exactly one of file and env");
+                                          const std::string& secrets_dir, const Environment& env,
+                                          const Reveal& reveal) {
+  if (int{ref.has_file()} + int{ref.has_env()} + int{ref.has_sealed()} != 1) {
+    return absl::InvalidArgumentError(
+        "a secret is given by exactly one of file, env and what the engine keeps");
   }
-  return ref.has_file() ? FromFile(ref.file(), io, secrets_dir) : FromEnvironment(ref.env(), env);
+  if (ref.has_file()) return FromFile(ref.file(), io, secrets_dir);
+  if (ref.has_env()) return FromEnvironment(ref.env(), env);
+  return FromEngine(ref.sealed(), reveal);
 }
 
 }  // namespace espalier

@@ -47,6 +47,21 @@ TEST_F(SecretTest, ReadsFilesBelowTheDirectoryWithoutTheirLastLineEnd) {
 
 TEST_F(SecretTest, ReadsTheEnvironment) { EXPECT_EQ(*Env("TOKEN"), "from env"); }
 
+TEST_F(SecretTest, AsksTheEngineForWhatItKeeps) {
+  v1::SecretRef ref;
+  ref.set_sealed("0123");
+  const Reveal reveal = [](const std::string& sealed) -> absl::StatusOr<std::string> {
+    if (sealed == "0123") return "kept";
+    return absl::NotFoundError("none");
+  };
+  EXPECT_EQ(*ResolveSecret(ref, io_, "/secrets", env_, reveal), "kept");
+  EXPECT_EQ(ResolveSecret(ref, io_, "/secrets", env_).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  ref.set_sealed("4567");
+  EXPECT_EQ(ResolveSecret(ref, io_, "/secrets", env_, reveal).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
 TEST_F(SecretTest, NeverLeavesTheDirectory) {
   for (const char* path : {"../passwd", "/passwd", "git/../../passwd", "git//token", ".", "",
                            "git/.hidden", "a b", "git/token/"}) {

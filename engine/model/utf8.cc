@@ -1,6 +1,7 @@
 #include "engine/model/utf8.h"
 
 #include <cstdint>
+#include <cstring>
 
 namespace espalier {
 namespace {
@@ -17,6 +18,17 @@ Lead LeadOf(unsigned char byte) {
   if (byte >= 0xe0 && byte < 0xf0) return {3, byte & 0x0fu, 0x800};
   if (byte >= 0xf0 && byte < 0xf5) return {4, byte & 0x07u, 0x10000};
   return {0, 0, 0};
+}
+
+// How many bytes at the beginning are ASCII, counted eight at a time but for the last few.
+std::size_t AsciiLength(absl::string_view text) {
+  std::size_t length = 0;
+  for (std::uint64_t eight = 0; text.size() - length >= sizeof(eight); length += sizeof(eight)) {
+    std::memcpy(&eight, text.data() + length, sizeof(eight));
+    if ((eight & 0x8080808080808080u) != 0) break;
+  }
+  while (length < text.size() && static_cast<unsigned char>(text[length]) < 0x80) ++length;
+  return length;
 }
 
 }  // namespace
@@ -36,6 +48,8 @@ std::size_t Utf8Length(absl::string_view text, std::size_t position) {
 
 std::size_t FindInvalidUtf8(absl::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
+    i += AsciiLength(text.substr(i));
+    if (i == text.size()) break;
     const std::size_t length = Utf8Length(text, i);
     if (length == 0) return i;
     i += length;

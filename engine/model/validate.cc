@@ -14,8 +14,11 @@
 #include "engine/model/field.h"
 #include "engine/model/maps.h"
 #include "engine/model/pattern.h"
+#include "engine/model/policy.h"
 #include "engine/model/ref.h"
 #include "engine/model/scalar.h"
+#include "engine/model/source_rules.h"
+#include "engine/model/secret_look.h"
 
 namespace espalier {
 namespace {
@@ -33,6 +36,17 @@ constexpr char kNameForm[] =
     "must be a name: lower-case letters, digits and -, beginning and ending with a letter or "
     "digit, "
     "at most 63 bytes";
+
+// A value in a message: what may be a secret is not told to everybody who reads the message.
+std::string Quoted(absl::string_view value) {
+  return LooksLikeSecret(value) ? "what looks like a secret" : absl::StrCat("\"", value, "\"");
+}
+
+void WarnOfSecret(absl::string_view value, const std::string& path, Problems& problems) {
+  if (!LooksLikeSecret(value)) return;
+  problems.Warning("looks_like_secret", path,
+                   "looks like a secret, and everybody who can read this can read it");
+}
 
 // The fields of one message and what lies below it.
 class SpecChecker {
@@ -102,6 +116,9 @@ class SpecChecker {
       if (IsUnknown(at)) continue;
       if (!IsScalar(value)) {
         Check(entry.entry->GetReflection()->GetMessage(*entry.entry, &value), at);
+      } else if (value.cpp_type() == FieldDescriptor::CPPTYPE_STRING &&
+                 !Has(rules, FieldRules::SECRET)) {
+        WarnOfSecret(TextOf(*entry.entry, value, 0), at, problems_);
       }
     }
   }
@@ -143,6 +160,9 @@ class SpecChecker {
     const Reflection& reflection = *message.GetReflection();
     switch (field.cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING:
+        if (!Has(RulesOf(field), FieldRules::SECRET)) {
+          WarnOfSecret(TextOf(message, field, index), path, problems_);
+        }
         return CheckString(TextOf(message, field, index), rules, path);
       case FieldDescriptor::CPPTYPE_ENUM: {
         const int number = field.is_repeated()
@@ -190,7 +210,7 @@ class SpecChecker {
     }
     if (!rules.pattern().empty() && !MatchesPattern(rules.pattern(), value)) {
       problems_.Error(kInvalid, path,
-                      absl::StrCat("is \"", value, "\", must match ", rules.pattern()));
+                      absl::StrCat("is ", Quoted(value), ", must match ", rules.pattern()));
     }
     if (!rules.ref().empty()) CheckReference(value, rules.ref(), path);
   }
@@ -202,14 +222,14 @@ class SpecChecker {
     if (info->kind == Kind::kImage && absl::StrContains(value, "/")) {
       if (!IsImageReference(value)) {
         problems_.Error(kInvalid, path,
-                        absl::StrCat("is \"", value,
-                                     "\", which is no OCI reference such as "
+                        absl::StrCat("is ", Quoted(value),
+                                     ", which is no OCI reference such as "
                                      "registry.example/macos/sonoma:14.6"));
       }
       return;
     }
     if (!IsValidName(value)) {
-      problems_.Error(kInvalid, path, absl::StrCat("is \"", value, "\", ", kNameForm));
+      problems_.Error(kInvalid, path, absl::StrCat("is ", Quoted(value), ", ", kNameForm));
     }
   }
 
@@ -227,7 +247,14 @@ class SpecChecker {
         present.push_back(name);
       }
     }
-    const std::string all = absl::StrJoin(group, ", ");
+    const auto is_seal = [&](const std::string& name) {
+      return Has(RulesOf(*message.GetDescriptor()->FindFieldByName(name)), FieldRules::SEALED);
+    };
+    // A seal beside something else is what somebody read there, and nobody makes one up.
+    if (present.size() > 1) std::erase_if(present, is_seal);
+    std::vector<std::string> choices = group;
+    std::erase_if(choices, is_seal);
+    const std::string all = absl::StrJoin(choices, ", ");
     if (present.empty() && !one_may_come) {
       problems_.Error(kMissing, path,
                       group.size() == 1 ? absl::StrCat(all, " is required")
@@ -278,6 +305,7 @@ void CheckLabels(const google::protobuf::Map<std::string, std::string>& labels,
           kInvalid, at,
           absl::StrCat("has ", value.size(), " bytes, at most ", value_bytes, " are allowed"));
     }
+    WarnOfSecret(value, at, problems);
   }
 }
 
@@ -329,6 +357,7 @@ void Validate(const Resource& resource, const std::vector<std::string>& unknown,
   CheckLabels(resource.metadata().labels(), "metadata.labels", limits::kLabelBytes, found);
   CheckLabels(resource.metadata().annotations(), "metadata.annotations", limits::kAnnotationBytes,
               found);
+  CheckPolicies(resource, found);
   const Message& spec = SpecOf(resource);
   if (spec.ByteSizeLong() > limits::kObjectBytes) {
     found.Error("too_large", "spec",
@@ -336,6 +365,7 @@ void Validate(const Resource& resource, const std::vector<std::string>& unknown,
                              " are allowed"));
   }
   ValidateFields(spec, "spec", unknown, found);
+  if (resource.has_git_source()) CheckSourceRules(resource, found);
   const v1::Ref ref = ToProto(RefOf(resource));
   for (Problem& problem : found.list()) *problem.mutable_ref() = ref;
   problems.Append(found);

@@ -15,10 +15,10 @@ namespace espalier {
 // "default" for an absent namespace of a namespaced kind. Idempotent.
 void ApplyDefaults(Resource& resource);
 
-// Checks metadata (name, namespace, labels) and the rules of every field of the spec: REQUIRED,
-// min, max, pattern, exactly_one, empty collections, the form of OCI references and names where
-// `ref` is given. A deprecated field that is there is a warning. `unknown`: paths whose value is
-// not known yet and that count as present and valid.
+// Checks metadata (name, namespace, labels, policies) and the rules of every field of the spec:
+// REQUIRED, min, max, pattern, exactly_one, empty collections, the form of OCI references and names
+// where `ref` is given. A deprecated field that is there is a warning. `unknown`: paths whose value
+// is not known yet and that count as present and valid.
 void Validate(const Resource& resource, const std::vector<std::string>& unknown,
               Problems& problems);
 // The same for the fields of one message, which stands at `path`, and what lies below it.

@@ -98,7 +98,17 @@ TEST(ValidateTest, AppliesTheRulesOfEachField) {
       {"VmPool", R"({"template":{"image":"a"}})", {"error: spec: replicas is required"}},
       {"RegistryCredential",
        R"({"registry":"r","username":"u","password":{}})",
-       {"error: spec.password: exactly one of file, env is required"}},
+       {"error: spec.password: exactly one of file, env, value is required"}},
+      {"RegistryCredential",
+       R"({"registry":"r","username":"u","password":{"env":"A","value":"hush"}})",
+       {"error: spec.password.value: only one of file, env, value may be given, env is given as "
+        "well"}},
+      {"RegistryCredential",
+       R"({"registry":"r","username":"u","password":{"value":""}})",
+       {"error: spec.password.value: must not be empty"}},
+      {"RegistryCredential",
+       R"({"registry":"r","username":"u","password":{"sealed":"made up"}})",
+       {"error: spec.password.sealed: is \"made up\", must match [0-9a-f]{32}"}},
       {"RegistryCredential",
        R"({"registry":"r","username":"u","password":{"file":"../x"}})",
        {"error: spec.password.file: is \"../x\", must match "

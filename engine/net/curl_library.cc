@@ -53,6 +53,14 @@ absl::StatusOr<CurlLibrary> OpenCurl(const char* file) {
   ESPALIER_RETURN_IF_ERROR(Find(library, "curl_easy_setopt", curl.easy_setopt));
   ESPALIER_RETURN_IF_ERROR(Find(library, "curl_easy_strerror", curl.easy_strerror));
   ESPALIER_RETURN_IF_ERROR(Find(library, "curl_free", curl.free));
+  ESPALIER_RETURN_IF_ERROR(Find(library, "curl_multi_add_handle", curl.multi_add_handle));
+  ESPALIER_RETURN_IF_ERROR(Find(library, "curl_multi_cleanup", curl.multi_cleanup));
+  ESPALIER_RETURN_IF_ERROR(Find(library, "curl_multi_info_read", curl.multi_info_read));
+  ESPALIER_RETURN_IF_ERROR(Find(library, "curl_multi_init", curl.multi_init));
+  ESPALIER_RETURN_IF_ERROR(Find(library, "curl_multi_perform", curl.multi_perform));
+  ESPALIER_RETURN_IF_ERROR(Find(library, "curl_multi_poll", curl.multi_poll));
+  ESPALIER_RETURN_IF_ERROR(Find(library, "curl_multi_remove_handle", curl.multi_remove_handle));
+  ESPALIER_RETURN_IF_ERROR(Find(library, "curl_multi_strerror", curl.multi_strerror));
   ESPALIER_RETURN_IF_ERROR(Find(library, "curl_slist_append", curl.slist_append));
   ESPALIER_RETURN_IF_ERROR(Find(library, "curl_slist_free_all", curl.slist_free_all));
   ESPALIER_RETURN_IF_ERROR(Find(library, "curl_url", curl.url));

@@ -44,9 +44,16 @@ CurlRequest::~CurlRequest() {
 }
 
 absl::StatusOr<HttpResponse> CurlRequest::Perform() {
+  ESPALIER_RETURN_IF_ERROR(Begin());
+  return End(curl_.easy_perform(handle_));
+}
+
+absl::Status CurlRequest::Begin() {
   if (stop_ != nullptr && stop_->cancelled()) return absl::CancelledError("stopping");
-  ESPALIER_RETURN_IF_ERROR(SetUp());
-  const CURLcode code = curl_.easy_perform(handle_);
+  return SetUp();
+}
+
+absl::StatusOr<HttpResponse> CurlRequest::End(CURLcode code) {
   if (!failure_.ok()) return failure_;
   if (code != CURLE_OK) return FromCurl(code);
   if (!announced_) ESPALIER_RETURN_IF_ERROR(AnnounceHeaders());
@@ -67,11 +74,7 @@ absl::Status CurlRequest::SetUp() {
   Set(CURLOPT_NOSIGNAL, 1L);
   Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   Set(CURLOPT_USERAGENT, "espalier");
-  // A name server or proxy is asked for hosts of the network only.
-  if (IsLoopback(UrlPart(CURLUPART_HOST))) {
-    Set(CURLOPT_PROXY, "");
-  }
-  if (!request_.ca_file.empty()) Set(CURLOPT_CAINFO, request_.ca_file.c_str());
+  SetUpRoute();
   Set(CURLOPT_CONNECTTIMEOUT_MS, Millis(request_.idle_timeout));
   // "Below one byte per second for that long": curl counts in whole seconds.
   Set(CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -95,6 +98,39 @@ absl::Status CurlRequest::SetUp() {
   SetUpBody();
   Set(CURLOPT_HTTPHEADER, headers_);
   return failure_;
+}
+
+void CurlRequest::SetUpRoute() {
+  const HttpRoute& route = request_.route;
+  if (!route.proxy.empty()) {
+    Set(CURLOPT_PROXY, route.proxy.c_str());
+    // The variable no_proxy of the environment does not speak about a proxy that was declared.
+    Set(CURLOPT_NOPROXY, "");
+    // What the proxy says before the tunnel stands is no part of the answer.
+    Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    if (!route.proxy_username.empty()) {
+      Set(CURLOPT_PROXYUSERNAME, route.proxy_username.c_str());
+      Set(CURLOPT_PROXYPASSWORD, route.proxy_password.c_str());
+    }
+  } else if (IsLoopback(UrlPart(CURLUPART_HOST))) {
+    // A name server or proxy is asked for hosts of the network only.
+    Set(CURLOPT_PROXY, "");
+  }
+  if (!request_.ca_file.empty()) Set(CURLOPT_CAINFO, request_.ca_file.c_str());
+  if (!route.ca_certificates.empty()) {
+    SetPem(CURLOPT_CAINFO_BLOB, route.ca_certificates);
+    // Not those beside it in the machine's folder either.
+    Set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  }
+  if (!route.client_certificate.empty()) {
+    SetPem(CURLOPT_SSLCERT_BLOB, route.client_certificate);
+    SetPem(CURLOPT_SSLKEY_BLOB, route.client_key);
+  }
+}
+
+void CurlRequest::SetPem(CURLoption option, const std::string& pem) {
+  curl_blob blob{const_cast<char*>(pem.data()), pem.size(), CURL_BLOB_NOCOPY};
+  Set(option, &blob);
 }
 
 void CurlRequest::SetUpBody() {
@@ -235,6 +271,12 @@ int CurlRequest::OnTick(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off
 absl::Status CurlRequest::FromCurl(CURLcode code) const {
   const std::string message =
       absl::StrCat(Describe(), ": ", error_[0] != '\0' ? error_ : curl_.easy_strerror(code));
+  long proxy_status = 0;
+  curl_.easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+  if (proxy_status == 407) {
+    return absl::UnauthenticatedError(
+        absl::StrCat(Describe(), ": the proxy refuses the user name and password"));
+  }
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
       return absl::DeadlineExceededError(message);
@@ -245,6 +287,7 @@ absl::Status CurlRequest::FromCurl(CURLcode code) const {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
       return absl::FailedPreconditionError(message);
     case CURLE_OUT_OF_MEMORY:
       return absl::ResourceExhaustedError(message);

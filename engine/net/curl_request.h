@@ -31,6 +31,10 @@ class CurlRequest {
   // Sends the request and reads the answer. Once.
   absl::StatusOr<HttpResponse> Perform();
 
+  // The same for whoever drives the handle: readies it, and says what came of it once curl is done.
+  absl::Status Begin();
+  absl::StatusOr<HttpResponse> End(CURLcode code);
+
  private:
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self);
@@ -42,6 +46,9 @@ class CurlRequest {
   template <typename T>
   void Set(CURLoption option, T value);
   absl::Status SetUp();
+  void SetUpRoute();
+  // PEM text that outlives the exchange.
+  void SetPem(CURLoption option, const std::string& pem);
   void SetUpBody();
   absl::Status AddHeader(absl::string_view name, absl::string_view value);
   absl::Status TakeHeaderLine(absl::string_view line);

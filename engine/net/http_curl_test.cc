@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/clock.h"
@@ -210,6 +211,21 @@ TEST_F(HttpTest, RefusesForgedHeadersAndOtherProtocols) {
   EXPECT_TRUE(absl::IsInvalidArgument(http_->Fetch(std::move(request)).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(http_->Fetch({.url = "file:///etc/passwd"}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(http_->Fetch({.url = "no url"}).status()));
+}
+
+TEST_F(HttpTest, GoesThroughTheProxyThatTheRequestBrings) {
+  Serve([](const ServerRequest& request) { return ServerAnswer{.body = request.path}; });
+  HttpRequest request{.url = "http://far.example/x"};
+  request.route.proxy = server_->url();
+  request.route.proxy_username = "name";
+  request.route.proxy_password = "word:with colon";
+  EXPECT_EQ(http_->Fetch(std::move(request)).value().body, "http://far.example/x");
+  EXPECT_EQ(server_->requests()[0].Header("Proxy-Authorization"),
+            absl::StrCat("Basic ", absl::Base64Escape("name:word:with colon")));
+
+  // The next one of the same handle brings none.
+  EXPECT_EQ(http_->Fetch(Get("/near")).value().body, "/near");
+  EXPECT_EQ(server_->requests()[1].Header("Proxy-Authorization"), "");
 }
 
 TEST(CurlLibraryTest, SaysWhatToInstall) {

@@ -2,33 +2,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/model/access.h"
-#include "engine/model/ref.h"
+#include "engine/model/hold.h"
+#include "engine/model/policy.h"
+#include "engine/model/vm_run.h"
 
 namespace espalier {
 namespace {
 
-bool IsTerminal(v1::VmObserved::Phase phase) {
-  return phase == v1::VmObserved::STOPPED || phase == v1::VmObserved::FAILED ||
-         phase == v1::VmObserved::FENCED;
-}
-
-// Whether the last report is about the run that is placed now.
-bool ReportsCurrentRun(const std::string& uid, const v1::VmStatus& status) {
-  return status.observed().uid() == uid &&
-         status.observed().attempt() == status.placement().attempt();
-}
-
-}  // namespace
-
-bool MayBeRunning(const v1::Vm& vm) {
-  const v1::VmPlacement& placement = vm.status().placement();
-  if (placement.host().empty()) return false;
-  return vm.status().observed().attempt() != placement.attempt() ||
-         !IsTerminal(vm.status().observed().phase());
-}
-
-std::string WhyNotDeletable(const Objects& objects, const Resource& resource) {
-  if (!resource.has_host() || resource.host().spec().drain_on_destroy()) return "";
+std::string WhyHostStays(const Objects& objects, const Resource& resource) {
+  if (resource.host().spec().drain_on_destroy()) return "";
   int running = 0;
   std::string first;
   std::string has_disk;
@@ -50,6 +32,63 @@ std::string WhyNotDeletable(const Objects& objects, const Resource& resource) {
                       "; drain it first, or set drain_on_destroy");
 }
 
+// A member goes with what its controller works for.
+bool GoesWithItsOwner(const Objects& objects, const Resource& member, const std::set<Ref>& going) {
+  if (member.metadata().owner().manager() != v1::Owner::CONTROLLER) return false;
+  const absl::StatusOr<Ref> whole = ParseRef(member.metadata().owner().instance());
+  if (!whole.ok()) return false;
+  const Resource* standing = objects.Find(*whole);
+  return going.contains(*whole) || standing == nullptr || standing->metadata().has_deleting_since();
+}
+
+std::string WhyNamespaceStays(const Objects& objects, const Resource& current,
+                              const std::set<Ref>& going) {
+  int count = 0;
+  std::string first;
+  objects.ForEach([&](const Resource& other) {
+    if (other.metadata().namespace_() != current.metadata().name()) return;
+    if (going.contains(RefOf(other)) || other.metadata().has_deleting_since()) return;
+    if (GoesWithItsOwner(objects, other, going)) return;
+    if (count++ == 0) first = ToHuman(RefOf(other));
+  });
+  if (count == 0) return "";
+  return absl::StrCat("has ", count, count == 1 ? " object" : " objects", " in it (", first,
+                      count > 1 ? ", ...)" : ")");
+}
+
+}  // namespace
+
+bool MayBeRunning(const v1::Vm& vm) {
+  const v1::VmPlacement& placement = vm.status().placement();
+  if (placement.host().empty()) return false;
+  return vm.status().observed().attempt() != placement.attempt() ||
+         !IsTerminal(vm.status().observed().phase());
+}
+
+std::string WhyNotDeletable(const Objects& objects, const Resource& resource,
+                            const std::set<Ref>& going) {
+  if (resource.has_host()) return WhyHostStays(objects, resource);
+  if (resource.has_namespace_()) return WhyNamespaceStays(objects, resource, going);
+  return "";
+}
+
+std::string WhyNotPruned(const Resource& resource, absl::Time now) {
+  if (const v1::Hold* hold = StandingHold(resource.metadata(), kSuspendHold, now)) {
+    return SuspendedText(*hold);
+  }
+  if (!PoliciesOf(resource.metadata().annotations()).prune) {
+    return absl::StrCat(kPrunePolicy, " is disabled");
+  }
+  const v1::VmPlacement& placement = resource.vm().status().placement();
+  std::string silent;
+  if (placement.phase() == v1::VmPlacement::UNKNOWN) silent = placement.host();
+  if (resource.host().status().liveness().state() == v1::HostLiveness::UNKNOWN) {
+    silent = resource.metadata().name();
+  }
+  if (silent.empty()) return "";
+  return absl::StrCat("host ", silent, " is silent; delete it by name if it is gone for good");
+}
+
 void StartNewIncarnation(const Resource& before, Resource& after) {
   MutableStatus(after)->Clear();
   if (!before.has_vm()) return;
@@ -58,20 +97,9 @@ void StartNewIncarnation(const Resource& before, Resource& after) {
   *placement.mutable_retiring() = old_status.placement().retiring();
   *after.mutable_vm()->mutable_status()->mutable_ended() = old_status.ended();
   if (old_status.placement().host().empty()) return;
-  const bool ended = ReportsCurrentRun(before.metadata().uid(), old_status) &&
-                     IsTerminal(old_status.observed().phase());
-  if (ended) return;
-  v1::RetiringRun& run = *placement.add_retiring();
-  run.set_uid(before.metadata().uid());
-  run.set_host(old_status.placement().host());
-  run.set_attempt(old_status.placement().attempt());
-  run.set_macos(old_status.placement().image_os() == "darwin");
-  run.set_cpu(before.vm().spec().cpu());
-  run.set_memory_mib(before.vm().spec().memory_mib());
-  if (ReportsCurrentRun(before.metadata().uid(), old_status) &&
-      old_status.observed().phase() != v1::VmObserved::PULLING) {
-    run.set_boot_id(old_status.observed().boot_id());
-  }
+  const v1::VmObserved* report = ReportOfRun(before);
+  if (report != nullptr && IsTerminal(report->phase())) return;
+  *placement.add_retiring() = RetiringRunOf(before);
 }
 
 }  // namespace espalier

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace espalier {
 
@@ -10,11 +11,14 @@ std::int64_t Budget::Allowed(std::int64_t owned) const {
   return std::max(objects, owned * percent / 100);
 }
 
-Budget BudgetOf(const v1::ClusterSpec& cluster, const v1::Prune& prune) {
+Budget BudgetOf(const v1::ClusterSpec& cluster, const v1::DestructionBudget& source,
+                const v1::Prune& prune) {
   Budget budget;
-  const v1::DestructionBudget& declared = cluster.destruction_budget();
-  if (declared.has_percent()) budget.percent = declared.percent();
-  if (declared.has_objects()) budget.objects = declared.objects();
+  for (const v1::DestructionBudget* declared : {&cluster.destruction_budget(), &source}) {
+    if (declared->has_percent()) budget.percent = declared->percent();
+    if (declared->has_objects()) budget.objects = declared->objects();
+    if (declared->has_claimed()) budget.claimed = declared->claimed();
+  }
   if (prune.has_percent()) budget.percent = prune.percent();
   if (prune.has_objects()) budget.objects = prune.objects();
   return budget;
@@ -29,6 +33,12 @@ std::string WhyOverBudget(const Budget& budget, std::int64_t owned, std::int64_t
   if (lately > 0) absl::StrAppend(&why, ", after ", lately, " in the last hour");
   return absl::StrCat(why, "; the budget is ", allowed, " an hour (", budget.percent, " % or ",
                       budget.objects, ", the larger)");
+}
+
+std::string WhyOverClaims(const Budget& budget, const std::vector<std::string>& claimed) {
+  if (static_cast<std::int64_t>(claimed.size()) <= budget.claimed) return "";
+  return absl::StrCat("this would destroy VMs with a running job, of which the budget allows ",
+                      budget.claimed, ": ", absl::StrJoin(claimed, "; "));
 }
 
 }  // namespace espalier

@@ -10,7 +10,11 @@
 #include "engine/model/access.h"
 #include "engine/model/codec.h"
 #include "engine/model/diff.h"
+#include "engine/model/hold.h"
+#include "engine/model/policy.h"
+#include "engine/model/timestamp.h"
 #include "engine/model/validate.h"
+#include "engine/plan/left_alone.h"
 #include "engine/plan/ownership.h"
 #include "engine/plan/wording.h"
 
@@ -63,11 +67,17 @@ class Finder {
     if (!InScope(ref)) return;
     const v1::Metadata& metadata = resource.metadata();
     if (resource.has_host()) VisitFoundThings(resource);
-    if (!HasOwner(metadata)) return;
     const bool counted = !IsGivenByHand(ref);
+    if (!HasOwner(metadata)) {
+      // A Host comes with its agent: nobody has to declare it. What this set declares is not
+      // without a word, be it that it shall be left alone.
+      if (counted && !resource.has_host() && !declared_.contains(ref)) AddOwnerless(resource);
+      return;
+    }
     if (counted) report_.set_total(report_.total() + 1);
     const auto declared = declared_.find(ref);
-    if (declared != declared_.end() && !SameOwner(request_.owner(), metadata.owner())) {
+    if (declared != declared_.end() && PoliciesFor(resource).managed &&
+        !SameOwner(request_.owner(), metadata.owner())) {
       AddConflict(resource, declared->second->source());
       return;
     }
@@ -102,6 +112,28 @@ class Finder {
     return row;
   }
 
+  // What the declaration says now, where it is known, else what it said when it was applied.
+  ObjectPolicies PoliciesFor(const Resource& resource) const {
+    const auto declared = declared_.find(RefOf(resource));
+    return PoliciesOf((declared != declared_.end() ? declared->second->resource() : resource)
+                          .metadata()
+                          .annotations());
+  }
+
+  // The rules of the request and those of the source that owns the object.
+  const IgnoreBook& RulesFor(const Resource& resource) {
+    const v1::Owner& owner = resource.metadata().owner();
+    const std::string source = owner.manager() == v1::Owner::GIT ? owner.instance() : "";
+    if (const auto known = rules_.find(source); known != rules_.end()) return known->second;
+    IgnoreRules rules = request_.ignore();
+    const Resource* object = input_.objects.Find(Ref{Kind::kGitSource, "", source});
+    if (object != nullptr) {
+      const IgnoreRules& own = object->git_source().spec().ignore();
+      rules.insert(own.begin(), own.end());
+    }
+    return rules_.emplace(source, IgnoreBook(rules)).first->second;
+  }
+
   void AddChanged(const Resource& resource) {
     const v1::Edited& edited = resource.metadata().edited();
     Resource declared;
@@ -111,6 +143,8 @@ class Finder {
     }
     if (declared.body_case() == kNoKind) SetKind(declared, resource.body_case());
     ApplyDefaults(declared);
+    // Of another hand's change what is left alone is no drift: no apply would take it back.
+    LeaveAlone(resource, PoliciesFor(resource), RulesFor(resource), declared);
     std::vector<FieldChange> changes = Diff(declared, resource);
     if (changes.empty()) return;
     DriftRow& row = AddRow(DriftRow::CHANGED, resource);
@@ -127,6 +161,9 @@ class Finder {
     const bool held = edited.has_hold_until() && TimeOf(edited.hold_until()) > input_.now;
     row.set_next(held ? absl::StrCat("held until ", TimeText(edited.hold_until()))
                       : "the owner's next apply takes it back");
+    if (const v1::Hold* hold = StandingHold(resource.metadata(), kSuspendHold, input_.now)) {
+      row.set_next(SuspendedText(*hold));
+    }
   }
 
   static std::string ChangeText(const FieldChange& change) {
@@ -203,12 +240,19 @@ class Finder {
     const std::string& source = resource.metadata().owner().source();
     row.set_detail(
         absl::StrCat("made by hand", source.empty() ? "" : absl::StrCat(", declared at ", source)));
-    const auto maker = resource.metadata().annotations().find("espalier/created-by");
+    const auto maker = resource.metadata().annotations().find(kCreatedByNote);
     if (maker != resource.metadata().annotations().end()) row.set_actor(maker->second);
     row.set_interface(std::string(ManagerText(resource.metadata().owner().manager())));
     *row.mutable_since() = resource.metadata().created_at();
     row.set_next(
         absl::StrCat("declare it with a transfer, or espalier delete ", ToString(RefOf(resource))));
+  }
+
+  void AddOwnerless(const Resource& resource) {
+    report_.set_total(report_.total() + 1);
+    DriftRow& row = AddRow(DriftRow::UNMANAGED, resource);
+    row.set_detail("nobody owns it any more");
+    row.set_next(absl::StrCat("declare it, or espalier delete ", ToString(RefOf(resource))));
   }
 
   void AddConflict(const Resource& resource, const std::string& source) {
@@ -254,6 +298,7 @@ class Finder {
   void FindMissing() {
     for (const auto& [ref, declared] : declared_) {
       if (!InScope(ref) || input_.objects.Find(ref) != nullptr) continue;
+      if (!PoliciesOf(declared->resource().metadata().annotations()).managed) continue;
       DriftRow& row = AddRow(DriftRow::MISSING, declared->resource());
       row.set_detail("declared, not there");
       *row.mutable_owner() = request_.owner();
@@ -272,6 +317,8 @@ class Finder {
   const DriftInput& input_;
   const v1::DriftRequest& request_;
   std::map<Ref, const v1::Declared*> declared_;
+  // By source; "" for what no source owns.
+  std::map<std::string, IgnoreBook> rules_;
   v1::DriftReport report_;
 };
 

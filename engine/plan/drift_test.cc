@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/model/access.h"
+#include "engine/model/timestamp.h"
 #include "engine/model/validate.h"
 #include "engine/plan/wording.h"
 
@@ -39,6 +40,29 @@ TEST(DriftTest, InSyncIsEmptyAndCovered) {
   const DriftReport report = Find(objects);
   EXPECT_EQ(report.rows_size(), 0);
   EXPECT_EQ(report.managed(), 1u);
+  EXPECT_EQ(report.total(), 1u);
+}
+
+TEST(DriftTest, WhatNobodyOwnsAnyMoreIsUnmanaged) {
+  ObjectsInMap objects;
+  Resource vm = Vm("a");
+  vm.mutable_metadata()->clear_owner();
+  objects.Put(vm);
+  // A Host comes with its agent, and some things are always there.
+  Resource host;
+  host.mutable_metadata()->set_name("mac-01");
+  host.mutable_host();
+  objects.Put(host);
+  Resource ns;
+  ns.mutable_metadata()->set_name("default");
+  ns.mutable_namespace_();
+  objects.Put(ns);
+  const DriftReport report = Find(objects);
+  ASSERT_EQ(report.rows_size(), 1);
+  EXPECT_EQ(report.rows(0).class_(), DriftRow::UNMANAGED);
+  EXPECT_EQ(report.rows(0).subclass(), "");
+  EXPECT_EQ(report.rows(0).ref().name(), "a");
+  EXPECT_EQ(report.managed(), 0u);
   EXPECT_EQ(report.total(), 1u);
 }
 

@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/sha256.h"
 #include "engine/base/status.h"
@@ -13,10 +12,17 @@
 #include "engine/model/codec.h"
 #include "engine/model/diff.h"
 #include "engine/model/field.h"
+#include "engine/model/hold.h"
+#include "engine/model/policy.h"
+#include "engine/model/timestamp.h"
+#include "engine/model/validate.h"
 #include "engine/plan/admission.h"
 #include "engine/plan/budget.h"
+#include "engine/plan/holds.h"
+#include "engine/plan/left_alone.h"
 #include "engine/plan/order.h"
 #include "engine/plan/ownership.h"
+#include "engine/plan/source_order.h"
 #include "engine/plan/wording.h"
 
 namespace espalier {
@@ -24,21 +30,32 @@ namespace {
 
 using v1::Action;
 
+constexpr char kUndeclared[] = "not declared any more";
+
+bool ChangesSecrets(const Action& action) {
+  return std::any_of(action.changes().begin(), action.changes().end(),
+                     [](const FieldChange& change) { return change.after() == kSecretChange; });
+}
+
 // Makes one plan. Lives for one call.
 class Planner {
  public:
   explicit Planner(const PlanInput& input)
-      : input_(input), request_(input.request), objects_(input.objects) {}
+      : input_(input),
+        request_(input.request),
+        objects_(input.objects),
+        ignored_(input.request.ignore()) {}
 
   absl::StatusOr<PlanOutput> Run() {
+    CheckSourceSuspension();
     std::map<Ref, std::vector<Ref>> references;
     for (const v1::Declared& declared : request_.objects()) {
       const Ref ref = RefOf(declared.resource());
       const auto [at, is_new] = declared_.emplace(ref, &declared);
       if (!is_new) {
-        AddError(
-            declared, "declared_twice", "",
-            absl::StrCat("is declared twice: ", at->second->source(), " and ", declared.source()));
+        AddError(declared, "duplicate_object", "",
+                 absl::StrCat("is declared twice, at ", at->second->source(), " and at ",
+                              declared.source()));
         continue;
       }
       for (const Reference& reference : ReferencesOf(declared.resource())) {
@@ -53,6 +70,7 @@ class Planner {
     for (const Ref& ref : InReferenceOrder(references, out_.problems)) {
       ESPALIER_RETURN_IF_ERROR(PlanDeclared(ref, *declared_.at(ref)));
     }
+    CheckSourceOrder(objects_, declared_, !request_.dry_run(), out_.problems);
     NoteMissingReferences();
     for (const Ref& ref : released_) PlanRelease(ref);
     ESPALIER_RETURN_IF_ERROR(PlanHolds());
@@ -75,8 +93,15 @@ class Planner {
     }
     const Claim claim =
         ClaimOf(request.owner(), current->metadata(), false, request.has_override());
+    const v1::Hold* suspended = StandingHold(current->metadata(), kSuspendHold, input_.now);
     if (claim == Claim::kConflict || claim == Claim::kMemberOnly) {
       out_.problems.Append(ConflictProblem(claim, *current, request.owner(), "delete"));
+    } else if (suspended != nullptr && !request.has_override()) {
+      Problem& problem =
+          out_.problems.Error("suspended", "",
+                              absl::StrCat("is ", SuspendedText(*suspended),
+                                           "; resume it first, or give a reason to override"));
+      *problem.mutable_ref() = request.ref();
     } else {
       const std::string reason =
           claim == Claim::kOverride
@@ -89,7 +114,7 @@ class Planner {
   }
 
  private:
-  Problem& AddError(const v1::Declared& declared, absl::string_view code, absl::string_view path,
+  Problem& AddError(const v1::Declared& declared, ProblemCode code, absl::string_view path,
                     absl::string_view message) {
     Problem& problem = out_.problems.Error(code, path, message);
     *problem.mutable_ref() = ToProto(RefOf(declared.resource()));
@@ -97,9 +122,13 @@ class Planner {
     return problem;
   }
 
+  bool IsNotFromGit(const KindInfo& info) const {
+    return request_.owner().manager() == v1::Owner::GIT && info.not_from_git;
+  }
+
   bool InScope(const Ref& ref, std::string& why) const {
     const KindInfo& info = InfoOf(ref.kind);
-    if (request_.owner().manager() == v1::Owner::GIT && info.not_from_git) {
+    if (IsNotFromGit(info)) {
       why = absl::StrCat("a ", info.name, " says who may declare what, so git may not declare one");
       return false;
     }
@@ -122,11 +151,20 @@ class Planner {
 
   absl::Status PlanDeclared(const Ref& ref, const v1::Declared& declared) {
     if (std::string why; !InScope(ref, why)) {
-      AddError(declared, "not_allowed", "", why);
+      AddError(declared,
+               IsNotFromGit(InfoOf(ref.kind)) ? ProblemCode("not_from_git")
+                                              : ProblemCode("outside_scope"),
+               "", why);
       return absl::OkStatus();
     }
     const Resource* current = objects_.Find(ref);
     ESPALIER_RETURN_IF_ERROR(CheckIncarnation(ref, declared, current));
+    const ObjectPolicies policies = PoliciesOf(declared.resource().metadata().annotations());
+    if (!CheckPoliciesOfTerraform(declared, policies)) return absl::OkStatus();
+    if (!policies.managed) {
+      PlanUnmanaged(ref, declared, current);
+      return absl::OkStatus();
+    }
     if (current == nullptr) {
       PlanCreate(ref, declared);
       return absl::OkStatus();
@@ -155,8 +193,64 @@ class Planner {
                    : "exists already");
       return absl::OkStatus();
     }
-    PlanExisting(ref, declared, *current, claim);
+    const v1::Hold* suspended = StandingHold(current->metadata(), kSuspendHold, input_.now);
+    if (suspended != nullptr && claim != Claim::kOverride) {
+      PlanWaiting(ref, declared, *current, "suspended", SuspendedText(*suspended));
+      return absl::OkStatus();
+    }
+    PlanExisting(ref, declared, *current, claim, policies);
     return absl::OkStatus();
+  }
+
+  // The source that the request speaks for; null if it speaks for none, or for one that is gone.
+  const Resource* Source() const {
+    if (request_.owner().manager() != v1::Owner::GIT) return nullptr;
+    return objects_.Find(Ref{Kind::kGitSource, "", request_.owner().instance()});
+  }
+
+  // Nothing is applied for a source that is suspended, or while all of them are: then the hold
+  // stands on the Cluster. Its plans say so.
+  void CheckSourceSuspension() {
+    const Resource* source = Source();
+    if (source == nullptr) return;
+    for (const Resource* holder : {source, objects_.Find(Ref{Kind::kCluster, "", "default"})}) {
+      if (holder == nullptr) continue;
+      const v1::Hold* hold = StandingHold(holder->metadata(), kSuspendHold, input_.now);
+      if (hold == nullptr) continue;
+      Problem& problem =
+          out_.problems.Add(request_.dry_run() ? Problem::NOTE : Problem::ERROR, "suspended", "",
+                            absl::StrCat("is ", SuspendedText(*hold), "; nothing of git_source ",
+                                         source->metadata().name(), " is applied"));
+      *problem.mutable_ref() = ToProto(RefOf(*holder));
+    }
+  }
+
+  // Terraform compares what it declared with what became of it, and calls what differs a bug: what
+  // it shall leave alone has to be said to Terraform itself.
+  bool CheckPoliciesOfTerraform(const v1::Declared& declared, const ObjectPolicies& policies) {
+    if (request_.owner().manager() != v1::Owner::TERRAFORM) return true;
+    const auto refuse = [&](const char* policy, absl::string_view instead) {
+      AddError(declared, "not_for_terraform", absl::StrCat("metadata.annotations[", policy, "]"),
+               absl::StrCat("is not for Terraform; use ", instead));
+    };
+    if (!policies.ignore.empty()) refuse(kIgnorePolicy, "lifecycle { ignore_changes = [...] }");
+    if (policies.create_only) refuse(kCreateOnlyPolicy, "lifecycle { ignore_changes = all }");
+    if (!policies.managed) refuse(kManagedPolicy, "a removed block");
+    return policies.ignore.empty() && !policies.create_only && policies.managed;
+  }
+
+  // Declared, and declared to be nobody's: what the owner has is given up.
+  void PlanUnmanaged(const Ref& ref, const v1::Declared& declared, const Resource* current) {
+    const bool owned = current != nullptr && !current->metadata().has_deleting_since() &&
+                       SameOwner(request_.owner(), current->metadata().owner());
+    if (owned) {
+      AddRelease(*current, absl::StrCat(kManagedPolicy, " is disabled"));
+      return;
+    }
+    Action& noop =
+        AddAction(Action::NOOP, ref, absl::StrCat("not managed: ", kManagedPolicy, " is disabled"));
+    if (current != nullptr) Describe(*current, declared.source(), noop);
+    noop.set_source(declared.source());
   }
 
   // What Terraform proves by the uid in its state, and what a reader proves by a revision.
@@ -184,6 +278,8 @@ class Planner {
     Resource after;
     SetKind(after, ref.kind);
     *after.mutable_metadata() = DeclaredMetadata(declared.resource());
+    *after.mutable_metadata()->mutable_annotations() =
+        Notes(declared.resource().metadata().annotations(), {});
     after.mutable_metadata()->set_namespace_(ref.ns);
     MutableSpec(after)->CopyFrom(SpecOf(declared.resource()));
     *after.mutable_metadata()->mutable_owner() = DeclaredOwner(declared);
@@ -201,15 +297,26 @@ class Planner {
     write.spec_changed = true;
   }
 
+  Annotations Notes(const Annotations& declared, const Annotations& standing) const {
+    return WithEngineNotes(declared, standing, request_.owner().manager() == v1::Owner::CONTROLLER);
+  }
+
   void PlanExisting(const Ref& ref, const v1::Declared& declared, const Resource& current,
-                    Claim claim) {
+                    Claim claim, const ObjectPolicies& policies) {
     const v1::Metadata& before = current.metadata();
     Resource after = current;
     v1::Metadata& metadata = *after.mutable_metadata();
     const v1::Metadata wanted = DeclaredMetadata(declared.resource());
     *metadata.mutable_labels() = wanted.labels();
-    *metadata.mutable_annotations() = WithOwnNotes(wanted.annotations(), before.annotations());
+    *metadata.mutable_annotations() = Notes(wanted.annotations(), before.annotations());
     MutableSpec(after)->CopyFrom(SpecOf(declared.resource()));
+    std::string kept;
+    if (claim == Claim::kOverride) {
+      // Policies are the owner's word about its own declarations.
+      *metadata.mutable_annotations() = WithPolicies(metadata.annotations(), before.annotations());
+    } else {
+      kept = LeaveAlone(current, policies, ignored_, after);
+    }
 
     std::vector<FieldChange> changes = Diff(current, after, Unknown(declared));
     const bool replaces =
@@ -217,9 +324,13 @@ class Planner {
                     [](const FieldChange& change) { return change.forces_replace(); });
     const bool held = claim == Claim::kOwn && before.has_edited() && IsHeld(before.edited());
     if (held && !changes.empty()) {
-      PlanHeld(ref, declared, current);
+      const v1::Edited& edited = before.edited();
+      PlanWaiting(ref, declared, current, "held",
+                  absl::StrCat("held until ", TimeText(edited.hold_until()), " by ", edited.actor(),
+                               ": ", edited.reason()));
       return;
     }
+    if (!kept.empty() && !changes.empty()) CheckMixture(declared, after);
 
     Action::Verb verb = Action::UPDATE;
     std::string reason = "declared differently";
@@ -237,13 +348,22 @@ class Planner {
     } else if (before.has_edited() && !changes.empty()) {
       reason = absl::StrCat("takes back what ", before.edited().actor(), " changed");
     }
+    if (replaces && !policies.recreate && claim != Claim::kOverride) {
+      AddError(declared, "recreate_disabled", FirstReplacing(changes),
+               absl::StrCat("is immutable: the object would be replaced, and ", kRecreatePolicy,
+                            " is disabled"));
+      return;
+    }
     if (replaces) {
       verb = Action::REPLACE;
       reason = absl::StrCat(reason, "; ", FirstReplacing(changes), " is immutable");
     }
+    if (changes.empty())
+      reason = absl::StrCat("accepts what ", before.edited().actor(), " changed");
+    if (!kept.empty()) absl::StrAppend(&reason, "; ", kept);
     const bool clears_edit = before.has_edited() && claim != Claim::kOverride;
     if (changes.empty() && !clears_edit) {
-      Action& noop = AddAction(Action::NOOP, ref, "as declared");
+      Action& noop = AddAction(Action::NOOP, ref, kept.empty() ? "as declared" : kept);
       Describe(current, declared.source(), noop);
       return;
     }
@@ -268,22 +388,38 @@ class Planner {
     write.after = std::move(after);
   }
 
-  // An override stands and its hold has not ended: the owner's declaration waits. Terraform cannot
-  // be told "later" (its state would lie), so for it this is an error.
-  void PlanHeld(const Ref& ref, const v1::Declared& declared, const Resource& current) {
-    const v1::Edited& edited = current.metadata().edited();
-    const std::string text = absl::StrCat("held until ", TimeText(edited.hold_until()), " by ",
-                                          edited.actor(), ": ", edited.reason());
+  // What two hands made together is nobody's valid object by itself.
+  void CheckMixture(const v1::Declared& declared, const Resource& after) {
+    Problems found;
+    Validate(after, {}, found);
+    for (Problem& problem : found.list()) {
+      if (problem.severity() != Problem::ERROR) continue;
+      problem.set_message(absl::StrCat("with what is left alone: ", problem.message()));
+      SetPosition(declared.source(), problem);
+      out_.problems.Append(problem);
+    }
+  }
+
+  // Somebody's word stands against the owner's declaration, which waits. Terraform cannot be told
+  // "later" (its state would lie), so for it this is an error.
+  void PlanWaiting(const Ref& ref, const v1::Declared& declared, const Resource& current,
+                   ProblemCode code, const std::string& text) {
     if (request_.owner().manager() == v1::Owner::TERRAFORM) {
-      AddError(declared, "held", "", text);
+      AddError(declared, code, "", absl::StrCat("is ", text));
       return;
     }
-    Action& noop = AddAction(Action::NOOP, ref, text);
-    Describe(current, declared.source(), noop);
-    noop.add_holds(text);
-    Problem& note = out_.problems.Note("held", "", text);
+    KeepAsItIs(current, declared.source(), text, text);
+    Problem& note = out_.problems.Note(code, "", text);
     *note.mutable_ref() = ToProto(ref);
     SetPosition(declared.source(), note);
+  }
+
+  // An object that the owner would change and does not: `hold` says what stands in the way.
+  void KeepAsItIs(const Resource& current, const std::string& source, absl::string_view reason,
+                  const std::string& hold) {
+    Action& noop = AddAction(Action::NOOP, RefOf(current), reason);
+    Describe(current, source, noop);
+    if (!StandingHold(current.metadata(), kSuspendHold, input_.now)) noop.add_holds(hold);
   }
 
   void PlanRelease(const Ref& ref) {
@@ -298,8 +434,13 @@ class Planner {
 
   void AddRelease(const Resource& current, absl::string_view reason) {
     const Ref ref = RefOf(current);
+    const std::string& source = current.metadata().owner().source();
+    if (const v1::Hold* hold = StandingHold(current.metadata(), kSuspendHold, input_.now)) {
+      KeepAsItIs(current, source, SuspendedText(*hold), "");
+      return;
+    }
     Action& action = AddAction(Action::RELEASE, ref, reason);
-    Describe(current, current.metadata().owner().source(), action);
+    Describe(current, source, action);
     PlannedWrite& write = AddWrite(ref);
     write.base_revision = current.metadata().revision();
     write.after = current;
@@ -321,20 +462,9 @@ class Planner {
     return absl::OkStatus();
   }
 
-  // A hold that nothing heeds would only lull whoever placed it.
-  static bool ActsOn(absl::string_view hold, Kind kind) {
-    if (kind == Kind::kHost) return hold == "cordon" || hold == "drain";
-    if (kind == Kind::kVm) return hold == "power";
-    return kind == Kind::kImageCache && hold == "refresh";
-  }
-
   void PlanHold(const Ref& ref, const Resource& current, const v1::HoldChange& change) {
-    if (!change.clear() && !ActsOn(change.hold(), ref.kind)) {
-      Problem& problem = out_.problems.Error(
-          "invalid_value", "metadata.holds",
-          absl::StrCat("a ", InfoOf(ref.kind).name, " knows no hold \"", change.hold(),
-                       "\"; there are cordon and drain of a host, power of a vm, and refresh of an "
-                       "image_cache"));
+    if (const std::string why = change.clear() ? "" : WhyNoHold(change, ref.kind); !why.empty()) {
+      Problem& problem = out_.problems.Error("invalid_value", "metadata.holds", why);
       *problem.mutable_ref() = ToProto(ref);
       return;
     }
@@ -375,54 +505,136 @@ class Planner {
 
   // Deletes what this owner has in scope and does not declare any more.
   void PlanPrune() {
-    std::vector<const Resource*> gone;
+    std::map<Ref, const Resource*> gone;
     std::set<Ref> going;
-    std::int64_t owned = 0;
+    std::map<Ref, std::string> kept;
     objects_.ForEach([&](const Resource& resource) {
       if (!SameOwner(request_.owner(), resource.metadata().owner())) return;
-      ++owned;
       const Ref ref = RefOf(resource);
       if (std::string why; declared_.contains(ref) || released_.contains(ref) ||
                            resource.metadata().has_deleting_since() || !InScope(ref, why)) {
         return;
       }
-      gone.push_back(&resource);
-      going.insert(ref);
+      gone[ref] = &resource;
+      std::string why_kept = WhyNotPruned(resource, input_.now);
+      if (why_kept.empty()) {
+        going.insert(ref);
+      } else {
+        kept[ref] = std::move(why_kept);
+      }
     });
-    if (gone.empty()) {
-      CheckBudget(owned, out_.destroys);
-      return;
-    }
+    if (gone.empty()) return;
     if (!request_.prune().whole_scope_loaded()) {
-      out_.problems.Error("not_allowed", "",
+      out_.problems.Error("incomplete_scope", "",
                           "nothing is pruned unless the whole scope was loaded and is valid");
       return;
     }
+    // A set that is empty is far more often a mistake than a wish. A source that is gone has said
+    // what becomes of its objects.
+    const bool farewell = request_.owner().manager() == v1::Owner::GIT && Source() == nullptr;
+    if (declared_.empty() && !farewell) {
+      out_.problems.Error(
+          "empty_set", "",
+          absl::StrCat("declares nothing, so nothing is pruned: ", gone.size(),
+                       gone.size() == 1 ? " object stays" : " objects stay",
+                       "; delete them by name, or their git_source with on_delete: prune"));
+      return;
+    }
     std::map<Ref, std::vector<Ref>> references;
-    std::map<Ref, const Resource*> by_ref;
-    for (const Resource* resource : gone) {
-      const Ref ref = RefOf(*resource);
-      by_ref[ref] = resource;
-      for (const Reference& reference : ReferencesOf(*resource)) {
+    for (const Ref& ref : going) {
+      for (const Reference& reference : ReferencesOf(*gone.at(ref))) {
         references[ref].push_back(reference.target);
       }
       references[ref];
     }
     std::vector<Ref> order = InReferenceOrder(references, out_.problems);
     std::reverse(order.begin(), order.end());
+    for (const auto& [ref, why] : kept) KeepUndeclared(*gone.at(ref), why);
     for (const Ref& ref : order) {
-      PlanDelete(*by_ref.at(ref), "not declared any more", going, false);
+      const Resource& resource = *gone.at(ref);
+      const std::string why_not = WhyNotDeletable(objects_, resource, going);
+      if (why_not.empty()) {
+        PlanDelete(resource, kUndeclared, going, false);
+        continue;
+      }
+      // It stays this owner's, so that the next apply tries again; the rest of the set need not
+      // wait.
+      KeepUndeclared(resource, why_not);
+      Problem& warning = out_.problems.Warning("not_pruned", "", why_not);
+      *warning.mutable_ref() = ToProto(ref);
     }
-    CheckBudget(owned, out_.destroys);
   }
 
-  void CheckBudget(std::int64_t owned, std::int64_t destroys) {
+  void KeepUndeclared(const Resource& resource, const std::string& why) {
+    KeepAsItIs(resource, resource.metadata().owner().source(),
+               absl::StrCat(kUndeclared, "; kept: ", why), why);
+  }
+
+  // The VMs with a running job that go, also with their pool.
+  std::vector<std::string> ClaimedAndDestroyed() const {
+    std::set<std::string> going;
+    for (const Action& action : out_.plan.actions()) {
+      if (action.risk() == Action::DESTRUCTIVE) going.insert(ToString(*FromProto(action.ref())));
+    }
+    std::vector<std::string> claimed;
+    objects_.ForEach([&](const Resource& resource) {
+      const v1::Hold* claim = StandingHold(resource.metadata(), kClaimHold, input_.now);
+      if (claim == nullptr) return;
+      const v1::Owner& owner = resource.metadata().owner();
+      const bool with_pool =
+          owner.manager() == v1::Owner::CONTROLLER && going.contains(owner.instance());
+      if (!with_pool && !going.contains(ToString(RefOf(resource)))) return;
+      claimed.push_back(absl::StrCat(ToHuman(RefOf(resource)), " (", ClaimedText(*claim), ")"));
+    });
+    return claimed;
+  }
+
+  // What one owner destroys at once is bounded, unless somebody confirmed this very plan. Replacing
+  // destroys too, also where git corrects single objects and prunes nothing.
+  void CheckBudget() {
+    const Resource* source = Source();
+    if (out_.destroys == 0 || (!request_.has_prune() && source == nullptr)) return;
     static const v1::ClusterSpec kNoSpec;
     const Resource* cluster = objects_.Find(Ref{Kind::kCluster, "", "default"});
     const Budget budget =
-        BudgetOf(cluster == nullptr ? kNoSpec : cluster->cluster().spec(), request_.prune());
-    const std::string why = WhyOverBudget(budget, owned, input_.destroyed_lately, destroys);
-    if (!why.empty()) out_.problems.Error("budget_exceeded", "", why);
+        BudgetOf(cluster == nullptr ? kNoSpec : cluster->cluster().spec(),
+                 source == nullptr ? v1::DestructionBudget()
+                                   : source->git_source().spec().destruction_budget(),
+                 request_.prune());
+    std::int64_t owned = 0;
+    objects_.ForEach([&](const Resource& resource) {
+      if (SameOwner(request_.owner(), resource.metadata().owner())) ++owned;
+    });
+    std::string why = WhyOverBudget(budget, owned, input_.destroyed_lately, out_.destroys);
+    if (why.empty()) why = WhyOverClaims(budget, ClaimedAndDestroyed());
+    if (why.empty() || Confirmed() == out_.plan.digest()) return;
+    if (source != nullptr) {
+      absl::StrAppend(&why, "; to do it all the same: espalier confirm git_source/",
+                      source->metadata().name(), " ", out_.plan.digest());
+    }
+    out_.problems.Error("budget_exceeded", "", why);
+  }
+
+  // What somebody agreed to for this source: the digest of a plan, or a commit. Empty for nothing.
+  std::string Confirmed() const {
+    const Resource* source = Source();
+    if (source == nullptr) return "";
+    const v1::Hold* hold = StandingHold(source->metadata(), kConfirmHold, input_.now);
+    return hold == nullptr ? "" : hold->why();
+  }
+
+  // Consent is for one time: it goes with the write that it allowed.
+  void UseUpConfirmation() {
+    const std::string confirmed = Confirmed();
+    const bool used = !confirmed.empty() &&
+                      (confirmed == out_.plan.digest() || confirmed == request_.owner().commit());
+    if (!used || request_.dry_run() || out_.writes.empty()) return;
+    const Resource& source = *Source();
+    PlannedWrite& write = AddWrite(RefOf(source));
+    write.action = -1;
+    write.base_revision = source.metadata().revision();
+    write.after = source;
+    write.after->mutable_metadata()->mutable_holds()->erase(kConfirmHold);
   }
 
   void PlanDelete(const Resource& current, absl::string_view reason, const std::set<Ref>& going,
@@ -437,10 +649,8 @@ class Planner {
       Describe(current, "", AddAction(Action::NOOP, ref, "is being deleted already"));
       return;
     }
-    std::string why_not = WhyNotDeletable(objects_, current);
-    if (why_not.empty()) why_not = WhyNotEmpty(current, going);
-    if (!why_not.empty()) {
-      Problem& problem = out_.problems.Error("not_allowed", "", why_not);
+    if (const std::string why_not = WhyNotDeletable(objects_, current, going); !why_not.empty()) {
+      Problem& problem = out_.problems.Error("in_use", "", why_not);
       *problem.mutable_ref() = ToProto(ref);
       return;
     }
@@ -457,34 +667,10 @@ class Planner {
     ++out_.destroys;
   }
 
-  // A member goes with what its controller works for.
-  bool GoesWithItsOwner(const Resource& member, const std::set<Ref>& going) const {
-    if (member.metadata().owner().manager() != v1::Owner::CONTROLLER) return false;
-    const absl::StatusOr<Ref> whole = ParseRef(member.metadata().owner().instance());
-    if (!whole.ok()) return false;
-    const Resource* standing = objects_.Find(*whole);
-    return going.contains(*whole) || standing == nullptr ||
-           standing->metadata().has_deleting_since();
-  }
-
-  // A namespace is kept while objects live in it that do not go with it.
-  std::string WhyNotEmpty(const Resource& current, const std::set<Ref>& going) const {
-    if (!current.has_namespace_()) return "";
-    int count = 0;
-    std::string first;
-    objects_.ForEach([&](const Resource& other) {
-      if (other.metadata().namespace_() != current.metadata().name()) return;
-      if (going.contains(RefOf(other)) || other.metadata().has_deleting_since()) return;
-      if (GoesWithItsOwner(other, going)) return;
-      if (count++ == 0) first = ToHuman(RefOf(other));
-    });
-    if (count == 0) return "";
-    return absl::StrCat("has ", count, count == 1 ? " object" : " objects", " in it (", first,
-                        count > 1 ? ", ...)" : ")");
-  }
-
   void NoteMissingReferences() {
     for (const auto& [ref, declared] : declared_) {
+      // What a source waits for was looked at already.
+      if (ref.kind == Kind::kGitSource && !request_.dry_run()) continue;
       for (const Reference& reference : ReferencesOf(declared->resource())) {
         if (declared_.contains(reference.target) || objects_.Find(reference.target) != nullptr) {
           continue;
@@ -584,13 +770,16 @@ class Planner {
       }
     }
     plan.set_revision(objects_.revision());
-    plan.set_digest(PlanDigest(plan, objects_));
+    plan.set_digest(PlanDigest(plan, objects_, out_.writes));
+    CheckBudget();
+    UseUpConfirmation();
     if (out_.problems.HasErrors()) out_.writes.clear();
   }
 
   const PlanInput& input_;
   const v1::ApplyRequest& request_;
   const Objects& objects_;
+  const IgnoreBook ignored_;
   std::map<Ref, const v1::Declared*> declared_;
   std::set<Ref> released_;
   PlanOutput out_;
@@ -607,10 +796,13 @@ absl::StatusOr<PlanOutput> MakeDeletePlan(const Objects& objects, const v1::Dele
       .RunDelete(request);
 }
 
-std::string PlanDigest(const v1::Plan& plan, const Objects& objects) {
+std::string PlanDigest(const v1::Plan& plan, const Objects& objects,
+                       const std::vector<PlannedWrite>& writes) {
   // Only what is done and to what; the canonical JSON of a trimmed copy gives the order of fields.
   v1::Plan doing;
-  for (const Action& action : plan.actions()) {
+  std::map<int, Action*> trimmed_of;
+  for (int i = 0; i < plan.actions_size(); ++i) {
+    const Action& action = plan.actions(i);
     if (action.verb() == Action::NOOP) continue;
     Action& trimmed = *doing.add_actions();
     trimmed.set_verb(action.verb());
@@ -620,6 +812,12 @@ std::string PlanDigest(const v1::Plan& plan, const Objects& objects) {
     const absl::StatusOr<Ref> ref = FromProto(action.ref());
     const Resource* prior = ref.ok() ? objects.Find(*ref) : nullptr;
     if (prior != nullptr) trimmed.set_source(SpecHash(*prior));
+    trimmed_of[i] = &trimmed;
+  }
+  for (const PlannedWrite& write : writes) {
+    const auto action = trimmed_of.find(write.action);
+    if (action == trimmed_of.end() || !write.after.has_value()) continue;
+    if (ChangesSecrets(*action->second)) action->second->set_reason(SpecHash(*write.after));
   }
   return Sha256Hex(MessageToJson(doing, Indent::kNone));
 }

@@ -31,7 +31,7 @@ struct PlanInput {
 
 // What carrying out one action writes.
 struct PlannedWrite {
-  // Index into Plan.actions.
+  // Index into Plan.actions; -1 for what follows from carrying the plan out and is no part of it.
   int action = 0;
   // The object afterwards. uid, created_at and generation of a new incarnation are still the
   // committer's to stamp (see `new_incarnation`). No value: the object goes away.
@@ -62,6 +62,8 @@ absl::StatusOr<PlanOutput> MakeDeletePlan(const Objects& objects, const v1::Dele
                                           const std::string& actor, absl::Time now);
 
 // SHA-256 over actions, changes and prior specs; not over times, counts, capacity, risk or reasons.
-std::string PlanDigest(const v1::Plan& plan, const Objects& objects);
+// `writes` tell apart what a change does not show: the seals of secrets.
+std::string PlanDigest(const v1::Plan& plan, const Objects& objects,
+                       const std::vector<PlannedWrite>& writes = {});
 
 }  // namespace espalier

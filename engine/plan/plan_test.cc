@@ -8,6 +8,7 @@
 
 #include "engine/model/access.h"
 #include "engine/model/codec.h"
+#include "engine/model/timestamp.h"
 #include "engine/model/validate.h"
 #include "engine/plan/wording.h"
 
@@ -151,7 +152,7 @@ TEST(PlanTest, ReplacesVmWhenMemoryChangesAndKeepsTheOldRunRetiring) {
   EXPECT_TRUE(status.placement().host().empty());
 }
 
-TEST(PlanTest, ForeignOwnerIsAConflictThatNamesBoth) {
+TEST(PlanTest, C7ForeignOwnerIsAConflictThatNamesBoth) {
   ObjectsInMap objects;
   Owner owner = kGit;
   owner.set_source("team/ci.yaml:7");
@@ -221,7 +222,8 @@ TEST(PlanTest, MembersOfAPoolAreNotEditedEvenWithAnOverride) {
   Declare(request, Vm("pool-x", 8));
   request.mutable_override()->set_reason("because");
   const PlanOutput output = Plan(objects, request);
-  EXPECT_THAT(Codes(output), ElementsAre("not_allowed", "missing_reference", "missing_reference"));
+  EXPECT_THAT(Codes(output),
+              ElementsAre("controller_owned", "missing_reference", "missing_reference"));
 }
 
 TEST(PlanTest, WhatNobodyOwnsIsAdopted) {
@@ -278,19 +280,20 @@ PlanOutput PlanPruneOf(int gone, const v1::Prune& prune, std::int64_t lately = 0
   return Plan(objects, request, lately);
 }
 
-TEST(PruneTest, TakesAwayWithinTheBudgetOnly) {
+TEST(PruneTest, C2MassDeletionStopsAtTheBudget) {
   v1::Prune prune;
   prune.set_whole_scope_loaded(true);
   EXPECT_EQ(PlanPruneOf(3, prune).plan.deletes(), 3u);
   EXPECT_THAT(Codes(PlanPruneOf(4, prune)), ElementsAre("budget_exceeded"));
+  EXPECT_THAT(Codes(PlanPruneOf(6, prune)), ElementsAre("budget_exceeded"));
   EXPECT_THAT(Codes(PlanPruneOf(2, prune, /*lately=*/2)), ElementsAre("budget_exceeded"));
   prune.set_percent(100);
   EXPECT_EQ(PlanPruneOf(10, prune).plan.deletes(), 10u);
 }
 
-TEST(PruneTest, NeedsTheWholeScope) {
+TEST(PruneTest, C1NeedsTheWholeScope) {
   v1::Prune prune;
-  EXPECT_THAT(Codes(PlanPruneOf(1, prune)), ElementsAre("not_allowed"));
+  EXPECT_THAT(Codes(PlanPruneOf(1, prune)), ElementsAre("incomplete_scope"));
 }
 
 TEST(PruneTest, NamespaceGoesWithAPoolAndItsMembers) {
@@ -309,7 +312,11 @@ TEST(PruneTest, NamespaceGoesWithAPoolAndItsMembers) {
   request.mutable_prune()->set_whole_scope_loaded(true);
   EXPECT_EQ(Plan(objects, request).plan.deletes(), 2u);
   objects.Put(Stored(Vm("by-hand"), kCli));
-  EXPECT_THAT(Codes(Plan(objects, request)), ElementsAre("not_allowed"));
+  const PlanOutput output = Plan(objects, request);
+  EXPECT_THAT(Codes(output), ElementsAre("not_pruned"));
+  EXPECT_FALSE(output.problems.HasErrors()) << "the namespace stays, the pool goes";
+  EXPECT_EQ(output.plan.deletes(), 1u);
+  EXPECT_EQ(output.plan.noops(), 1u);
 }
 
 TEST(PruneTest, ReleasesWhatAlwaysExists) {
@@ -400,7 +407,8 @@ TEST(PlanTest, RefusesHoldsThatNothingHeeds) {
   const Ref on_cache{Kind::kImageCache, "", "all"};
   for (const Row& row :
        {Row{on_host, "cordon", true}, Row{on_host, "drain", true}, Row{on_host, "power", false},
-        Row{on_vm, "power", true}, Row{on_vm, "drain", false}, Row{on_vm, "suspend", false},
+        Row{on_vm, "power", true}, Row{on_vm, "drain", false}, Row{on_vm, "suspend", true},
+        Row{on_vm, "confirm", false}, Row{{Kind::kImage, "", "sonoma"}, "suspend", true},
         Row{{Kind::kImage, "", "sonoma"}, "power", false}, Row{on_cache, "refresh", true},
         Row{on_cache, "drain", false}}) {
     SCOPED_TRACE(absl::StrCat(row.hold, " of ", ToHuman(row.ref)));
@@ -413,7 +421,7 @@ TEST(PlanTest, RefusesHoldsThatNothingHeeds) {
     EXPECT_EQ(output.problems.HasErrors(), !row.heeded);
     EXPECT_EQ(output.writes.size(), row.heeded ? 1u : 0u);
     if (!row.heeded) {
-      EXPECT_THAT(output.problems.list()[0].message(), HasSubstr("power of a vm"));
+      EXPECT_THAT(output.problems.list()[0].message(), HasSubstr("power and claim of a vm"));
     }
   }
 }

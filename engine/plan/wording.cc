@@ -1,24 +1,15 @@
 #include "engine/plan/wording.h"
 
-#include "absl/strings/match.h"
+#include <iterator>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "engine/model/codec.h"
 #include "engine/model/field.h"
+#include "engine/model/timestamp.h"
 
 namespace espalier {
-
-absl::Time TimeOf(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-}
-
-void SetTime(absl::Time time, google::protobuf::Timestamp& out) {
-  const absl::Duration since_epoch = time - absl::UnixEpoch();
-  out.set_seconds(absl::ToInt64Seconds(absl::Floor(since_epoch, absl::Seconds(1))));
-  out.set_nanos(static_cast<std::int32_t>(
-      absl::ToInt64Nanoseconds(since_epoch - absl::Floor(since_epoch, absl::Seconds(1)))));
-}
 
 std::string TimeText(const google::protobuf::Timestamp& time) {
   return absl::FormatTime("%Y-%m-%dT%H:%MZ", TimeOf(time), absl::UTCTimeZone());
@@ -43,12 +34,24 @@ v1::Metadata DeclaredMetadata(const Resource& declared) {
   return metadata;
 }
 
-google::protobuf::Map<std::string, std::string> WithOwnNotes(
-    const google::protobuf::Map<std::string, std::string>& declared,
-    const google::protobuf::Map<std::string, std::string>& standing) {
-  google::protobuf::Map<std::string, std::string> notes = declared;
+Annotations WithEngineNotes(const Annotations& declared, const Annotations& standing,
+                            bool by_engine) {
+  Annotations notes;
+  for (const auto& [key, value] : declared) {
+    if (by_engine || !IsEngineNote(key)) notes.insert({key, value});
+  }
   for (const auto& [key, value] : standing) {
-    if (absl::StartsWith(key, "espalier/")) notes.insert({key, value});
+    if (IsEngineNote(key)) notes.insert({key, value});
+  }
+  return notes;
+}
+
+Annotations WithPolicies(Annotations notes, const Annotations& policies) {
+  for (auto note = notes.begin(); note != notes.end();) {
+    note = IsPolicy(note->first) ? notes.erase(note) : std::next(note);
+  }
+  for (const auto& [key, value] : policies) {
+    if (IsPolicy(key)) notes.insert({key, value});
   }
   return notes;
 }
@@ -89,12 +92,12 @@ Problem ConflictProblem(Claim claim, const Resource& current, const v1::Owner& c
   problem.set_severity(Problem::ERROR);
   *problem.mutable_ref() = ToProto(RefOf(current));
   if (claim == Claim::kMemberOnly) {
-    problem.set_code("not_allowed");
+    SetCode("controller_owned", problem);
     problem.set_message(
         absl::StrCat("is a member of ", owner.instance(), " and changes through it only"));
     return problem;
   }
-  problem.set_code("owner_conflict");
+  SetCode("owner_conflict", problem);
   problem.set_message(absl::StrCat("is owned by ", OwnerText(owner), "; ", OwnerText(claimant),
                                    " may not ", verb, " it without an override or a transfer"));
   return problem;

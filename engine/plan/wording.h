@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "engine/model/diff.h"
 #include "engine/model/kind.h"
+#include "engine/model/policy.h"
 #include "engine/model/problem.h"
 #include "engine/model/ref.h"
 #include "engine/plan/ownership.h"
@@ -15,21 +15,23 @@
 
 namespace espalier {
 
-absl::Time TimeOf(const google::protobuf::Timestamp& time);
-void SetTime(absl::Time time, google::protobuf::Timestamp& out);
 // "2026-11-21T05:12Z".
 std::string TimeText(const google::protobuf::Timestamp& time);
+
+// What the reason of an override begins with in the audit trail.
+inline constexpr absl::string_view kOverrideReason = "override: ";
 
 // Puts "fleet.yaml:12" into file and line of the problem.
 void SetPosition(absl::string_view source, Problem& problem);
 
 // Name, labels and annotations: all that a declaration says beside the spec.
 v1::Metadata DeclaredMetadata(const Resource& declared);
-// Declared annotations with the engine's own ones (below "espalier/"), which nobody has to declare
-// and which no declaration takes away.
-google::protobuf::Map<std::string, std::string> WithOwnNotes(
-    const google::protobuf::Map<std::string, std::string>& declared,
-    const google::protobuf::Map<std::string, std::string>& standing);
+// Declared annotations with the engine's own notes as they stand: nobody but the engine's
+// controllers declares or takes away one of those.
+Annotations WithEngineNotes(const Annotations& declared, const Annotations& standing,
+                            bool by_engine);
+// The notes with the policies of another declaration instead of their own.
+Annotations WithPolicies(Annotations notes, const Annotations& policies);
 // Labels, annotations and spec as JSON, as `Edited.declared_json` keeps them.
 std::string DeclaredJson(const Resource& resource);
 

@@ -1,7 +1,12 @@
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "engine/model/codec.h"
+#include "engine/model/encode.h"
+#include "engine/model/field.h"
 #include "engine/render/markdown_table.h"
 #include "engine/render/render.h"
 #include "engine/render/words.h"
@@ -10,8 +15,14 @@ namespace espalier {
 namespace {
 
 constexpr std::size_t kValueWidth = 60;
+// Of the document for programs: another one when what is there changes its meaning.
+constexpr std::int64_t kDriftVersion = 1;
 
-std::string WhatText(const v1::DriftRow& row) {
+// Of what nobody knows, `now` says for how long; without it that is left out.
+std::string WhatText(const v1::DriftRow& row, absl::Time now) {
+  if (row.class_() == v1::DriftRow::UNKNOWN && row.has_since() && now != absl::InfinitePast()) {
+    return absl::StrCat(row.detail(), ", unknown for ", AgeText(row.since(), now));
+  }
   if (row.changes_size() == 0) return absl::StrReplaceAll(row.detail(), {{" -> ", " → "}});
   std::vector<std::string> parts;
   for (const v1::FieldChange& change : row.changes())
@@ -19,8 +30,15 @@ std::string WhatText(const v1::DriftRow& row) {
   return absl::StrJoin(parts, ", ");
 }
 
+// Rounded down: 100 is all. Where there is nothing, nothing is unmanaged.
+std::uint32_t CoveredPercent(const v1::DriftReport& report) {
+  if (report.total() == 0) return 100;
+  return static_cast<std::uint32_t>(std::uint64_t{report.managed()} * 100 / report.total());
+}
+
 std::string CoverageText(const v1::DriftReport& report) {
-  return absl::StrCat(report.managed(), " of ", report.total(), " managed");
+  return absl::StrCat(report.managed(), " of ", report.total(), " managed (",
+                      CoveredPercent(report), " %)");
 }
 
 }  // namespace
@@ -28,8 +46,8 @@ std::string CoverageText(const v1::DriftReport& report) {
 std::string DriftToText(const v1::DriftReport& report, const TextOptions& options) {
   Table table({"DRIFT", "OBJECT", "WHAT", "WHO", "NEXT"});
   for (const v1::DriftRow& row : report.rows()) {
-    table.AddRow({ClassText(row), ObjectText(row.ref()), WhatText(row), WhoText(row, options.now),
-                  WithShortTimes(row.next(), options.now)});
+    table.AddRow({ClassText(row), ObjectText(row.ref()), WhatText(row, options.now),
+                  WhoText(row, options.now), WithShortTimes(row.next(), options.now)});
   }
   return absl::StrCat(table.empty() ? "" : absl::StrCat(table.ToText(), "\n"),
                       "Drift: ", DriftCounts(report), "; ", CoverageText(report), ".\n");
@@ -43,15 +61,42 @@ std::string DriftToMarkdown(const v1::DriftReport& report, const MarkdownOptions
   MarkdownTable table({"drift", "object", "what", "who", "next"}, room);
   for (const v1::DriftRow& row : report.rows()) {
     table.AddRow({MarkdownText(ClassText(row)), MarkdownText(ObjectText(row.ref())),
-                  MarkdownText(WhatText(row)), MarkdownText(WhoText(row, options.now)),
+                  // An age would make another text of it each minute: the time stands in `who`.
+                  MarkdownText(WhatText(row, absl::InfinitePast())),
+                  MarkdownText(WhoText(row, options.now)),
                   MarkdownText(WithShortTimes(row.next(), options.now))});
   }
   if (report.rows_size() > 0) absl::StrAppend(&text, "\n", table.ToMarkdown());
   return text;
 }
 
-std::string DriftToJson(const v1::DriftReport& report) {
-  return absl::StrCat(MessageToJson(report, Indent::kTwo), "\n");
+void WriteDrift(const v1::DriftReport& report, absl::Time checked_at, DocumentWriter& writer) {
+  const auto number = [&](absl::string_view key, std::int64_t value) {
+    writer.Key(key);
+    writer.Literal(absl::StrCat(value));
+  };
+  writer.BeginMap();
+  number("version", kDriftVersion);
+  writer.Member("checked_at",
+                absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", checked_at, absl::UTCTimeZone()));
+  number("revision", report.revision());
+  writer.Key("coverage");
+  writer.BeginMap();
+  number("managed", report.managed());
+  number("total", report.total());
+  number("percent", CoveredPercent(report));
+  writer.EndMap();
+  writer.Key("rows");
+  writer.BeginList();
+  for (const v1::DriftRow& row : report.rows()) WriteMessage(row, writer);
+  writer.EndList();
+  writer.EndMap();
+}
+
+std::string DriftToJson(const v1::DriftReport& report, absl::Time checked_at, Indent indent) {
+  std::string json;
+  WriteDrift(report, checked_at, *MakeJsonWriter(indent, json));
+  return json + "\n";
 }
 
 }  // namespace espalier

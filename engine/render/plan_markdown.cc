@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -65,6 +66,13 @@ std::string WhyCell(const Action& action) {
   return absl::StrJoin(lines, "<br>");
 }
 
+std::string DeclaredCell(const Action& action, const MarkdownOptions& options) {
+  std::string text = MarkdownText(action.source());
+  const std::string url =
+      options.link == nullptr || text.empty() ? std::string() : options.link(action);
+  return url.empty() ? text : absl::StrCat("[", text, "](", url, ")");
+}
+
 }  // namespace
 
 std::string PlanToMarkdown(const v1::Plan& plan, const std::vector<Problem>& problems,
@@ -76,21 +84,31 @@ std::string PlanToMarkdown(const v1::Plan& plan, const std::vector<Problem>& pro
   std::string text = absl::StrCat(
       "### ", options.title.empty() ? "Plan" : MarkdownText(options.title), ": ",
       HasErrors(problems) ? "refused" : (counts.empty() ? "no changes" : counts), "\n\n");
-  if (!problems.empty()) absl::StrAppend(&text, ProblemsToMarkdown(problems), "\n");
+  // What may stand in the way is read first. Notes may be about everything that is declared: they
+  // come when it is clear what is going to happen.
+  std::vector<Problem> first;
+  std::vector<Problem> last;
+  std::partition_copy(problems.begin(), problems.end(), std::back_inserter(last),
+                      std::back_inserter(first),
+                      [](const Problem& problem) { return problem.severity() == Problem::NOTE; });
+  const std::string notes = ProblemsToMarkdown(last);
+  if (!first.empty()) absl::StrAppend(&text, ProblemsToMarkdown(first), "\n");
   for (const std::string& verdict : plan.capacity().verdicts()) {
     absl::StrAppend(&text, "- ", plan.capacity().short_() ? "**capacity**: " : "capacity: ",
                     MarkdownText(verdict), "\n");
   }
   if (plan.capacity().verdicts_size() > 0) text += "\n";
 
-  const std::size_t room = options.max_bytes > text.size() ? options.max_bytes - text.size() : 0;
+  const std::size_t taken = text.size() + notes.size();
+  const std::size_t room = options.max_bytes > taken ? options.max_bytes - taken : 0;
   MarkdownTable table({"risk", "action", "object", "changes", "why", "declared"}, room);
   for (const Action* action : actions) {
     table.AddRow({RiskCell(action->risk()), VerbText(action->verb()),
                   MarkdownText(ObjectText(action->ref())), ChangesCell(*action), WhyCell(*action),
-                  MarkdownText(action->source())});
+                  DeclaredCell(*action, options)});
   }
   if (!actions.empty()) absl::StrAppend(&text, table.ToMarkdown(), "\n");
+  if (!notes.empty()) absl::StrAppend(&text, notes, "\n");
   absl::StrAppend(&text, Count(plan.noops(), "object"), " as declared.");
   if (!plan.digest().empty()) absl::StrAppend(&text, " Digest ", MarkdownText(plan.digest()), ".");
   text += "\n";

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "engine/model/problem.h"
 #include "engine/model/writer.h"
 #include "engine/render/table.h"
+#include "espalier/v1/audit_service.pb.h"
 #include "espalier/v1/plan.pb.h"
 #include "espalier/v1/resources_service.pb.h"
 
@@ -31,13 +33,19 @@ struct MarkdownOptions {
   std::size_t max_bytes = 60000;
   // As in TextOptions.
   absl::Time now = absl::InfinitePast();
+  // The address of where an action's object is declared; null or empty: none.
+  std::function<std::string(const v1::Action& action)> link;
 };
 
 // Reads like Terraform's plans: `+` create, `~` update, `-/+` replace, `-` delete. What destroys
 // comes last, next to the summary, where the eye is when the text has scrolled by.
 std::string PlanToText(const v1::Plan& plan, const std::vector<Problem>& problems,
                        const TextOptions& options = {});
-// A heading with the counts, problems, and one row per action, those with the highest risk first.
+// Takes out the actions that none of these shows: what stays as declared is only counted. A large
+// plan of a small change is small then.
+void KeepShownActions(v1::Plan& plan);
+// A heading with the counts, errors and warnings, one row per action, those with the highest risk
+// first, and notes.
 std::string PlanToMarkdown(const v1::Plan& plan, const std::vector<Problem>& problems,
                            const MarkdownOptions& options = {});
 // Plan, problems and what was stored.
@@ -47,11 +55,23 @@ std::string DriftToText(const v1::DriftReport& report, const TextOptions& option
 // One row per difference:
 // | changed | vm ci/signing | cpu 4 → 8 | ana, CLI override "INC-91", 01:12Z | held until 05:12Z |
 std::string DriftToMarkdown(const v1::DriftReport& report, const MarkdownOptions& options = {});
-std::string DriftToJson(const v1::DriftReport& report);
+// The document for programs: version, checked_at, revision, coverage {managed, total, percent} and
+// the rows. `checked_at`: when the engine was asked.
+std::string DriftToJson(const v1::DriftReport& report, absl::Time checked_at,
+                        Indent indent = Indent::kTwo);
+void WriteDrift(const v1::DriftReport& report, absl::Time checked_at, DocumentWriter& writer);
+
+// The audit trail: when, who, through what, what, to which object, which fields, why.
+Table AuditTable(const std::vector<v1::AuditEntry>& entries);
 
 // One line each, "fleet.yaml:12:7: error: spec.cpu: ...", and a last one with their number. Empty
 // for none.
 std::string ProblemsToText(const std::vector<Problem>& problems, const TextOptions& options = {});
+// One of those lines, with its code in brackets and without a line feed.
+std::string ProblemToText(const Problem& problem, const TextOptions& options = {});
+// Workflow commands of GitHub Actions, one line each, which annotate the line of the file:
+// "::error file=fleet.yaml,line=12,col=7,title=unknown_field::spec.cpu: ...".
+std::string ProblemsToGitHub(const std::vector<Problem>& problems);
 // A table. Empty for none.
 std::string ProblemsToMarkdown(const std::vector<Problem>& problems);
 

@@ -166,7 +166,52 @@ TEST(RenderTest, Drift) {
   const absl::Time now = absl::FromUnixSeconds(kNow);
   ExpectGolden("drift.txt", DriftToText(ExampleDrift(), {.now = now}));
   ExpectGolden("drift.md", DriftToMarkdown(ExampleDrift(), {.now = now}));
-  ExpectGolden("drift.json", DriftToJson(ExampleDrift()));
+  ExpectGolden("drift.json", DriftToJson(ExampleDrift(), now));
+  if (UpdatesGoldens()) GTEST_SKIP();
+}
+
+TEST(RenderTest, TheUnknownHasAnAgeOnAScreenOnly) {
+  v1::DriftReport report;
+  v1::DriftRow& row = *report.add_rows();
+  row.set_class_(v1::DriftRow::UNKNOWN);
+  *row.mutable_ref() = MakeRef("host", "", "mac-02");
+  row.set_detail("its agent is silent");
+  row.mutable_since()->set_seconds(kNow - 600);
+  const absl::Time now = absl::FromUnixSeconds(kNow);
+  EXPECT_THAT(DriftToText(report, {.now = now}), HasSubstr("its agent is silent, unknown for 10m"));
+  EXPECT_THAT(DriftToMarkdown(report, {.now = now}), Not(HasSubstr("10m")))
+      << "a comment would change each minute";
+}
+
+TEST(RenderTest, CoverageIsAllOnlyWhenItIsAll) {
+  v1::DriftReport report;
+  report.set_managed(999);
+  report.set_total(1000);
+  EXPECT_THAT(DriftToText(report), HasSubstr("999 of 1000 managed (99 %)"));
+}
+
+TEST(RenderTest, AuditTrail) {
+  std::vector<v1::AuditEntry> entries(4);
+  for (v1::AuditEntry& entry : entries) {
+    entry.mutable_at()->set_seconds(kNow);
+    entry.set_subject("ana");
+    entry.mutable_owner()->set_manager(v1::Owner::CLI);
+    *entry.mutable_ref() = MakeRef("vm", "ci", "build");
+  }
+  entries[0].set_verb(v1::Action::UPDATE);
+  entries[0].set_subject("source fleet");
+  entries[0].mutable_owner()->set_manager(v1::Owner::GIT);
+  entries[0].mutable_owner()->set_instance("fleet");
+  entries[0].mutable_owner()->set_source("fleet.yaml:12");
+  entries[0].mutable_owner()->set_commit("3f2a91c4d5e6f708192a3b4c5d6e7f8091a2b3c4");
+  *entries[0].add_changes() = Change("spec.cpu", "4", "8");
+  entries[0].add_changes()->set_path("(3 more)");
+  *entries[1].add_changes() = Change("metadata.holds[power]", "", "\"by ana: disk swap\"");
+  entries[1].set_reason("disk swap");
+  *entries[2].add_changes() = Change("metadata.holds[power]", "\"by ana: disk swap\"", "");
+  entries[3].set_refused("is owned by git fleet");
+  entries[3].set_subject("vera\x1b[2J");
+  ExpectGolden("audit.txt", AuditTable(entries).ToText());
   if (UpdatesGoldens()) GTEST_SKIP();
 }
 
@@ -183,18 +228,65 @@ TEST(RenderTest, NothingToDo) {
   plan.set_noops(12);
   EXPECT_EQ(PlanToText(plan, {}), "No changes: 12 objects as declared.\n");
   EXPECT_EQ(PlanToMarkdown(plan, {}), "### Plan: no changes\n\n12 objects as declared.\n");
-  EXPECT_EQ(DriftToText({}), "Drift: none; 0 of 0 managed.\n");
+  EXPECT_EQ(DriftToText({}), "Drift: none; 0 of 0 managed (100 %).\n");
   EXPECT_EQ(ProblemsToText({}), "");
   EXPECT_EQ(ProblemsToMarkdown({}), "");
+}
+
+TEST(RenderTest, WhatStaysIsCountedOnly) {
+  v1::Plan plan = ExamplePlan();
+  const int shown = plan.actions_size();
+  for (int i = 0; i < 100; ++i) {
+    *plan.add_actions() = MakeAction(Action::NOOP, MakeRef("vm", "ci", absl::StrCat("more-", i)),
+                                     Action::LOW, "", "fleet.yaml:12");
+  }
+  Action& held = *plan.add_actions();
+  held = MakeAction(Action::NOOP, MakeRef("vm", "ci", "held"), Action::LOW, "", "fleet.yaml:12");
+  held.add_holds("keep by ana");
+  const std::string all = PlanToText(plan, {});
+  EXPECT_THAT(all, AllOf(HasSubstr("ci/held"), Not(HasSubstr("more-"))));
+  KeepShownActions(plan);
+  EXPECT_LE(plan.actions_size(), shown + 1);
+  EXPECT_EQ(PlanToText(plan, {}), all);
+}
+
+TEST(RenderTest, PlacesOfDeclarationsAreLinksWhereThereIsAnAddress) {
+  v1::Plan plan;
+  *plan.add_actions() = MakeAction(Action::CREATE, MakeRef("vm", "ci", "build"), Action::LOW,
+                                   "declared", "fleet.yaml:12");
+  *plan.add_actions() = MakeAction(Action::CREATE, MakeRef("vm", "ci", "test"), Action::LOW,
+                                   "declared", "other.yaml:3");
+  MarkdownOptions options;
+  options.link = [](const Action& action) {
+    return action.ref().name() == "build" ? "https://forge.example/fleet.yaml#L12" : "";
+  };
+  const std::string text = PlanToMarkdown(plan, {}, options);
+  EXPECT_THAT(text, HasSubstr("| [fleet.yaml:12](https://forge.example/fleet.yaml#L12) |"));
+  EXPECT_THAT(text, HasSubstr("| other.yaml:3 |"));
 }
 
 TEST(RenderTest, ProblemsAsText) {
   EXPECT_EQ(
       ProblemsToText(ExampleProblems()),
       "fleet.yaml:30: error: vm ci/signing: is owned by terraform ci; git prod may not change it "
-      "without an override or a transfer\n"
-      "fleet.yaml:17:10: note: vm ci/build: spec.image: image sonoma does not exist yet\n"
+      "without an override or a transfer [owner_conflict]\n"
+      "fleet.yaml:17:10: note: vm ci/build: spec.image: image sonoma does not exist yet "
+      "[missing_reference]\n"
       "1 error, 1 note\n");
+}
+
+TEST(RenderTest, ProblemsAsWorkflowCommands) {
+  Problems problems;
+  problems.Append(ExampleProblems().front());
+  Problem& warning = problems.Warning("looks_like_secret", "spec.x", "100% sure\nsecond line");
+  warning.set_file("a,b:c.yaml");
+  problems.Note("held", "", "::error::not a command");
+  EXPECT_EQ(ProblemsToGitHub(problems.list()),
+            "::error file=fleet.yaml,line=30,title=owner_conflict::vm ci/signing: is owned by "
+            "terraform ci; git prod may not change it without an override or a transfer\n"
+            "::warning file=a%2Cb%3Ac.yaml,title=looks_like_secret::spec.x: 100%25 sure second "
+            "line\n"
+            "::notice title=held::::error::not a command\n");
 }
 
 TEST(RenderTest, ColoursOnlyWhenAsked) {
@@ -216,7 +308,7 @@ TEST(RenderTest, DefusesWhatComesFromOutside) {
   plan.mutable_capacity()->add_verdicts(evil);
   plan.set_digest(evil);
   Problems problems;
-  Problem& problem = problems.Error("x", evil, evil);
+  Problem& problem = problems.Error("invalid_value", evil, evil);
   problem.set_file(evil);
   *problem.mutable_ref() = MakeRef(evil, evil, evil);
   v1::DriftReport report;

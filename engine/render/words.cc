@@ -1,12 +1,16 @@
 #include "engine/render/words.h"
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "engine/model/field.h"
+#include "engine/model/timestamp.h"
 #include "engine/render/safe_text.h"
 
 namespace espalier {
@@ -15,25 +19,9 @@ namespace {
 constexpr char kUnset[] = "(unset)";
 constexpr char kUnknown[] = "(known after apply)";
 
-absl::Time TimeOf(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-}
-
-std::string ClassWord(v1::DriftRow::Class row_class) {
-  switch (row_class) {
-    case v1::DriftRow::CHANGED:
-      return "changed";
-    case v1::DriftRow::MISSING:
-      return "missing";
-    case v1::DriftRow::UNMANAGED:
-      return "unmanaged";
-    case v1::DriftRow::UNKNOWN:
-      return "unknown";
-    case v1::DriftRow::CONFLICT:
-      return "conflict";
-    default:
-      return "?";
-  }
+// What stays because something stands in its way is news; what stays as declared is none.
+bool IsShown(const v1::Action& action) {
+  return action.verb() != v1::Action::NOOP || action.holds_size() > 0;
 }
 
 }  // namespace
@@ -76,7 +64,7 @@ std::string RiskWord(v1::Action::Risk risk) {
 }
 
 std::string ClassText(const v1::DriftRow& row) {
-  const std::string word = row.has_healed_at() ? "healed" : ClassWord(row.class_());
+  std::string word = row.has_healed_at() ? "healed" : EnumWord(row.class_());
   if (row.subclass().empty()) return word;
   return absl::StrCat(word, " (", absl::StrReplaceAll(row.subclass(), {{"_", " "}}), ")");
 }
@@ -114,8 +102,9 @@ std::vector<std::pair<std::string, int>> DriftByClass(const v1::DriftReport& rep
     }
   }
   std::vector<std::pair<std::string, int>> by_class;
+  by_class.reserve(counts.size() + 1);
   for (const auto& [row_class, count] : counts) {
-    by_class.emplace_back(ClassWord(static_cast<v1::DriftRow::Class>(row_class)), count);
+    by_class.emplace_back(EnumWord(static_cast<v1::DriftRow::Class>(row_class)), count);
   }
   if (healed > 0) by_class.emplace_back("healed", healed);
   return by_class;
@@ -172,10 +161,15 @@ std::string Count(std::size_t count, absl::string_view singular) {
 std::vector<const v1::Action*> ShownActions(const v1::Plan& plan) {
   std::vector<const v1::Action*> shown;
   for (const v1::Action& action : plan.actions()) {
-    // What stays because something stands in its way is news; what stays as declared is none.
-    if (action.verb() != v1::Action::NOOP || action.holds_size() > 0) shown.push_back(&action);
+    if (IsShown(action)) shown.push_back(&action);
   }
   return shown;
+}
+
+void KeepShownActions(v1::Plan& plan) {
+  auto& actions = *plan.mutable_actions();
+  actions.erase(std::remove_if(actions.begin(), actions.end(), std::not_fn(IsShown)),
+                actions.end());
 }
 
 }  // namespace espalier

@@ -1,6 +1,6 @@
-// GrpcServer: Resources, Sessions and tokens over gRPC, in the callback style: gRPC's own threads
-// only move messages, calls that may block run on a bounded pool, watches on one pump. gRPC stays
-// in the .cc files of grpc/. Owned by the daemon.
+// GrpcServer: Resources, Sessions, tokens and the audit trail over gRPC, in the callback style:
+// gRPC's own threads only move messages, calls that may block run on a bounded pool, watches on one
+// pump. gRPC stays in the .cc files of grpc/. Owned by the daemon.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "engine/api/audit.h"
 #include "engine/api/resources.h"
+#include "engine/api/secrets.h"
 #include "engine/api/sessions.h"
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
@@ -18,7 +20,8 @@
 
 namespace espalier {
 
-// What is served. All must outlive the server; `resources` checks permissions itself.
+// What is served. All must outlive the server; `resources`, `tokens` and `audit` check permissions
+// themselves.
 struct Served {
   Clock& clock;
   Threads& threads;
@@ -26,6 +29,8 @@ struct Served {
   Sessions& sessions;
   Lease& lease;
   Tokens& tokens;
+  Audit& audit;
+  Secrets& secrets;
   Metrics& metrics;
 };
 

@@ -70,6 +70,21 @@ TEST(GrpcServerTest, WhatIsAppliedIsReadListedAndDeleted) {
   EXPECT_TRUE(absl::IsNotFound(resources.Get(Patient(), {Kind::kImage, "", "sonoma"}).status()));
 }
 
+TEST(GrpcServerTest, TheAuditTrailNamesTheTokensSubject) {
+  TestEngine engine;
+  const auto editor = engine.ConnectAs(TokenInfo::EDITOR);
+  ASSERT_TRUE(editor->resources().Apply(AdminContext(), ImageSet("sonoma")).ok());
+  AuditQuery query;
+  query.mutable_ref()->set_kind("image");
+  const auto page = editor->audit().List(Patient(), query);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->entries_size(), 1);
+  EXPECT_EQ(page->entries(0).subject(), "editor");
+  EXPECT_EQ(page->entries(0).owner().manager(), Owner::CLI);
+  const auto agent = engine.ConnectAs(TokenInfo::AGENT, "mac-01");
+  EXPECT_TRUE(absl::IsPermissionDenied(agent->audit().List(Patient(), query).status()));
+}
+
 TEST(GrpcServerTest, TheActorIsTheTokensSubjectWhateverTheClientSays) {
   TestEngine engine;
   const auto remote = engine.ConnectAs(TokenInfo::VIEWER);
@@ -296,6 +311,29 @@ TEST(GrpcServerTest, TokensAreMadeListedAndRevokedOverTheWire) {
   EXPECT_EQ(admin->ListTokens(Patient())->tokens_size(), 2);
   ASSERT_TRUE(admin->RevokeToken(Patient(), made->token().id()).ok());
   EXPECT_TRUE(absl::IsUnauthenticated(agent->ListTokens(Patient()).status()));
+}
+
+TEST(GrpcServerTest, ASecretIsToldToTheAgentAndToNoPerson) {
+  TestEngine engine;
+  const auto admin = engine.ConnectAs(TokenInfo::ADMIN);
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::CLI);
+  Resource& credential = *request.add_objects()->mutable_resource();
+  credential.mutable_metadata()->set_name("harbor");
+  v1::RegistryCredentialSpec& spec = *credential.mutable_registry_credential()->mutable_spec();
+  spec.set_registry("r.example");
+  spec.set_username("robot");
+  spec.mutable_password()->set_value("hush");
+  const auto applied = admin->resources().Apply(Patient(), request);
+  ASSERT_TRUE(applied.ok() && applied->applied()) << applied.status();
+  const auto agent = engine.ConnectAs(TokenInfo::AGENT, "mac-01");
+  const auto seen = agent->resources().Get(Patient(), {Kind::kRegistryCredential, "", "harbor"});
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  const v1::SecretRef& password = seen->registry_credential().spec().password();
+  EXPECT_FALSE(password.has_value());
+  EXPECT_EQ(agent->secrets().Reveal(Patient(), password.sealed()).value(), "hush");
+  EXPECT_TRUE(
+      absl::IsPermissionDenied(admin->secrets().Reveal(Patient(), password.sealed()).status()));
 }
 
 TEST(GrpcServerTest, ProgressShowsThePullsOfTheLastBeat) {

@@ -1,5 +1,6 @@
 // LocalResources: Apply and Delete.
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <utility>
@@ -9,24 +10,26 @@
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
 #include "engine/model/access.h"
+#include "engine/model/policy.h"
+#include "engine/model/timestamp.h"
 #include "engine/model/validate.h"
 #include "engine/plan/ownership.h"
 #include "engine/plan/wording.h"
+#include "engine/server/audit/audit_entry.h"
 #include "engine/server/local_resources.h"
 #include "engine/server/stored_bytes.h"
 
 namespace espalier {
 namespace {
 
-// Who made an object by hand, for drift.
-constexpr char kCreatedBy[] = "espalier/created-by";
-
 bool IsByHand(const Owner& owner) {
   return owner.manager() == Owner::CLI || owner.manager() == Owner::API;
 }
 
-// The write itself, and what may be recorded about it.
-constexpr std::size_t kOpsPerWrite = 2;
+// Of a transaction: what is destroyed, the operation and the audit trail are recorded beside the
+// writes.
+constexpr std::size_t kOtherOps = 3;
+constexpr std::size_t kOtherBytes = 32 * 1024;
 
 // Controllers write the status of what is being changed. What was planned before is planned anew,
 // as the caller would have to; one whose word is about a revision is told so by the plan.
@@ -43,6 +46,22 @@ void ForgetPremises(ApplyRequest& request) {
   }
 }
 
+// Of what an answer refuses, what was not the caller's to do: mistakes in a document are nobody
+// else's business.
+std::vector<Refusal> RefusalsIn(const Problems& problems) {
+  std::vector<Refusal> refusals;
+  for (const Problem& problem : problems.list()) {
+    if (problem.severity() != Problem::ERROR) continue;
+    if (problem.code() != "owner_conflict" && problem.code() != "not_allowed" &&
+        problem.code() != "budget_exceeded" && problem.code() != "held") {
+      continue;
+    }
+    refusals.push_back(
+        {.ref = problem.ref(), .code = problem.code(), .message = problem.message()});
+  }
+  return refusals;
+}
+
 }  // namespace
 
 absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
@@ -56,7 +75,8 @@ absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
     return absl::InvalidArgumentError("an override needs a reason");
   }
   Problems own_problems;
-  ApplyRequest normalised = Normalise(request, own_problems);
+  KeptSecrets kept;
+  ApplyRequest normalised = Normalise(request, kept, own_problems);
   const std::optional<v1::OperationRecord> before =
       context.operation_id.empty() ? std::nullopt : records_.Operation(context.operation_id);
   if (before.has_value() && before->done_chunks() >= before->chunks()) ForgetPremises(normalised);
@@ -71,10 +91,11 @@ absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
                                                      request.owner(), clock_.Now())}));
     // What is wrong with one object alone stands before what is wrong among them.
     Problems problems = own_problems;
+    CheckSeals(normalised, kept, objects, problems);
     problems.Append(output.problems);
     output.problems = std::move(problems);
     absl::StatusOr<ApplyResult> result =
-        Answer(context, normalised, objects, before.has_value(), output);
+        Answer(context, normalised, kept, objects, before.has_value(), output);
     if (!absl::IsAborted(result.status()) || tries == kTries) return result;
   }
 }
@@ -95,14 +116,15 @@ absl::StatusOr<ApplyResult> LocalResources::Delete(const CallContext& context,
     // Deleting by name is the user's own word: it is not counted against a budget.
     output.destroys = 0;
     absl::StatusOr<ApplyResult> result =
-        Answer(context, shell, objects, /*repeated=*/false, output);
+        Answer(context, shell, /*kept=*/{}, objects, /*repeated=*/false, output);
     if (!absl::IsAborted(result.status()) || tries == kTries) return result;
   }
 }
 
-// Defaults and rules of each object alone. An object with errors stays in the set: its other
-// problems are wanted too, and the errors keep anything from being stored.
-ApplyRequest LocalResources::Normalise(const ApplyRequest& request, Problems& problems) const {
+// Defaults, rules and secrets of each object alone. An object with errors stays in the set: its
+// other problems are wanted too, and the errors keep anything from being stored.
+ApplyRequest LocalResources::Normalise(const ApplyRequest& request, KeptSecrets& kept,
+                                       Problems& problems) const {
   ApplyRequest normalised = request;
   google::protobuf::RepeatedPtrField<Declared> objects;
   for (Declared& declared : *normalised.mutable_objects()) {
@@ -116,6 +138,7 @@ ApplyRequest LocalResources::Normalise(const ApplyRequest& request, Problems& pr
     ApplyDefaults(resource);
     Problems own;
     Validate(resource, {declared.unknown().begin(), declared.unknown().end()}, own);
+    SealValues(options_.vault, request.owner(), declared, kept, own);
     for (Problem& problem : own.list()) {
       *problem.mutable_ref() = ToProto(RefOf(resource));
       if (problem.file().empty()) SetPosition(declared.source(), problem);
@@ -129,6 +152,7 @@ ApplyRequest LocalResources::Normalise(const ApplyRequest& request, Problems& pr
 
 absl::StatusOr<ApplyResult> LocalResources::Answer(const CallContext& context,
                                                    const ApplyRequest& request,
+                                                   const KeptSecrets& kept,
                                                    const ObjectMap& objects, bool repeated,
                                                    PlanOutput& output) {
   ApplyResult result;
@@ -149,14 +173,18 @@ absl::StatusOr<ApplyResult> LocalResources::Answer(const CallContext& context,
     if (IsByHand(request.owner())) {
       for (PlannedWrite& write : output.writes) {
         if (!write.after.has_value() || !write.new_incarnation) continue;
-        (*write.after->mutable_metadata()->mutable_annotations())[kCreatedBy] =
+        // Who made it by hand, for drift.
+        (*write.after->mutable_metadata()->mutable_annotations())[kCreatedByNote] =
             context.caller.subject;
       }
     }
     ESPALIER_ASSIGN_OR_RETURN(const std::int64_t revision,
-                              Commit(context, request.owner(), output));
+                              Commit(context, request, kept, objects, output));
     result.set_revision(revision);
     result.set_applied(true);
+  }
+  if (refused && !request.dry_run()) {
+    audit_.Refused(context.caller, request.owner(), RefusalsIn(output.problems));
   }
   *result.mutable_plan() = std::move(output.plan);
   // The objects of the request as they are now, or as they would be.
@@ -189,24 +217,32 @@ void LocalResources::Stamp(PlannedWrite& write) {
 
 // Stores the planned writes: one transaction, or for large sets several in the order of the plan,
 // each recorded with the operation's id, so that repeating the call goes on instead of starting
-// over.
-absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context, const Owner& owner,
-                                                    PlanOutput& output) {
+// over. What the audit trail says about a write is stored with it.
+absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context,
+                                                    const ApplyRequest& request,
+                                                    const KeptSecrets& kept,
+                                                    const ObjectMap& objects, PlanOutput& output) {
+  const Owner& owner = request.owner();
   std::int64_t revision = hub_.Snapshot().revision();
   const std::uint32_t chunks = static_cast<std::uint32_t>(
       (output.writes.size() + limits::kAtomicObjects - 1) / limits::kAtomicObjects);
   std::size_t next = 0;
   std::uint32_t done = 0;
   std::int64_t uncounted = output.destroys;
+  for (PlannedWrite& write : output.writes) Stamp(write);
+  // What follows from the plan (a confirmation that is used up) is no action of it.
+  const v1::Action no_action;
   while (next < output.writes.size()) {
     Transaction transaction;
+    std::vector<AuditEntry> deeds;
     std::size_t bytes = 0;
     for (; next < output.writes.size(); ++next) {
-      PlannedWrite& write = output.writes[next];
-      if (transaction.ops.size() + kOpsPerWrite > limits::kTransactionOps - kOpsPerWrite ||
-          transaction.compares.size() >= limits::kAtomicObjects)
-        break;
-      Stamp(write);
+      const PlannedWrite& write = output.writes[next];
+      if (transaction.compares.size() >= limits::kAtomicObjects) break;
+      const v1::Action& action = write.action < 0 ? no_action : output.plan.actions(write.action);
+      const Resource* before = objects.Find(write.ref);
+      const Resource* after = write.after.has_value() ? &*write.after : nullptr;
+      std::vector<StoreOp> beside = SecretOps(before, after, kept);
       const std::string key = KeyOf(write.ref);
       StoreOp op{.type = StoreOp::Type::kDelete, .key = key, .value = ""};
       if (write.after.has_value()) {
@@ -218,23 +254,35 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context, 
                                                            limits::kObjectBytes));
         }
       }
-      if (bytes + op.value.size() > limits::kTransactionBytes && !transaction.ops.empty()) break;
-      bytes += op.value.size();
-      transaction.compares.push_back(Compare{.key = key, .mod_revision = write.base_revision});
-      transaction.ops.push_back(std::move(op));
       if (write.base_revision == 0 && records_.HasTombstone(write.ref)) {
-        transaction.ops.push_back(Records::DeleteTombstone(write.ref));
+        beside.push_back(Records::DeleteTombstone(write.ref));
       }
       if (write.by_foreign_hand) {
         v1::TombstoneRecord record;
         *record.mutable_ref() = ToProto(write.ref);
-        *record.mutable_owner() = output.plan.actions(write.action).owner();
+        *record.mutable_owner() = action.owner();
         record.mutable_edited()->set_actor(context.caller.subject);
         record.mutable_edited()->set_interface(std::string(ManagerText(owner.manager())));
-        record.mutable_edited()->set_reason(output.plan.actions(write.action).reason());
+        record.mutable_edited()->set_reason(request.override().reason());
         SetTime(clock_.Now(), *record.mutable_edited()->mutable_at());
-        transaction.ops.push_back(Records::PutTombstone(write.ref, record));
+        beside.push_back(Records::PutTombstone(write.ref, record));
       }
+      std::optional<AuditEntry> deed;
+      if (IsDeed(context.caller, before, after)) deed = EntryOf(request, action, write, before);
+      beside.insert(beside.begin(), std::move(op));
+      std::size_t added = deed.has_value() ? deed->ByteSizeLong() : 0;
+      for (const StoreOp& each : beside) added += each.key.size() + each.value.size();
+      const bool full =
+          bytes + added > limits::kTransactionBytes - kOtherBytes ||
+          transaction.ops.size() + beside.size() > limits::kTransactionOps - kOtherOps;
+      if (full && !transaction.ops.empty()) break;
+      bytes += added;
+      transaction.compares.push_back(Compare{.key = key, .mod_revision = write.base_revision});
+      std::move(beside.begin(), beside.end(), std::back_inserter(transaction.ops));
+      if (deed.has_value()) deeds.push_back(*std::move(deed));
+    }
+    if (!deeds.empty()) {
+      transaction.ops.push_back(audit_.Append(context.caller, std::move(deeds)));
     }
     if (uncounted > 0) {
       transaction.ops.push_back(records_.AddDestruction(owner, uncounted, clock_.Now()));
@@ -262,6 +310,12 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context, 
                           {telemetry::kSource, OwnerText(owner)},
                           {telemetry::kCount, output.writes.size()},
                           {telemetry::kRevision, revision}});
+  }
+  if (audit_.overfull()) {
+    const absl::Status swept = audit_.Sweep();
+    if (!swept.ok()) {
+      log_.Warn("audit trail was not swept", {{telemetry::kError, swept.ToString()}});
+    }
   }
   return revision;
 }

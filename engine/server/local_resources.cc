@@ -12,9 +12,10 @@
 #include "engine/base/telemetry.h"
 #include "engine/model/access.h"
 #include "engine/model/ref.h"
+#include "engine/model/timestamp.h"
 #include "engine/model/validate.h"
 #include "engine/plan/drift.h"
-#include "engine/plan/wording.h"
+#include "engine/plan/drift_authors.h"
 #include "engine/server/stored_bytes.h"
 
 namespace espalier {
@@ -61,6 +62,7 @@ LocalResources::LocalResources(Clock& clock, Random& random, Log& log, Store& st
       store_(store),
       options_(std::move(options)),
       records_(store),
+      audit_(clock, log, store),
       hub_(clock, store.epoch()) {}
 
 LocalResources::~LocalResources() = default;
@@ -77,6 +79,7 @@ absl::Status LocalResources::Load() {
   }
   latest_.set_revision(revision);
   hub_.Start(latest_);
+  ESPALIER_RETURN_IF_ERROR(audit_.Load());
 
   // Builtin objects are always there; whoever declares one adopts it.
   for (const KindInfo& info : AllKinds()) {
@@ -105,6 +108,7 @@ void LocalResources::OnCommit(absl::Span<const StoreEvent> events) {
   std::int64_t revision = latest_.revision();
   for (const StoreEvent& event : events) {
     revision = event.revision;
+    if (IsAuditKey(event.key)) audit_.OnCommit(event);
     if (!absl::StartsWith(event.key, kObjectPrefix)) continue;
     Change change{.revision = event.revision, .before = latest_.Get(event.key), .after = nullptr};
     if (event.type == StoreOp::Type::kPut) {
@@ -126,6 +130,11 @@ void LocalResources::OnCommit(absl::Span<const StoreEvent> events) {
   }
   latest_.set_revision(revision);
   hub_.Publish(latest_, std::move(changes));
+}
+
+absl::Status LocalResources::Sweep() {
+  ESPALIER_RETURN_IF_ERROR(records_.Sweep(clock_.Now()));
+  return audit_.Sweep();
 }
 
 absl::StatusOr<Resource> LocalResources::Get(const CallContext& context, const Ref& ref) {
@@ -205,10 +214,16 @@ absl::StatusOr<DriftReport> LocalResources::Drift(const CallContext& context,
   for (Declared& declared : *normalised.mutable_declared()) {
     ApplyDefaults(*declared.mutable_resource());
   }
-  return FindDrift(DriftInput{.objects = objects,
-                              .request = normalised,
-                              .now = clock_.Now(),
-                              .tombstones = records_.Tombstones()});
+  DriftReport report = FindDrift(DriftInput{.objects = objects,
+                                            .request = normalised,
+                                            .now = clock_.Now(),
+                                            .tombstones = records_.Tombstones()});
+  const AuthorsWanted wanted = AuthorsWantedFor(report);
+  NameAuthors({.claims = audit_.LastOfEach(wanted.claims, {v1::Action::CREATE, v1::Action::ADOPT}),
+               .releases = audit_.LastOfEach(wanted.releases, {v1::Action::RELEASE}),
+               .deletions = audit_.LastOfEach(wanted.deletions, {v1::Action::DELETE})},
+              report);
+  return report;
 }
 
 }  // namespace espalier

@@ -16,8 +16,11 @@
 #include "engine/base/log.h"
 #include "engine/base/random.h"
 #include "engine/plan/plan.h"
+#include "engine/server/audit/audit_trail.h"
 #include "engine/server/object_map.h"
 #include "engine/server/records.h"
+#include "engine/server/secret_admission.h"
+#include "engine/server/vault.h"
 #include "engine/server/watch_hub.h"
 #include "engine/store/store.h"
 
@@ -33,6 +36,8 @@ class LocalResources final : public Resources {
   struct Options {
     // Empty: plans carry no verdict.
     CapacityVerdict capacity;
+    // Where secrets are kept that are given as values; borrowed. Null: none are taken.
+    const Vault* vault = nullptr;
   };
 
   // Reads all objects from the store and makes the builtin ones that are missing. Everything
@@ -61,8 +66,10 @@ class LocalResources final : public Resources {
   // All objects as of now, for what the server itself computes (metrics, capacity).
   ObjectMap Snapshot() const { return hub_.Snapshot(); }
   std::size_t watches() const { return hub_.watches(); }
+  // Who did what, for those who read it and for those who write beside Resources.
+  AuditTrail& audit() { return audit_; }
   // Forgets records that are too old to matter. From time to time.
-  absl::Status Sweep() { return records_.Sweep(clock_.Now()); }
+  absl::Status Sweep();
 
  private:
   LocalResources(Clock& clock, Random& random, Log& log, Store& store, Options options);
@@ -72,10 +79,12 @@ class LocalResources final : public Resources {
   void OnCommit(absl::Span<const StoreEvent> events);
 
   // local_apply.cc
-  ApplyRequest Normalise(const ApplyRequest& request, Problems& problems) const;
+  ApplyRequest Normalise(const ApplyRequest& request, KeptSecrets& kept, Problems& problems) const;
   absl::StatusOr<ApplyResult> Answer(const CallContext& context, const ApplyRequest& request,
-                                     const ObjectMap& objects, bool repeated, PlanOutput& output);
-  absl::StatusOr<std::int64_t> Commit(const CallContext& context, const Owner& owner,
+                                     const KeptSecrets& kept, const ObjectMap& objects,
+                                     bool repeated, PlanOutput& output);
+  absl::StatusOr<std::int64_t> Commit(const CallContext& context, const ApplyRequest& request,
+                                      const KeptSecrets& kept, const ObjectMap& objects,
                                       PlanOutput& output);
   void Stamp(PlannedWrite& write);
 
@@ -91,6 +100,7 @@ class LocalResources final : public Resources {
   const Options options_;
   // Their own synchronisation.
   Records records_;
+  AuditTrail audit_;
   WatchHub hub_;
   // Touched by the store's committing thread only.
   ObjectMap latest_;

@@ -446,7 +446,38 @@ TEST_F(LocalResourcesTest, ForeignDeleteIsRememberedForDrift) {
   ASSERT_TRUE(report.ok());
   ASSERT_EQ(report->rows_size(), 1);
   EXPECT_EQ(report->rows(0).actor(), "ben");
-  EXPECT_THAT(report->rows(0).reason(), HasSubstr("INC-7"));
+  EXPECT_EQ(report->rows(0).reason(), "INC-7");
+
+  // The tombstone is forgotten after a day; the audit trail still knows.
+  clock_.Advance(Records::kKept + absl::Hours(1));
+  ASSERT_TRUE(engine_->Sweep().ok());
+  const auto later = engine_->Drift(As("ana"), drift);
+  ASSERT_TRUE(later.ok());
+  EXPECT_EQ(later->rows(0).actor(), "ben");
+  EXPECT_EQ(later->rows(0).interface(), "cli override");
+  EXPECT_EQ(later->rows(0).detail(), "deleted by another hand");
+  EXPECT_EQ(later->rows(0).reason(), "INC-7");
+}
+
+TEST_F(LocalResourcesTest, DriftNamesWhoTookAnObjectAndWhoGaveItUp) {
+  Apply(RequestOf({Image("sonoma")}, Owner::API));
+  ApplyRequest transfer = RequestOf({Image("sonoma")});
+  transfer.set_transfer(true);
+  Apply(transfer, As("ben"));
+  const auto taken = engine_->Drift(As("ana"), {});
+  ASSERT_EQ(taken->rows_size(), 1);
+  EXPECT_EQ(taken->rows(0).subclass(), "hand_made");
+  EXPECT_EQ(taken->rows(0).actor(), "ben") << "ana made it, for its owner of then";
+  EXPECT_EQ(taken->rows(0).interface(), "cli transfer");
+
+  ApplyRequest release = RequestOf({});
+  *release.add_release() = ToProto(Ref{Kind::kImage, "", "sonoma"});
+  Apply(release, As("cem"));
+  const auto given_up = engine_->Drift(As("ana"), {});
+  ASSERT_EQ(given_up->rows_size(), 1);
+  EXPECT_EQ(given_up->rows(0).subclass(), "");
+  EXPECT_EQ(given_up->rows(0).actor(), "cem");
+  EXPECT_EQ(given_up->managed(), 0u);
 }
 
 TEST_F(LocalResourcesTest, BudgetIsCountedOverTheHour) {

@@ -8,8 +8,9 @@
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
 #include "engine/model/access.h"
+#include "engine/model/timestamp.h"
 #include "engine/model/validate.h"
-#include "engine/plan/wording.h"
+#include "engine/model/vm_run.h"
 #include "engine/server/local_resources.h"
 #include "engine/server/stored_bytes.h"
 
@@ -24,11 +25,6 @@ constexpr char kObserved[] = "observed";
 // A report may have to be tried anew because somebody else wrote to the object in between: its
 // guard is the run, not the revision. Each try that fails means that another writer got further.
 constexpr int kObservedTries = 64;
-
-bool IsTerminal(v1::VmObserved::Phase phase) {
-  return phase == v1::VmObserved::STOPPED || phase == v1::VmObserved::FAILED ||
-         phase == v1::VmObserved::FENCED;
-}
 
 // Whether the report is about a run of this list (of retiring runs, or ended ones).
 template <typename Runs>
@@ -82,6 +78,20 @@ absl::Status TakeHostReport(const Resource& written, Resource& object) {
   return absl::OkStatus();
 }
 
+// Writes the object as it is `after`, or takes it away with all that is kept for it.
+void AddWrite(const std::string& key, std::int64_t base, const ObjectPtr& before,
+              const ObjectPtr& after, Transaction& transaction) {
+  transaction.compares.push_back(Compare{.key = key, .mod_revision = base});
+  if (after != nullptr) {
+    transaction.ops.push_back({StoreOp::Type::kPut, key, StoredBytes(*after)});
+    return;
+  }
+  transaction.ops.push_back({StoreOp::Type::kDelete, key, ""});
+  for (StoreOp& op : SecretOps(before.get(), nullptr, {})) {
+    transaction.ops.push_back(std::move(op));
+  }
+}
+
 // Replaces all parts of the status but the observed ones.
 void TakeControllerStatus(const Resource& written, Resource& object) {
   const Message& from = StatusOf(written);
@@ -128,13 +138,7 @@ std::vector<absl::StatusOr<std::int64_t>> LocalResources::UpdateStatus(
         results[next] = base;
         continue;
       }
-      transaction.compares.push_back(Compare{.key = key, .mod_revision = base});
-      StoreOp op{.type = StoreOp::Type::kDelete, .key = key, .value = ""};
-      if (*after != nullptr) {
-        op.type = StoreOp::Type::kPut;
-        op.value = StoredBytes(**after);
-      }
-      transaction.ops.push_back(std::move(op));
+      AddWrite(key, base, current, *after, transaction);
       members.push_back(next);
     }
     if (members.empty()) continue;
@@ -155,13 +159,7 @@ absl::StatusOr<std::int64_t> LocalResources::WriteStatus(const StatusWrite& writ
     const std::int64_t base = current == nullptr ? 0 : current->metadata().revision();
     if (after != nullptr && after == current) return base;
     Transaction transaction;
-    transaction.compares.push_back(Compare{.key = key, .mod_revision = base});
-    StoreOp op{.type = StoreOp::Type::kDelete, .key = key, .value = ""};
-    if (after != nullptr) {
-      op.type = StoreOp::Type::kPut;
-      op.value = StoredBytes(*after);
-    }
-    transaction.ops.push_back(std::move(op));
+    AddWrite(key, base, current, after, transaction);
     const absl::StatusOr<std::int64_t> revision = store_.Commit(transaction);
     if (!absl::IsAborted(revision.status())) return revision;
     last = revision.status();

@@ -7,7 +7,8 @@
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
 #include "engine/model/ref.h"
-#include "engine/plan/wording.h"
+#include "engine/model/timestamp.h"
+#include "engine/plan/ownership.h"
 
 namespace espalier {
 namespace {

@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "engine/net/http.h"
 #include "engine/server/listen.h"
 #include "engine/server/rest/http_server.h"
 #include "engine/server/testing/test_certificates.h"
@@ -119,6 +121,44 @@ TEST_F(TlsTest, HttpServesOverTlsAndAsksForClientCertificates) {
     }
     (*server)->Stop();
   }
+}
+
+// The client's side of the same: authorities and certificates that a request brings as text.
+TEST_F(TlsTest, ARequestBringsItsAuthoritiesAndItsCertificate) {
+  const auto clock = MakeRealClock();
+  const auto threads = MakeRealThreads();
+  const auto io = MakeRealIo();
+  const auto http = MakeHttp();
+  const auto read = [&](const std::string& file) { return io->ReadFile(file, 65536).value(); };
+  auto server = HttpServer::Start(
+      *clock, *threads,
+      {.admit = [](const HttpCall&) { return HttpAnswer{.status = 0}; },
+       .answer = [](const HttpCall& call) { return HttpAnswer{.body = call.method}; }},
+      "127.0.0.1:0", Files(true));
+  ASSERT_TRUE(server.ok()) << server.status();
+  const HttpRoute good{.ca_certificates = read(ours_->ca),
+                       .client_certificate = read(ours_->client_cert),
+                       .client_key = read(ours_->client_key)};
+  const auto fetch = [&](const HttpRoute& route) {
+    HttpRequest request{.url = absl::StrCat("https://", (*server)->address(), "/x")};
+    request.route = route;
+    return http->Fetch(std::move(request));
+  };
+  const auto answer = fetch(good);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->body, "GET");
+  // Each of them on the connections that the good one has left behind.
+  HttpRoute other_authority = good;
+  other_authority.ca_certificates = read(foreign_->ca);
+  HttpRoute no_certificate{.ca_certificates = good.ca_certificates};
+  HttpRoute other_certificate = good;
+  other_certificate.client_certificate = read(foreign_->client_cert);
+  other_certificate.client_key = read(foreign_->client_key);
+  for (const HttpRoute& route : {HttpRoute(), other_authority, no_certificate, other_certificate}) {
+    EXPECT_FALSE(fetch(route).ok());
+  }
+  EXPECT_TRUE(fetch(good).ok());
+  (*server)->Stop();
 }
 
 TEST_F(TlsTest, FilesThatCannotWorkAreRefusedAtStart) {

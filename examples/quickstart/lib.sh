@@ -171,7 +171,7 @@ answer_of_web() {
   local address port
   address="$(espalier get vm web -o json | jq -r .status.observed.ip)"
   port="$(espalier get vm web -o json | jq -r .status.observed.ports.http)"
-  wait_until 120 "espalier" curl -fsS -m 5 "http://$address:$port/"
+  wait_until 300 "espalier" curl -fsS -m 5 "http://$address:$port/"
   run curl -fsS "http://$address:$port/"
 }
 

@@ -21,6 +21,15 @@ std::string DriverConformanceTest::PhaseOf(const RunId& id) {
   return "absent";
 }
 
+bool DriverConformanceTest::FenceOf(const RunId& id) {
+  const absl::StatusOr<Listing> listing = driver().List();
+  if (!listing.ok()) return false;
+  for (const RunState& run : listing->runs) {
+    if (run.spec.id == id) return run.spec.fence;
+  }
+  return false;
+}
+
 testing::AssertionResult DriverConformanceTest::Reaches(const RunId& id, const std::string& phase) {
   if (world_->Eventually([&] { return PhaseOf(id) == phase; })) return testing::AssertionSuccess();
   return testing::AssertionFailure() << ToString(id) << " is " << PhaseOf(id) << ", not " << phase;
@@ -106,11 +115,11 @@ TEST_P(DriverConformanceTest, AFencedMachineEndsWithItsLease) {
   short_lease.lease_until = world_->Elapsed() + absl::Seconds(4);
   ASSERT_EQ(Run(short_lease), absl::OkStatus());
   ASSERT_TRUE(Reaches(short_lease.id, "running"));
-  ASSERT_EQ(driver().Renew(spec.id, true, world_->Elapsed()), absl::OkStatus());
+  ASSERT_EQ(driver().Renew(spec.id, world_->Elapsed()), absl::OkStatus());
   ASSERT_TRUE(Reaches(short_lease.id, "fenced"));
   EXPECT_EQ(PhaseOf(spec.id), "running");
   EXPECT_TRUE(absl::IsFailedPrecondition(
-      driver().Renew(short_lease.id, true, world_->Elapsed() + absl::Seconds(60))));
+      driver().Renew(short_lease.id, world_->Elapsed() + absl::Seconds(60))));
 }
 
 TEST_P(DriverConformanceTest, RenewalsKeepAMachineAndItsPolicyMayChange) {
@@ -118,13 +127,20 @@ TEST_P(DriverConformanceTest, RenewalsKeepAMachineAndItsPolicyMayChange) {
   spec.lease_until = world_->Elapsed() + absl::Seconds(4);
   ASSERT_EQ(Run(spec), absl::OkStatus());
   ASSERT_TRUE(Reaches(spec.id, "running"));
-  ASSERT_EQ(driver().Renew(spec.id, true, world_->Elapsed() + absl::Seconds(6)), absl::OkStatus());
+  ASSERT_EQ(driver().Renew(spec.id, world_->Elapsed() + absl::Seconds(6)), absl::OkStatus());
   world_->Pass(absl::Seconds(4));
   EXPECT_EQ(PhaseOf(spec.id), "running");
   // Told to keep running when cut off, it outlives its lease.
-  ASSERT_EQ(driver().Renew(spec.id, false, world_->Elapsed()), absl::OkStatus());
+  ASSERT_EQ(driver().SetFence(spec.id, false, world_->Elapsed()), absl::OkStatus());
   world_->Pass(absl::Seconds(4));
   EXPECT_EQ(PhaseOf(spec.id), "running");
+  // A renewal leaves that as it is, and the list says it.
+  ASSERT_EQ(driver().Renew(spec.id, world_->Elapsed() + absl::Seconds(2)), absl::OkStatus());
+  EXPECT_FALSE(FenceOf(spec.id));
+  ASSERT_EQ(driver().SetFence(spec.id, true, world_->Elapsed() + absl::Seconds(2)),
+            absl::OkStatus());
+  EXPECT_TRUE(FenceOf(spec.id));
+  EXPECT_TRUE(Reaches(spec.id, "fenced"));
 }
 
 TEST_P(DriverConformanceTest, AMachineKilledByAnotherHandHasFailed) {
@@ -189,7 +205,7 @@ TEST_P(DriverConformanceTest, SaysSoIfTheDiskToGoOnWithIsNotHere) {
 TEST_P(DriverConformanceTest, KnowsNothingOfRunsThatNeverWere) {
   const RunId nobody = {.uid = "ff", .attempt = 9};
   EXPECT_TRUE(absl::IsNotFound(driver().Stop(nobody, absl::Seconds(1))));
-  EXPECT_TRUE(absl::IsNotFound(driver().Renew(nobody, true, absl::InfiniteDuration())));
+  EXPECT_TRUE(absl::IsNotFound(driver().Renew(nobody, absl::InfiniteDuration())));
   EXPECT_EQ(driver().Forget(nobody), absl::OkStatus());
 }
 

@@ -48,6 +48,8 @@ class DriverConformanceTest : public testing::TestWithParam<MakeDriverWorld> {
   absl::Status Run(const RunSpec& spec);
   // The run as listed; a phase nobody has if it is not.
   std::string PhaseOf(const RunId& id);
+  // Whether the list says that it ends with its lease; false if it is not there.
+  bool FenceOf(const RunId& id);
   // Waits for the phase; the test's message says what it was instead.
   testing::AssertionResult Reaches(const RunId& id, const std::string& phase);
 

@@ -64,7 +64,7 @@ struct PortMapping {
   std::uint32_t guest = 0;
 };
 
-// Everything a driver needs to know of a run. Never changes, but for `fence` (see Renew).
+// Everything a driver needs to know of a run. Never changes, but for `fence` (see SetFence).
 struct RunSpec {
   RunId id;
   // The object it belongs to, as "ns/name": for people, and to find the object again after a
@@ -157,8 +157,12 @@ class Driver {
   virtual absl::StatusOr<Listing> List() = 0;
 
   // Lets the run go on until `until` of Clock::Elapsed(); an earlier time than before changes
-  // nothing. With `fence` false it needs no lease. NOT_FOUND; FAILED_PRECONDITION if it has ended.
-  virtual absl::Status Renew(const RunId& id, bool fence, absl::Duration until) = 0;
+  // nothing. NOT_FOUND; FAILED_PRECONDITION if it has ended.
+  virtual absl::Status Renew(const RunId& id, absl::Duration until) = 0;
+
+  // The same, and from now on the run ends when renewals stop, or never for that reason (`fence`
+  // false). List() says so once it holds.
+  virtual absl::Status SetFence(const RunId& id, bool fence, absl::Duration until) = 0;
 
   // Erases disk and record of a run, which an ended one keeps until then, and what Prepare made for
   // one that was never started. OK if there is none; FAILED_PRECONDITION while it lives. A later

@@ -80,7 +80,7 @@ class QemuDriver final : public Driver {
   Capacity GetCapacity() const override { return capacity_; }
 
   absl::StatusOr<std::string> Prepare(const RunSpec& spec) override {
-    const std::string dir = Bundle(spec.id);
+    std::string dir = Bundle(spec.id);
     if (io_.Stat(absl::StrCat(dir, "/", kRunFile)).ok()) {
       return absl::AlreadyExistsError(absl::StrCat(ToString(spec.id), " was started"));
     }
@@ -132,8 +132,12 @@ class QemuDriver final : public Driver {
     return absl::IsUnavailable(told) ? absl::OkStatus() : told;
   }
 
-  absl::Status Renew(const RunId& id, bool fence, absl::Duration until) override {
-    return Tell(id, absl::StrCat("renew ", fence ? 1 : 0, " ", absl::ToInt64Microseconds(until)),
+  absl::Status Renew(const RunId& id, absl::Duration until) override {
+    return Tell(id, absl::StrCat("renew ", absl::ToInt64Microseconds(until)), false);
+  }
+
+  absl::Status SetFence(const RunId& id, bool fence, absl::Duration until) override {
+    return Tell(id, absl::StrCat("fence ", fence ? 1 : 0, " ", absl::ToInt64Microseconds(until)),
                 false);
   }
 

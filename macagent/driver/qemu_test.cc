@@ -26,17 +26,17 @@ constexpr char kSelf[] = "/proc/self/exe";
 
 // Built once for all tests.
 const std::string& Guest() {
-  static const TempDir* const dir = new TempDir;
-  static const std::string* const path = [] {
+  static const TempDir* const kDir = new TempDir;
+  static const std::string* const kPath = [] {
     const auto io = MakeRealIo();
     const auto made =
-        io->Run({.argv = {"examples/quickstart/make-guest", dir->path(), "the conformance suite"},
+        io->Run({.argv = {"examples/quickstart/make-guest", kDir->path(), "the conformance suite"},
                  .deadline = absl::Minutes(5)});
     EXPECT_TRUE(made.ok() && made->exit_code == 0)
         << (made.ok() ? made->err : made.status().ToString());
-    return &dir->path();
+    return &kDir->path();
   }();
-  return *path;
+  return *kPath;
 }
 
 class QemuWorld final : public DriverWorld {
@@ -70,7 +70,7 @@ class QemuWorld final : public DriverWorld {
   }
   absl::Duration Elapsed() override { return clock_->Elapsed(); }
   bool Eventually(const std::function<bool()>& condition) override {
-    const absl::Duration end = clock_->Elapsed() + absl::Seconds(30);
+    const absl::Duration end = clock_->Elapsed() + absl::Minutes(3);
     while (clock_->Elapsed() < end) {
       if (condition()) return true;
       clock_->Sleep(absl::Milliseconds(20));

@@ -105,8 +105,12 @@ class Runner {
     const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
     std::int64_t number = 0;
     if (words[0] == "status" && words.size() == 1) return EncodeRun(run_);
-    if (words[0] == "renew" && words.size() == 3 && absl::SimpleAtoi(words[2], &number)) {
+    if (words[0] == "fence" && words.size() == 3 && absl::SimpleAtoi(words[2], &number)) {
       run_.spec.fence = words[1] == "1";
+      run_.spec.lease_until = std::max(run_.spec.lease_until, absl::Microseconds(number));
+      return "ok";
+    }
+    if (words[0] == "renew" && words.size() == 2 && absl::SimpleAtoi(words[1], &number)) {
       run_.spec.lease_until = std::max(run_.spec.lease_until, absl::Microseconds(number));
       return "ok";
     }

@@ -2,7 +2,8 @@
 // own, in the run's bundle directory, and goes on when the agent dies. It answers on runner.sock:
 //
 //   status                    the run's record
-//   renew FENCE UNTIL_US      the run may go on until then (Clock::Elapsed() in microseconds)
+//   renew UNTIL_US            the run may go on until then (Clock::Elapsed() in microseconds)
+//   fence 0|1 UNTIL_US        the same, and whether it ends then
 //   stop GRACE_MS             power button, and after the grace the end
 //
 // and ends the machine by itself when the run lease is over and the run is fenced. At the end it

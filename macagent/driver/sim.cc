@@ -21,8 +21,11 @@ class SimDriver final : public Driver {
     return hypervisor_.Stop(id, grace);
   }
   absl::StatusOr<Listing> List() override { return hypervisor_.List(); }
-  absl::Status Renew(const RunId& id, bool fence, absl::Duration until) override {
-    return hypervisor_.Renew(id, fence, until);
+  absl::Status Renew(const RunId& id, absl::Duration until) override {
+    return hypervisor_.Renew(id, until);
+  }
+  absl::Status SetFence(const RunId& id, bool fence, absl::Duration until) override {
+    return hypervisor_.SetFence(id, fence, until);
   }
   absl::Status Forget(const RunId& id) override { return hypervisor_.Forget(id); }
 
@@ -226,7 +229,16 @@ absl::StatusOr<Listing> SimHypervisor::List() {
   return listing;
 }
 
-absl::Status SimHypervisor::Renew(const RunId& id, bool fence, absl::Duration until) {
+absl::Status SimHypervisor::Renew(const RunId& id, absl::Duration until) {
+  return RenewRun(id, std::nullopt, until);
+}
+
+absl::Status SimHypervisor::SetFence(const RunId& id, bool fence, absl::Duration until) {
+  return RenewRun(id, fence, until);
+}
+
+absl::Status SimHypervisor::RenewRun(const RunId& id, std::optional<bool> fence,
+                                     absl::Duration until) {
   {
     const absl::Duration now = clock_.Elapsed();
     MutexLock lock(mu_);
@@ -234,7 +246,7 @@ absl::Status SimHypervisor::Renew(const RunId& id, bool fence, absl::Duration un
     SimVm* vm = Find(id);
     if (vm == nullptr) return absl::NotFoundError(absl::StrCat("no run ", ToString(id)));
     if (!IsAlive(*vm)) return absl::FailedPreconditionError(absl::StrCat(vm->name, " has ended"));
-    vm->run.spec.fence = fence;
+    if (fence.has_value()) vm->run.spec.fence = *fence;
     vm->run.spec.lease_until = std::max(vm->run.spec.lease_until, until);
   }
   return Save();

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,7 +72,8 @@ class SimHypervisor {
   absl::Status Start(const RunSpec& spec);
   absl::Status Stop(const RunId& id, absl::Duration grace);
   absl::StatusOr<Listing> List();
-  absl::Status Renew(const RunId& id, bool fence, absl::Duration until);
+  absl::Status Renew(const RunId& id, absl::Duration until);
+  absl::Status SetFence(const RunId& id, bool fence, absl::Duration until);
   absl::Status Forget(const RunId& id);
   // The run whose disk this one has: itself, or the first of those it goes on from. Empty if it is
   // not here.
@@ -91,6 +93,7 @@ class SimHypervisor {
   std::vector<LiveVm> Live();
 
  private:
+  absl::Status RenewRun(const RunId& id, std::optional<bool> fence, absl::Duration until);
   // Works out what time has brought.
   void Settle(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void End(SimVm& vm, RunPhase phase, absl::string_view message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -58,8 +58,11 @@ class FileSimDriver final : public Driver {
   absl::Status Stop(const RunId& id, absl::Duration grace) override {
     return driver_->Stop(id, grace);
   }
-  absl::Status Renew(const RunId& id, bool fence, absl::Duration until) override {
-    return driver_->Renew(id, fence, until);
+  absl::Status Renew(const RunId& id, absl::Duration until) override {
+    return driver_->Renew(id, until);
+  }
+  absl::Status SetFence(const RunId& id, bool fence, absl::Duration until) override {
+    return driver_->SetFence(id, fence, until);
   }
   absl::Status Forget(const RunId& id) override { return driver_->Forget(id); }
 

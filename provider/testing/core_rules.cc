@@ -13,6 +13,9 @@ using Use = Attribute::Use;
 bool IsComputed(const Attribute& attribute) {
   return attribute.use == Use::kComputed || attribute.use == Use::kDefaulted;
 }
+bool IsWriteOnly(const Attribute& attribute) {
+  return attribute.secret == Attribute::Secret::kValue;
+}
 bool IsOptional(const Attribute& attribute) {
   return attribute.use == Use::kOptional || attribute.use == Use::kDefaulted;
 }
@@ -107,7 +110,9 @@ Value ProposedObject(const Attributes& attributes, const Value& prior, const Val
     const Value& before = prior.At(attribute.name);
     const Value& wanted = config.At(attribute.name);
     Value value = wanted;
-    if (IsComputed(attribute) && wanted.is_null()) {
+    if (IsWriteOnly(attribute)) {
+      value = Value();
+    } else if (IsComputed(attribute) && wanted.is_null()) {
       // An object of which a part was configured was configured itself, and is no more.
       const bool was_configured = IsOptional(attribute) &&
                                   attribute.shape == Attribute::Shape::kObject &&
@@ -137,6 +142,11 @@ class PlanChecker {
  private:
   void Attributed(const Attribute& attribute, const Value& prior, const Value& config,
                   const Value& planned, const std::string& path) {
+    // 3.
+    if (IsWriteOnly(attribute)) {
+      if (!planned.is_null()) Refuse(path, "is write-only and planned all the same");
+      return;
+    }
     // 1: as configured. 2: the configuration means what is there.
     if (Unrefined(planned) == Unrefined(config)) return;
     if (planned == prior && !prior.is_null() && !config.is_null()) return;

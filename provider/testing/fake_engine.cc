@@ -6,8 +6,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/base/sha256.h"
 #include "engine/base/status.h"
 #include "engine/model/access.h"
+#include "engine/model/secret_fields.h"
 
 namespace espalier::provider {
 
@@ -42,6 +44,9 @@ void FakeEngine::Place(v1::VmPlacement::Phase phase, const std::string& why) {
 }
 
 Lease& FakeEngine::lease() { CheckFailed(__FILE__, __LINE__, "nobody beats here"); }
+Secrets& FakeEngine::secrets() { CheckFailed(__FILE__, __LINE__, "nobody is told here"); }
+
+Audit& FakeEngine::audit() { CheckFailed(__FILE__, __LINE__, "a provider reads no audit trail"); }
 
 absl::StatusOr<v1::CreateTokenResponse> FakeEngine::CreateToken(
     const CallContext&, const v1::CreateTokenRequest& request) {
@@ -118,6 +123,12 @@ absl::StatusOr<ApplyResult> FakeEngine::Apply(const CallContext& context,
       return absl::AbortedError("another incarnation by now");
     }
     *stored.mutable_metadata()->mutable_owner() = request.owner();
+    // Kept, as far as anybody here can tell.
+    VisitSecrets(stored, [](const std::string&, v1::SecretRef& secret) {
+      if (!secret.has_value()) return;
+      secret.set_sealed(Sha256Hex(secret.value()).substr(0, 32));
+      secret.clear_value();
+    });
     if (there != nullptr) MutableStatus(stored)->CopyFrom(StatusOf(*there));
     objects_.Put(std::move(stored));
     *result.add_objects() = *objects_.Find(ref);

@@ -51,6 +51,9 @@ class FakeEngine : public Resources, public Remote {
   Resources& resources() override { return *this; }
   // REQUIRES: not called; a provider is no agent.
   Lease& lease() override;
+  Secrets& secrets() override;
+  // REQUIRES: not called.
+  Audit& audit() override;
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(
       const CallContext& context, const v1::CreateTokenRequest& request) override;
   absl::Status RevokeToken(const CallContext& context, const std::string& id) override;

@@ -65,6 +65,7 @@ class Maker {
 
   Value Of(const Attribute& attribute) {
     if (kind_ != Kind::kState && attribute.use == Use::kComputed) return Value();
+    if (kind_ == Kind::kState && attribute.secret == Attribute::Secret::kValue) return Value();
     // The engine always knows these of an object that is there.
     const bool always =
         kind_ == Kind::kState && (attribute.name == kId || attribute.name == kUid ||

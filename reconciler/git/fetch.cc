@@ -1,40 +1,46 @@
 #include "reconciler/git/fetch.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "engine/base/status.h"
+#include "reconciler/git/advertised_refs.h"
+#include "reconciler/git/http_connection.h"
 #include "reconciler/git/libgit.h"
+#include "reconciler/git/repository_url.h"
+#include "reconciler/git/smart_transport.h"
+#include "reconciler/git/ssh_connection.h"
 
 namespace espalier {
 namespace {
 
-constexpr char kHeadRef[] = "refs/espalier/head";
-
-// What the library's callbacks see of the fetch, and what they found.
-struct Session {
-  const FetchRequest& request;
-  int asked_for_password = 0;
-  bool too_large = false;
-};
-
-// "https://forge.example:8443" of a URL with a path.
-absl::string_view SiteOf(absl::string_view url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == absl::string_view::npos) return url;
-  return url.substr(0, url.find('/', scheme + 3));
+std::string KeptRef(const FetchRequest& request) {
+  return absl::StrCat("refs/espalier/", request.keep_as);
 }
 
-int GiveCredential(git_credential** out, const char* url, const char*, unsigned int allowed,
-                   void* payload) {
-  Session& session = *static_cast<Session*>(payload);
-  // Asked again means refused: the library would ask until it has counted too many.
-  if (session.request.password.empty() || ++session.asked_for_password > 1) return GIT_EAUTH;
-  if ((allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) == 0) return GIT_EAUTH;
-  if (SiteOf(url) != SiteOf(session.request.url)) return GIT_EAUTH;
-  return git_credential_userpass_plaintext_new(out, session.request.username.c_str(),
-                                               session.request.password.c_str());
+// What the library's callbacks see of the fetch.
+struct Session {
+  const FetchRequest& request;
+  // Of our own connection, where there is one: a path is read by libgit2 itself.
+  std::optional<SmartTransport> smart;
+  bool too_large = false;
+
+  // What went wrong: our connection knows better than the library.
+  absl::Status Failure(int code, absl::string_view doing) const {
+    if (smart.has_value() && !smart->failure.ok()) return smart->failure;
+    return GitStatus(code, doing);
+  }
+};
+
+int MakeTransport(git_transport** out, git_remote* owner, void* payload) {
+  return MakeSmartTransport(out, owner, *static_cast<Session*>(payload)->smart);
 }
 
 int LimitTransfer(const git_indexer_progress* progress, void* payload) {
@@ -44,7 +50,32 @@ int LimitTransfer(const git_indexer_progress* progress, void* payload) {
   return GIT_EUSER;
 }
 
+// Null: libgit2 reads the path itself.
+absl::StatusOr<std::unique_ptr<SmartConnection>> Connect(const FetchRequest& request) {
+  ESPALIER_ASSIGN_OR_RETURN(const RepositoryUrl url, ParseRepositoryUrl(request.url));
+  switch (url.transport) {
+    case RepositoryUrl::Transport::kPath:
+      return nullptr;
+    case RepositoryUrl::Transport::kHttp:
+    case RepositoryUrl::Transport::kHttps:
+      return ConnectHttp(request);
+    case RepositoryUrl::Transport::kSsh:
+      return ConnectSsh(request.ssh, url);
+  }
+  return absl::InternalError("a transport that is none");
+}
+
+// libgit2 looks after this only where it also reads safe.directory of a user's configuration.
+absl::Status CheckOwner(const std::string& path) {
+  struct stat info{};
+  if (lstat(path.c_str(), &info) != 0 || info.st_uid == geteuid()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the mirror ", path, " belongs to user ", info.st_uid, " and not to ", geteuid(),
+                   ", who runs the reconciler: give it back, or remove it"));
+}
+
 absl::StatusOr<GitRepository> OpenOrMake(const std::string& path) {
+  ESPALIER_RETURN_IF_ERROR(CheckOwner(path));
   git_repository* repository = nullptr;
   int code = git_repository_open_bare(&repository, path.c_str());
   if (code == GIT_ENOTFOUND) {
@@ -57,17 +88,25 @@ absl::StatusOr<GitRepository> OpenOrMake(const std::string& path) {
   return GitRepository(repository);
 }
 
-// What the other side says that `ref` points at.
-absl::StatusOr<git_oid> Advertised(git_remote* remote, const std::string& ref) {
+absl::StatusOr<std::vector<AdvertisedRef>> Advertised(git_remote* remote) {
   const git_remote_head** heads = nullptr;
   std::size_t count = 0;
   if (int code = git_remote_ls(&heads, &count, remote); code < 0) {
     return GitStatus(code, "listing refs");
   }
+  std::vector<AdvertisedRef> refs;
+  refs.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
-    if (heads[i]->name == ref) return heads[i]->oid;
+    refs.push_back({heads[i]->name, git_oid_tostr_s(&heads[i]->oid)});
   }
-  return absl::NotFoundError(absl::StrCat("the repository has no ref ", ref));
+  return refs;
+}
+
+git_oid IdOf(const std::string& hex) {
+  git_oid oid{};
+  // Both sides of it are checked to be 40 hex digits where they come in.
+  git_oid_fromstr(&oid, hex.c_str());
+  return oid;
 }
 
 bool Has(git_repository* repository, const git_oid& oid) {
@@ -83,7 +122,7 @@ absl::Status Download(git_remote* remote, const std::string& ref,
   options.update_fetchhead = 0;
   options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
   options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
-  std::string refspec = absl::StrCat("+", ref, ":", kHeadRef);
+  std::string refspec = absl::StrCat("+", ref, ":", KeptRef(session.request));
   char* refspecs[] = {refspec.data()};
   const git_strarray wanted = {.strings = refspecs, .count = 1};
   const int code = git_remote_download(remote, &wanted, &options);
@@ -91,10 +130,11 @@ absl::Status Download(git_remote* remote, const std::string& ref,
     return absl::ResourceExhaustedError(
         absl::StrCat("the repository sends more than ", session.request.max_bytes, " bytes"));
   }
-  return code < 0 ? GitStatus(code, "downloading") : absl::OkStatus();
+  return code < 0 ? session.Failure(code, "downloading") : absl::OkStatus();
 }
 
-absl::StatusOr<std::string> KeepAsHead(git_repository* repository, const git_oid& oid) {
+absl::StatusOr<git_oid> Keep(git_repository* repository, const git_oid& oid,
+                             const std::string& name) {
   git_object* raw = nullptr;
   if (int code = git_object_lookup(&raw, repository, &oid, GIT_OBJECT_ANY); code < 0) {
     // The other side named it and the download succeeded: then the mirror is what is wrong.
@@ -107,18 +147,39 @@ absl::StatusOr<std::string> KeepAsHead(git_repository* repository, const git_oid
   }
   const GitObject commit(peeled);
   git_reference* reference = nullptr;
-  const int code = git_reference_create(&reference, repository, kHeadRef, git_object_id(peeled),
+  const int code = git_reference_create(&reference, repository, name.c_str(), git_object_id(peeled),
                                         /*force=*/1, /*log_message=*/nullptr);
-  if (code < 0) return GitStatus(code, "writing the mirror's head");
+  if (code < 0) return GitStatus(code, "writing the mirror's ref");
   git_reference_free(reference);
-  return std::string(git_oid_tostr_s(git_object_id(commit.get())));
+  return *git_object_id(commit.get());
+}
+
+// OK if the pinned commit is `head` or came before it.
+absl::Status CheckContains(git_repository* repository, const git_oid& head,
+                           const FetchRequest& request) {
+  const git_oid pinned = IdOf(request.commit);
+  if (git_oid_equal(&head, &pinned) != 0) return absl::OkStatus();
+  // Asking after the ancestors of a commit that is not there is an error in itself.
+  const int answer =
+      Has(repository, pinned) ? git_graph_descendant_of(repository, &head, &pinned) : 0;
+  if (answer < 0) return GitStatus(answer, "looking for the pinned commit");
+  if (answer == 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(request.ref, " does not contain the commit ", request.commit));
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> FetchIntoMirror(const GitLibrary&, const FetchRequest& request) {
+absl::StatusOr<FetchAnswer> FetchIntoMirror(const GitLibrary&, const FetchRequest& request) {
+  ESPALIER_ASSIGN_OR_RETURN(const std::unique_ptr<SmartConnection> connection, Connect(request));
   ESPALIER_ASSIGN_OR_RETURN(const GitRepository repository, OpenOrMake(request.mirror));
 
+  // Outlives the remote, which says goodbye through it when it is freed.
+  Session session = {.request = request};
+  if (connection != nullptr) {
+    session.smart.emplace(
+        SmartTransport{.connection = *connection, .max_bytes = request.max_bytes});
+  }
   git_remote_create_options create = GIT_REMOTE_CREATE_OPTIONS_INIT;
   create.repository = repository.get();
   create.flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF | GIT_REMOTE_CREATE_SKIP_DEFAULT_FETCHSPEC;
@@ -128,23 +189,28 @@ absl::StatusOr<std::string> FetchIntoMirror(const GitLibrary&, const FetchReques
   }
   const GitRemote remote(raw);
 
-  Session session = {.request = request};
   git_remote_connect_options connect = GIT_REMOTE_CONNECT_OPTIONS_INIT;
   connect.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
-  connect.callbacks.credentials = GiveCredential;
+  if (session.smart.has_value()) connect.callbacks.transport = MakeTransport;
   connect.callbacks.transfer_progress = LimitTransfer;
   connect.callbacks.payload = &session;
   if (int code = git_remote_connect_ext(remote.get(), GIT_DIRECTION_FETCH, &connect); code < 0) {
-    if (session.asked_for_password > 1) {
-      return absl::UnauthenticatedError("the repository refuses the user name and password");
-    }
-    return GitStatus(code, "connecting");
+    return session.Failure(code, "connecting");
   }
-  ESPALIER_ASSIGN_OR_RETURN(const git_oid oid, Advertised(remote.get(), request.ref));
+  ESPALIER_ASSIGN_OR_RETURN(const std::vector<AdvertisedRef> refs, Advertised(remote.get()));
+  ESPALIER_ASSIGN_OR_RETURN(const AdvertisedRef followed, FollowedRef(request, refs));
+  const git_oid oid = IdOf(followed.id);
   if (!Has(repository.get(), oid)) {
-    ESPALIER_RETURN_IF_ERROR(Download(remote.get(), request.ref, connect.callbacks, session));
+    ESPALIER_RETURN_IF_ERROR(Download(remote.get(), followed.name, connect.callbacks, session));
   }
-  return KeepAsHead(repository.get(), oid);
+  ESPALIER_ASSIGN_OR_RETURN(const git_oid head, Keep(repository.get(), oid, KeptRef(request)));
+  FetchAnswer answer = {.commit = git_oid_tostr_s(&head), .ref = followed.name};
+  if (!request.commit.empty()) {
+    ESPALIER_RETURN_IF_ERROR(CheckContains(repository.get(), head, request));
+    answer.commit = request.commit;
+  }
+  answer.pull_heads = PullHeadsBelow(request.pull_heads_prefix, refs);
+  return answer;
 }
 
 }  // namespace espalier

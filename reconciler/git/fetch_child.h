@@ -17,7 +17,7 @@
 namespace espalier {
 
 // Fetches as FetchIntoMirror does. Thread-safe; blocks.
-using Fetch = std::function<absl::StatusOr<std::string>(const FetchRequest&)>;
+using Fetch = std::function<absl::StatusOr<FetchAnswer>(const FetchRequest&)>;
 
 struct FetchChildOptions {
   // Program and first arguments: {"/proc/self/exe", "fetch-child"}.
@@ -40,7 +40,7 @@ std::string AnswerFetch(absl::string_view request);
 // The lines that go through the pipe.
 std::string EncodeFetchRequest(const FetchRequest& request);
 absl::StatusOr<FetchRequest> DecodeFetchRequest(absl::string_view text);
-std::string EncodeFetchAnswer(const absl::StatusOr<std::string>& answer);
-absl::StatusOr<std::string> DecodeFetchAnswer(absl::string_view text);
+std::string EncodeFetchAnswer(const absl::StatusOr<FetchAnswer>& answer);
+absl::StatusOr<FetchAnswer> DecodeFetchAnswer(absl::string_view text);
 
 }  // namespace espalier

@@ -35,14 +35,16 @@ class FetchChildTest : public testing::Test {
  protected:
   absl::StatusOr<std::string> FetchFrom(const std::string& url, const std::string& password = "",
                                         absl::Duration deadline = absl::Seconds(20)) {
-    FetchRequest request = {.url = url,
-                            .ref = "refs/heads/main",
-                            .mirror = absl::StrCat(dir_.path(), "/m"),
-                            .username = password.empty() ? "" : "ana",
-                            .password = password,
-                            .max_bytes = 1 << 30};
-    return FetchInChild(
+    const FetchRequest request = {.url = url,
+                                  .ref = "refs/heads/main",
+                                  .mirror = absl::StrCat(dir_.path(), "/m"),
+                                  .username = password.empty() ? "" : "ana",
+                                  .password = password,
+                                  .max_bytes = 1 << 30};
+    absl::StatusOr<FetchAnswer> answer = FetchInChild(
         *io_, {.command = command_, .deadline = deadline, .cancellation = &cancellation_})(request);
+    if (!answer.ok()) return answer.status();
+    return answer->commit;
   }
 
   GitLibrary library_;
@@ -148,7 +150,8 @@ TEST_F(FetchChildTest, KeepsSecretsOutOfArgumentsAndEnvironment) {
   ProcessOptions seen;
   io.SetRunner([&](const ProcessOptions& options) {
     seen = options;
-    return ProcessResult{.exit_code = 0, .out = EncodeFetchAnswer(std::string(40, 'a'))};
+    return ProcessResult{.exit_code = 0,
+                         .out = EncodeFetchAnswer(FetchAnswer{.commit = std::string(40, 'a')})};
   });
   const Fetch fetch = FetchInChild(io, {.command = {"reconciler", "fetch-child"}});
   EXPECT_TRUE(fetch({.url = "https://forge.example/r",

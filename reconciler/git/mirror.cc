@@ -13,12 +13,14 @@
 #include "engine/base/limits.h"
 #include "engine/base/sha256.h"
 #include "engine/base/status.h"
+#include "reconciler/git/tree.h"
 
 namespace espalier {
 namespace {
 
 constexpr mode_t kDirMode = 0700;
 constexpr mode_t kFileMode = 0600;
+constexpr char kRefs[] = "/refs/espalier/";
 
 // "g12" -> 12; 0 for other names.
 std::int64_t GenerationOf(absl::string_view name) {
@@ -27,50 +29,77 @@ std::int64_t GenerationOf(absl::string_view name) {
   return number;
 }
 
+absl::Status NotMirrored() { return absl::NotFoundError("the repository is not mirrored yet"); }
+
 }  // namespace
 
 Mirror::Mirror(const GitLibrary& library, Io& io, Fetch fetch, std::string dir)
     : library_(library), io_(io), fetch_(std::move(fetch)), dir_(std::move(dir)) {}
 
-absl::StatusOr<std::string> Mirror::Update(FetchRequest request) {
+absl::StatusOr<FetchAnswer> Mirror::Update(FetchRequest request) {
   ESPALIER_RETURN_IF_ERROR(io_.MakeDirs(dir_, kDirMode));
   request.max_bytes = limits::kFetchBytes;
   const Current current = ReadCurrent();
   const std::string url_hash = Sha256Hex(request.url);
   if (current.generation > 0 && current.url_hash == url_hash && !discarded_) {
     request.mirror = PathOf(current.generation);
-    if (Sweep(request.mirror) <= limits::kMirrorPacks) {
-      absl::StatusOr<std::string> commit = fetch_(request);
+    // What was added beside the tracked ref brought a pack each, and would have to be fetched
+    // again.
+    if (Sweep(request.mirror, request.keep_as) <= limits::kMirrorPacks + Added(request.mirror)) {
+      absl::StatusOr<FetchAnswer> answer = fetch_(request);
       // Opening what was fetched is the cheapest proof that the copy can be read.
-      if (commit.ok()) {
-        absl::StatusOr<std::unique_ptr<GitTree>> tree =
-            GitTree::Open(library_, request.mirror, *commit);
-        if (tree.ok()) return commit;
-      } else if (!absl::IsDataLoss(commit.status())) {
-        return commit;
+      if (answer.ok()) {
+        if (IsReadable(request.mirror, answer->commit)) return answer;
+      } else if (!absl::IsDataLoss(answer.status())) {
+        return answer;
       }
     }
   }
   return CloneAnew(std::move(request), current.generation + 1);
 }
 
-absl::StatusOr<std::string> Mirror::CloneAnew(FetchRequest request, std::int64_t generation) {
+absl::StatusOr<FetchAnswer> Mirror::CloneAnew(FetchRequest request, std::int64_t generation) {
   request.mirror = PathOf(generation);
   // A clone that was interrupted before it became current.
   ESPALIER_RETURN_IF_ERROR(io_.RemoveAll(request.mirror));
-  ESPALIER_ASSIGN_OR_RETURN(std::string commit, fetch_(request));
+  ESPALIER_ASSIGN_OR_RETURN(FetchAnswer answer, fetch_(request));
   ESPALIER_RETURN_IF_ERROR(
       io_.WriteFile(absl::StrCat(dir_, "/current"),
                     absl::StrCat("g", generation, " ", Sha256Hex(request.url), "\n"), kFileMode));
   discarded_ = false;
   RemoveOthers(generation);
-  return commit;
+  return answer;
 }
 
-absl::StatusOr<std::unique_ptr<GitTree>> Mirror::Open(const std::string& commit) const {
+bool Mirror::IsReadable(const std::string& mirror, const std::string& commit) const {
+  absl::StatusOr<std::shared_ptr<const OpenRepository>> repository =
+      OpenRepository::Open(library_, mirror);
+  return repository.ok() && GitTree::Open(*std::move(repository), commit).ok();
+}
+
+absl::StatusOr<FetchAnswer> Mirror::Add(FetchRequest request) {
   const Current current = ReadCurrent();
-  if (current.generation == 0) return absl::NotFoundError("the repository is not mirrored yet");
-  return GitTree::Open(library_, PathOf(current.generation), commit);
+  if (current.generation == 0 || current.url_hash != Sha256Hex(request.url)) return NotMirrored();
+  request.mirror = PathOf(current.generation);
+  request.max_bytes = limits::kFetchBytes;
+  Sweep(request.mirror, request.keep_as);
+  ESPALIER_ASSIGN_OR_RETURN(FetchAnswer answer, fetch_(request));
+  if (!IsReadable(request.mirror, answer.commit)) {
+    return absl::DataLossError("what was fetched cannot be read");
+  }
+  return answer;
+}
+
+void Mirror::Drop(const std::string& keep_as) {
+  const Current current = ReadCurrent();
+  if (current.generation == 0) return;
+  (void)io_.RemoveAll(absl::StrCat(PathOf(current.generation), kRefs, keep_as));
+}
+
+absl::StatusOr<std::shared_ptr<const OpenRepository>> Mirror::Open() const {
+  const Current current = ReadCurrent();
+  if (current.generation == 0) return NotMirrored();
+  return OpenRepository::Open(library_, PathOf(current.generation));
 }
 
 void Mirror::Discard() { discarded_ = true; }
@@ -87,7 +116,7 @@ std::string Mirror::PathOf(std::int64_t generation) const {
   return absl::StrCat(dir_, "/g", generation);
 }
 
-std::size_t Mirror::Sweep(const std::string& mirror) {
+std::size_t Mirror::Sweep(const std::string& mirror, const std::string& keep_as) {
   std::size_t packs = 0;
   const std::string pack_dir = absl::StrCat(mirror, "/objects/pack");
   for (const std::string& name : io_.List(pack_dir).value_or(std::vector<std::string>())) {
@@ -98,9 +127,18 @@ std::size_t Mirror::Sweep(const std::string& mirror) {
       (void)io_.RemoveAll(absl::StrCat(pack_dir, "/", name));
     }
   }
-  const std::string head_lock = absl::StrCat(mirror, "/refs/espalier/head.lock");
-  (void)io_.RemoveAll(head_lock);
+  (void)io_.RemoveAll(absl::StrCat(mirror, kRefs, keep_as, ".lock"));
   return packs;
+}
+
+std::size_t Mirror::Added(const std::string& mirror) {
+  std::size_t added = 0;
+  const std::string dir = absl::StrCat(mirror, kRefs);
+  for (const std::string& name : io_.List(dir).value_or(std::vector<std::string>())) {
+    // The tracked ref is a file beside folders of others, which is no folder to be listed.
+    added += io_.List(absl::StrCat(dir, name)).value_or(std::vector<std::string>()).size();
+  }
+  return added;
 }
 
 void Mirror::RemoveOthers(std::int64_t generation) {

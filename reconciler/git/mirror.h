@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "engine/base/io.h"
 #include "reconciler/git/fetch_child.h"
-#include "reconciler/git/tree.h"
+#include "reconciler/git/open_repository.h"
 
 namespace espalier {
 
@@ -20,17 +20,26 @@ class Mirror {
   // Nothing is touched before the first Update. `dir` is this source's own.
   Mirror(const GitLibrary& library, Io& io, Fetch fetch, std::string dir);
 
-  // Fetches what `request` names (its `mirror` and `max_bytes` are filled in here) and returns the
-  // commit. Clones anew, once per call, when the copy turns out damaged. Errors are those of the
-  // fetch and of the disk; the copy of before stays.
-  absl::StatusOr<std::string> Update(FetchRequest request);
+  // Fetches what `request` names (its `mirror` and `max_bytes` are filled in here). Clones anew,
+  // once per call, when the copy turns out damaged. Errors are those of the fetch and of the disk;
+  // the copy of before stays.
+  absl::StatusOr<FetchAnswer> Update(FetchRequest request);
 
-  // A commit of the copy. NOT_FOUND also before the first Update of a new directory. DATA_LOSS:
-  // call Discard, then Update.
-  absl::StatusOr<std::unique_ptr<GitTree>> Open(const std::string& commit) const;
+  // Fetches what `request` names beside what the copy has. NOT_FOUND also before the first Update;
+  // DATA_LOSS: call Discard, then Update. REQUIRES: `keep_as` is a name in a folder, as
+  // "pull/12".
+  absl::StatusOr<FetchAnswer> Add(FetchRequest request);
+  // Forgets what was fetched under this name; what of it nothing else needs goes with the next
+  // clone.
+  void Drop(const std::string& keep_as);
+
+  // The copy as it is now, for reading. NOT_FOUND before the first Update. DATA_LOSS: call Discard,
+  // then Update.
+  absl::StatusOr<std::shared_ptr<const OpenRepository>> Open() const;
 
   // The next Update clones anew.
   void Discard();
+  bool discarded() const { return discarded_; }
 
  private:
   // What the file `current` says: which generation is complete, and of which repository.
@@ -41,9 +50,12 @@ class Mirror {
 
   Current ReadCurrent() const;
   std::string PathOf(std::int64_t generation) const;
-  // Removes what a killed fetch left in the generation, and counts its packs.
-  std::size_t Sweep(const std::string& mirror);
-  absl::StatusOr<std::string> CloneAnew(FetchRequest request, std::int64_t generation);
+  bool IsReadable(const std::string& mirror, const std::string& commit) const;
+  // Removes what a killed fetch under this name left in the generation, and counts its packs.
+  std::size_t Sweep(const std::string& mirror, const std::string& keep_as);
+  // How many refs of the generation Add has fetched.
+  std::size_t Added(const std::string& mirror);
+  absl::StatusOr<FetchAnswer> CloneAnew(FetchRequest request, std::int64_t generation);
   // Removes all generations but this one.
   void RemoveOthers(std::int64_t generation);
 

@@ -5,6 +5,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/limits.h"
+#include "reconciler/git/history.h"
+#include "reconciler/git/tree.h"
 #include "reconciler/testing/test_repository.h"
 #include "tests/support/temp_dir.h"
 
@@ -18,9 +21,17 @@ using ::testing::Not;
 class MirrorTest : public testing::Test {
  protected:
   absl::StatusOr<std::string> Update(const std::string& url, const std::string& ref = "main") {
-    return mirror_.Update({.url = url, .ref = absl::StrCat("refs/heads/", ref)});
+    absl::StatusOr<FetchAnswer> answer =
+        mirror_.Update({.url = url, .ref = absl::StrCat("refs/heads/", ref)});
+    if (!answer.ok()) return answer.status();
+    return answer->commit;
   }
   absl::StatusOr<std::string> Update() { return Update(repository_.path()); }
+  absl::Status Open(const std::string& commit) {
+    absl::StatusOr<std::shared_ptr<const OpenRepository>> repository = mirror_.Open();
+    return repository.ok() ? GitTree::Open(*std::move(repository), commit).status()
+                           : repository.status();
+  }
   std::vector<std::string> Generations() {
     std::vector<std::string> names;
     const std::vector<std::string> all = io_->List(cache_).value();
@@ -49,12 +60,12 @@ TEST_F(MirrorTest, FollowsABranchThroughPushesAndForcePushes) {
   EXPECT_EQ(*Update(), first);
   const std::string second = repository_.CommitText({{"a.yaml", "2"}});
   EXPECT_EQ(*Update(), second);
-  EXPECT_TRUE((*mirror_.Open(second))->Follows(first));
+  EXPECT_TRUE(Follows(**mirror_.Open(), second, first));
   repository_.DeleteBranch();
   const std::string other = repository_.CommitText({{"a.yaml", "3"}});
   EXPECT_EQ(*Update(), other);
-  EXPECT_FALSE((*mirror_.Open(other))->Follows(second));
-  EXPECT_TRUE(mirror_.Open(second).ok()) << "what was applied can still be read";
+  EXPECT_FALSE(Follows(**mirror_.Open(), other, second));
+  EXPECT_TRUE(Open(second).ok()) << "what was applied can still be read";
   EXPECT_THAT(Generations(), ElementsAre("g1"));
 }
 
@@ -63,7 +74,7 @@ TEST_F(MirrorTest, SaysThatABranchIsGoneAndKeepsWhatItHas) {
   ASSERT_TRUE(Update().ok());
   repository_.DeleteBranch();
   EXPECT_EQ(Update().status().code(), absl::StatusCode::kNotFound);
-  EXPECT_TRUE(mirror_.Open(commit).ok());
+  EXPECT_TRUE(Open(commit).ok());
 }
 
 TEST_F(MirrorTest, ClonesAnewWhenItsFilesAreDamaged) {
@@ -76,7 +87,7 @@ TEST_F(MirrorTest, ClonesAnewWhenItsFilesAreDamaged) {
   ASSERT_TRUE(io_->WriteFile(absl::StrCat(cache_, "/g1/HEAD"), "nonsense", 0600).ok());
   EXPECT_EQ(*Update(), commit);
   EXPECT_THAT(Generations(), ElementsAre("g2"));
-  EXPECT_TRUE(mirror_.Open(commit).ok());
+  EXPECT_TRUE(Open(commit).ok());
 }
 
 TEST_F(MirrorTest, ClonesAnewWhenTold) {
@@ -93,7 +104,7 @@ TEST_F(MirrorTest, DoesNotMixRepositories) {
   const std::string second = other.CommitText({{"b.yaml", "2"}});
   EXPECT_EQ(*Update(repository_.path()), first);
   EXPECT_EQ(*Update(other.path()), second);
-  EXPECT_EQ(mirror_.Open(first).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Open(first).code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(Generations(), ElementsAre("g2"));
 }
 
@@ -101,7 +112,7 @@ TEST_F(MirrorTest, KeepsTheOldCopyWhenACloneFails) {
   const std::string commit = repository_.CommitText({{"a.yaml", "1"}});
   ASSERT_TRUE(Update().ok());
   EXPECT_FALSE(Update(absl::StrCat(dir_.path(), "/none.git")).ok());
-  EXPECT_TRUE(mirror_.Open(commit).ok());
+  EXPECT_TRUE(Open(commit).ok());
 }
 
 TEST_F(MirrorTest, SweepsWhatAKilledFetchLeft) {
@@ -113,6 +124,26 @@ TEST_F(MirrorTest, SweepsWhatAKilledFetchLeft) {
   const std::string next = repository_.CommitText({{"a.yaml", "2"}});
   EXPECT_EQ(*Update(), next);
   EXPECT_THAT(*io_->List(pack), Not(::testing::Contains("pack_git2_x1")));
+}
+
+TEST_F(MirrorTest, ClonesAnewWhenThereAreTooManyPacksThatNothingNeeds) {
+  const std::string base = repository_.CommitText({{"a.yaml", "1"}});
+  ASSERT_TRUE(Update().ok());
+  const int pulls = static_cast<int>(limits::kMirrorPacks) + 5;
+  for (int number = 1; number <= pulls; ++number) {
+    const std::string name = absl::StrCat("refs/pull/", number, "/head");
+    repository_.SetRef(name, repository_.Write({.files = {{"a.yaml", {absl::StrCat("p", number)}}},
+                                                .parents = {base}}));
+    ASSERT_TRUE(
+        mirror_
+            .Add({.url = repository_.path(), .ref = name, .keep_as = absl::StrCat("pull/", number)})
+            .ok());
+  }
+  EXPECT_EQ(*Update(), base);
+  EXPECT_THAT(Generations(), ElementsAre("g1")) << "each of them is still kept";
+  for (int number = 1; number <= pulls; ++number) mirror_.Drop(absl::StrCat("pull/", number));
+  EXPECT_EQ(*Update(), base);
+  EXPECT_THAT(Generations(), ElementsAre("g2"));
 }
 
 TEST_F(MirrorTest, StopsARepositoryThatSendsTooMuch) {

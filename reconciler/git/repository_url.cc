@@ -55,6 +55,59 @@ absl::StatusOr<RepositoryUrl> ParseHttp(absl::string_view text, absl::string_vie
       .transport = transport, .text = std::string(text), .authority = std::string(authority)};
 }
 
+// Names and paths that no program on the way can take for something else.
+bool IsPlain(absl::string_view text, absl::string_view more) {
+  if (text.empty() || text.front() == '-') return false;
+  for (const char c : text) {
+    if (!absl::ascii_isalnum(c) && !absl::StrContains(more, c)) return false;
+  }
+  return true;
+}
+
+absl::StatusOr<RepositoryUrl> ParseSsh(absl::string_view text, absl::string_view rest) {
+  RepositoryUrl url = {.transport = RepositoryUrl::Transport::kSsh, .text = std::string(text)};
+  absl::string_view authority = rest.substr(0, rest.find('/'));
+  absl::string_view path = rest.substr(authority.size());
+  const std::size_t at = authority.rfind('@');
+  if (at == absl::string_view::npos) {
+    return absl::InvalidArgumentError(
+        "the repository's ssh URL names no user (ssh://git@host/path)");
+  }
+  const absl::string_view user = authority.substr(0, at);
+  // Not repeated in the message, as above.
+  if (absl::StrContains(user, ":")) {
+    return absl::InvalidArgumentError("the repository's URL contains a password; use ssh");
+  }
+  authority.remove_prefix(at + 1);
+  if (!absl::StrContains(authority, ":")) {
+    url.host = std::string(authority);
+  } else if (absl::StatusOr<Address> address = ParseAddress(authority);
+             address.ok() && address->port != 0) {
+    url.host = address->host;
+    url.port = address->port;
+  }
+  const bool is_ipv6 = absl::StrContains(url.host, ":");
+  if (!IsPlain(user, "._-") || !IsPlain(url.host, is_ipv6 ? ":" : ".-")) {
+    return absl::InvalidArgumentError(
+        "the repository's ssh URL names no valid user, host and port");
+  }
+  if (absl::StartsWith(path, "/~")) path.remove_prefix(1);
+  if (path.size() < 2 || !IsPlain(path, "._~/-") || HasDotDot(path)) {
+    return absl::InvalidArgumentError(
+        "the repository's ssh URL needs a path of letters, digits and \"._~/-\", without \"..\"");
+  }
+  url.authority = std::string(authority);
+  url.user = std::string(user);
+  url.path = std::string(path);
+  return url;
+}
+
+// The host of "host", "host:port", "[::1]:port".
+absl::string_view HostOf(absl::string_view authority) {
+  if (absl::ConsumePrefix(&authority, "[")) return authority.substr(0, authority.find(']'));
+  return authority.substr(0, authority.find(':'));
+}
+
 }  // namespace
 
 absl::StatusOr<RepositoryUrl> ParseRepositoryUrl(absl::string_view text) {
@@ -73,21 +126,40 @@ absl::StatusOr<RepositoryUrl> ParseRepositoryUrl(absl::string_view text) {
   if (absl::ConsumePrefix(&rest, "http://")) {
     return ParseHttp(text, rest, RepositoryUrl::Transport::kHttp);
   }
+  if (absl::ConsumePrefix(&rest, "ssh://")) return ParseSsh(text, rest);
   return absl::InvalidArgumentError(
-      "the repository is neither an absolute path nor an http(s) URL");
+      "the repository is neither an absolute path nor an http(s) or ssh URL");
 }
 
-absl::Status CheckMayCarryPassword(const RepositoryUrl& url) {
+absl::Status CheckMayCarryPassword(const RepositoryUrl& url, absl::string_view proxy) {
   if (url.transport != RepositoryUrl::Transport::kHttp) return absl::OkStatus();
-  absl::string_view host = url.authority;
-  if (absl::ConsumePrefix(&host, "[")) {
-    host = host.substr(0, host.find(']'));
-  } else {
-    host = host.substr(0, host.find(':'));
+  if (!IsLoopback(HostOf(url.authority))) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("a password is not sent to ", url.authority, " without TLS; use https"));
   }
-  if (IsLoopback(host)) return absl::OkStatus();
+  if (proxy.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("a password is not sent to ", url.authority, " without TLS; use https"));
+      "a password is not sent through a proxy without TLS; use https");
+}
+
+absl::Status CheckProxyUrl(absl::string_view url) {
+  const std::size_t scheme_end = url.find("://");
+  const absl::string_view scheme = url.substr(0, scheme_end);
+  const absl::string_view authority =
+      scheme_end == absl::string_view::npos ? "" : url.substr(scheme_end + 3);
+  if (absl::StrContains(url, "@")) {
+    return absl::InvalidArgumentError(
+        "the proxy's URL contains a user name or password; use username and password");
+  }
+  const absl::StatusOr<Address> address = ParseAddress(absl::StripSuffix(authority, "/"));
+  const bool known =
+      scheme == "http" || scheme == "https" || scheme == "socks5" || scheme == "socks5h";
+  if (known && !HasOddCharacter(url) && address.ok() && address->port != 0 &&
+      IsHost(address->host)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "the proxy's URL is none of http://, https://, socks5:// and socks5h:// with host and port");
 }
 
 absl::StatusOr<std::string> FullRef(absl::string_view ref) {

@@ -1,5 +1,6 @@
-// GitTree: one commit in a mirror, read without a work tree: nothing of a repository is ever
-// written to a path. libgit2 stays in the .cc. Belongs to one thread.
+// GitTree: the files of one commit, or of a merge that nobody made, read without a work tree:
+// nothing of a repository is ever written to a path. libgit2 stays in the .cc. Belongs to one
+// thread.
 #pragma once
 
 #include <memory>
@@ -9,17 +10,15 @@
 #include "absl/status/statusor.h"
 #include "engine/load/source_walk.h"
 #include "engine/model/problem.h"
-#include "reconciler/git/git_library.h"
+#include "reconciler/git/open_repository.h"
 
 namespace espalier {
 
 class GitTree {
  public:
-  // The commit of this id in the bare repository. NOT_FOUND: the mirror does not have it;
-  // DATA_LOSS: the mirror is damaged. `library` must outlive the tree.
-  static absl::StatusOr<std::unique_ptr<GitTree>> Open(const GitLibrary& library,
-                                                       const std::string& mirror,
-                                                       const std::string& commit);
+  // The tree of the commit of this id. NOT_FOUND: the repository does not have it; DATA_LOSS.
+  static absl::StatusOr<std::unique_ptr<GitTree>> Open(
+      std::shared_ptr<const OpenRepository> repository, const std::string& commit);
   ~GitTree();
 
   // The files below `folder` ("." is the root) that load reads, with their blob ids and with paths
@@ -31,14 +30,12 @@ class GitTree {
   // The bytes of a blob that List has named. DATA_LOSS.
   absl::StatusOr<std::string> Read(const std::string& blob) const;
 
-  // Whether this commit follows from `ancestor` or is it. False also if the mirror has no such
-  // commit.
-  bool Follows(const std::string& ancestor) const;
-
- private:
+  // For the other files of reconciler/git; Impl is defined in tree_impl.h.
   struct Impl;
   explicit GitTree(std::unique_ptr<Impl> impl);
+  const Impl& impl() const { return *impl_; }
 
+ private:
   const std::unique_ptr<Impl> impl_;
 };
 

@@ -20,7 +20,7 @@ class GitTreeTest : public testing::Test {
  protected:
   std::unique_ptr<GitTree> Open(const std::string& commit) {
     absl::StatusOr<std::unique_ptr<GitTree>> tree =
-        GitTree::Open(library_, repository_.path(), commit);
+        GitTree::Open(*OpenRepository::Open(library_, repository_.path()), commit);
     EXPECT_TRUE(tree.ok()) << tree.status();
     return *std::move(tree);
   }
@@ -96,24 +96,11 @@ TEST_F(GitTreeTest, RefusesOddEntriesWithTheirPath) {
   }
 }
 
-TEST_F(GitTreeTest, KnowsWhetherHistoryGoesOn) {
-  const std::string first = repository_.CommitText({{"a.yaml", "1"}});
-  const std::string second = repository_.CommitText({{"a.yaml", "2"}});
-  repository_.DeleteBranch();
-  const std::string other = repository_.CommitText({{"a.yaml", "3"}});
-  EXPECT_TRUE(Open(second)->Follows(first));
-  EXPECT_TRUE(Open(second)->Follows(second));
-  EXPECT_FALSE(Open(first)->Follows(second));
-  EXPECT_FALSE(Open(other)->Follows(second));
-  EXPECT_FALSE(Open(other)->Follows(std::string(40, '1')));
-  EXPECT_FALSE(Open(other)->Follows("main"));
-}
-
 TEST_F(GitTreeTest, OpensCommitsOnly) {
-  EXPECT_EQ(GitTree::Open(library_, repository_.path(), std::string(40, '1')).status().code(),
+  const auto repository = *OpenRepository::Open(library_, repository_.path());
+  EXPECT_EQ(GitTree::Open(repository, std::string(40, '1')).status().code(),
             absl::StatusCode::kNotFound);
-  EXPECT_EQ(GitTree::Open(library_, repository_.path(), "main").status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(GitTree::Open(repository, "main").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ void ReportFiles::WritePlan(const std::string& source, const std::string& commit
 
 void ReportFiles::WriteDrift(const std::string& source, const std::string& commit,
                              const DriftReport& report) {
-  Write(source, "drift.json", DriftToJson(report));
+  Write(source, "drift.json", DriftToJson(report, clock_.Now()));
   Write(source, "drift.md", DriftToMarkdown(report, HeadingOf("Drift", source, commit)));
 }
 

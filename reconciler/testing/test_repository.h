@@ -2,6 +2,7 @@
 // that trees can be built which no git client would make. For tests.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,6 +18,13 @@ struct TestFile {
   Mode mode = Mode::kFile;
 };
 
+struct TestCommit {
+  std::map<std::string, TestFile> files;
+  std::vector<std::string> parents;
+  // Of author and committer, in Unix seconds; 0: later than the commit written before.
+  std::int64_t time = 0;
+};
+
 class TestRepository {
  public:
   TestRepository(const GitLibrary& library, std::string path);
@@ -30,6 +38,23 @@ class TestRepository {
   // Text files only.
   std::string CommitText(const std::map<std::string, std::string>& files,
                          absl::string_view branch = "main");
+  // Points a ref of any name at a commit, as "refs/pull/7/head"; moves it if it is there.
+  void SetRef(const std::string& name, const std::string& commit);
+  // A tag with a message of its own, an object that points at the commit.
+  void AnnotateTag(const std::string& name, const std::string& commit);
+  // The header of a commit that carries its signature.
+  static std::string SignatureHeader(const std::string& armour);
+  // The bytes of a commit with a signature in their header.
+  static std::string WithSignature(const std::string& commit_bytes, const std::string& armour);
+  // The bytes of a commit object. Its files are written.
+  std::string CommitBytes(const TestCommit& commit);
+  // A commit that no ref names yet. Its id.
+  std::string Write(const TestCommit& commit) { return WriteObject(CommitBytes(commit)); }
+  // A commit object of any bytes. Its id.
+  std::string WriteObject(const std::string& commit_bytes);
+  // A tree of its own, and one in which the same tree stands under `count` names. Their ids.
+  std::string WriteTree(const std::map<std::string, TestFile>& files);
+  std::string WriteTreeOfTrees(const std::string& tree, int count);
   // The branch forgets its history: the next commit has no parent.
   void DeleteBranch(absl::string_view branch = "main");
 

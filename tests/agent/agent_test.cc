@@ -267,10 +267,9 @@ TEST_F(AgentTest, SaysWhatHappenedWhileItWasAway) {
 }
 
 TEST_F(AgentTest, AFencedVmEndsWhenTheEngineIsSilentAndIsNotStartedAgain) {
-  world_.Declare("kept", [](Resource& vm) {
-    vm.mutable_vm()->mutable_spec()->set_partition(v1::VmSpec::KEEP);
-  });
+  world_.Declare("kept");
   world_.PlaceHere("kept", 1);
+  world_.Place("kept", [](v1::VmPlacement& placement) { placement.set_kept(true); });
   DeclareRunning("a");
   ASSERT_TRUE(Reaches("kept", Observed::RUNNING));
   world_.CutOff(true);
@@ -300,12 +299,26 @@ TEST_F(AgentTest, ShortSilenceCostsNothing) {
 
 TEST_F(AgentTest, AChangedPartitionPolicyReachesTheRunner) {
   DeclareRunning("a");
-  world_.Declare(
-      "a", [](Resource& vm) { vm.mutable_vm()->mutable_spec()->set_partition(v1::VmSpec::KEEP); });
+  const auto change_to = [&](bool kept, std::int64_t number) {
+    world_.Place("a", [&](v1::VmPlacement& placement) {
+      placement.set_kept(kept);
+      placement.set_kept_changes(number);
+    });
+  };
+  change_to(true, 1);
   world_.Run(absl::Seconds(1));
+  EXPECT_EQ(world_.Observed("a").kept_changes(), 1);
   world_.CutOff(true);
+  // Nothing is said of what was not heard.
+  change_to(false, 2);
   world_.Run(absl::Minutes(5));
   EXPECT_EQ(alive(), 1u);
+  EXPECT_EQ(world_.Observed("a").kept_changes(), 1);
+  world_.CutOff(false);
+  EXPECT_TRUE(world_.Eventually([&] { return world_.Observed("a").kept_changes() == 2; }));
+  world_.CutOff(true);
+  world_.Run(absl::Minutes(5));
+  EXPECT_EQ(alive(), 0u);
 }
 
 TEST_F(AgentTest, LeavesUnknownVmsAloneAndReportsThem) {

@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/load/load.h"
+#include "tests/bench/fleet_yaml.h"
 #include "tests/bench/report.h"
 
 namespace espalier {
@@ -17,18 +18,6 @@ namespace {
 constexpr int kFiles = 100;
 constexpr int kObjectsPerFile = 100;
 constexpr int kRounds = 5;
-
-// A VM as people write them, with a comment and most of its fields.
-std::string VmYaml(int file, int index) {
-  return absl::StrCat(
-      "---\n# Builds and signs.\napiVersion: espalier/v1\nkind: Vm\nmetadata:\n  name: vm-", file,
-      "-", index, "\n  namespace: team-", file % 10,
-      "\n  labels:\n    team: ios\n    purpose: build\nspec:\n"
-      "  image: registry.example/macos/sonoma:14.6\n  cpu: 4\n  memory_mib: 8192\n"
-      "  host_labels: {rack: \"a1\"}\n  ports:\n    http:\n      guest: 8080\n"
-      "  guest_metadata:\n    queue: \"default\"\n  power: on\n  ttl_seconds: 3600\n"
-      "  restart: on_failure\n");
-}
 
 std::vector<SourceFile> MakeFiles() {
   std::vector<SourceFile> files;
@@ -53,14 +42,14 @@ void Run() {
     for (const SourceFile& file : files) remembered.push_back(LoadFile(file, problems));
     std::vector<LoadedObject> all;
     for (const auto& objects : remembered) all.insert(all.end(), objects.begin(), objects.end());
-    ESPALIER_CHECK(Combine(all, problems).size() == kFiles * kObjectsPerFile);
+    ESPALIER_CHECK(Combine(std::move(all), problems).size() == kFiles * kObjectsPerFile);
     cold.push_back(clock->Elapsed() - start);
 
     start = clock->Elapsed();
     remembered[round] = LoadFile(files[round], problems);
     all.clear();
     for (const auto& objects : remembered) all.insert(all.end(), objects.begin(), objects.end());
-    ESPALIER_CHECK(Combine(all, problems).size() == kFiles * kObjectsPerFile);
+    ESPALIER_CHECK(Combine(std::move(all), problems).size() == kFiles * kObjectsPerFile);
     warm.push_back(clock->Elapsed() - start);
     ESPALIER_CHECK(!problems.HasErrors());
   }

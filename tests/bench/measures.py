@@ -6,7 +6,7 @@ import collections
 
 Measure = collections.namedtuple("Measure", "name what unit goal design", defaults=("", ""))
 
-AT_LEAST, AT_MOST = ">=", "<="
+AT_LEAST, AT_MOST, BELOW = ">=", "<=", "<"
 
 # benchmark -> its measures, in the order of the table
 MEASURES = {
@@ -27,6 +27,38 @@ MEASURES = {
                 "s", "<= 3"),
         Measure("load/10000_objects/warm", "the same after a change of one file of 100",
                 "s", "<= 0.2"),
+    ],
+    "gitops": [
+        # A repository of 10,000 objects in 400 files, on the disk.
+        Measure("gitops/fetch/clone", "10,000 objects in 400 files of git: first fetch", "s"),
+        Measure("gitops/fetch/one_file", "fetch of a commit that changed one file, median", "s",
+                "<= 0.3"),
+        Measure("gitops/fetch/nothing_new", "fetch that finds nothing new", "s"),
+        Measure("gitops/validate/cold", "all of it read and checked", "s", "<= 3"),
+        Measure("gitops/validate/warm", "the same after a change of one file, median", "s",
+                "<= 0.2"),
+    ],
+    "gitops_service": [
+        Measure("gitops/apply/rate", "from a new GitSource to its 10,000 objects applied",
+                "objects/s", ">= 500"),
+        Measure("gitops/push", "webhook of a push that changed one file -> applied, median", "s"),
+        Measure("gitops/memory", "espalier-reconciler's resident memory after that", "MiB", "<= 150"),
+        Measure("gitops/memory/peak", "its VmHWM", "MiB"),
+        Measure("gitops/idle", "its processor time while nothing happens, polling every 30 s", "%",
+                "< 1"),
+    ],
+    "pulls": [
+        # Into that repository, each changes one file; the forge is one that plays GitHub.
+        Measure("pulls/first_status", "webhook of a new pull request -> its first status, median", "s",
+                "<= 2"),
+        Measure("pulls/comment/p50", "the same -> its plan as a comment, p50", "s"),
+        Measure("pulls/comment/p95", "the same, p95", "s", "<= 10"),
+        Measure("pulls/memory", "espalier-reconciler's resident memory after that", "MiB", "<= 150"),
+    ],
+    "pulls_unchanged": [
+        Measure("pulls/unchanged/calls", "calls of the forge while 1,000 open pull requests do not change",
+                "calls", "<= 0"),
+        Measure("pulls/unchanged/processor", "processor time meanwhile, asking git every 10 s", "%"),
     ],
     "creates": [
         Measure("rest/creates/no_hosts", "VMs created over REST, 4 connections, no hosts",
@@ -51,6 +83,13 @@ MEASURES = {
                 "MiB", "<= 200", "<= 150"),
         Measure("rest/creates/with_fleet", "creates over REST, 4 connections, with that fleet",
                 "creates/s"),
+    ],
+    "drift": [
+        Measure("drift/engine", "a foreign VM appears on a host -> row of the engine's drift, median",
+                "s", "<= 5"),
+        Measure("drift/reconciler", "the same -> row of the reconciler's report, median", "s",
+                "<= 5"),
+        Measure("drift/reconciler/max", "the longest of those", "s", "<= 5"),
     ],
     "start": [
         Measure("start/empty", "espalierd: start to serving, nothing stored", "ms", "", "<= 50"),
@@ -101,4 +140,5 @@ def reached(value, goal):
     if not goal:
         return None
     relation, bound = goal.split()
-    return value >= float(bound) if relation == AT_LEAST else value <= float(bound)
+    bound = float(bound)
+    return {AT_LEAST: value >= bound, AT_MOST: value <= bound, BELOW: value < bound}[relation]

@@ -36,9 +36,22 @@ class SchemaTest(unittest.TestCase):
                 for name, one in types.items():
                     self.assertTrue(one.get("block", one).get("description"), f"{section}: {name}")
 
+    def test_point_20_every_secret_is_write_only_and_has_its_version(self):
+        places = {place: attribute for place, attribute in all_attributes()}
+        secrets = [place for place, attribute in places.items() if attribute.get("write_only")]
+        self.assertIn("espalier_registry_credential.password.value_wo", secrets)
+        for place in secrets:
+            self.assertTrue(places[place].get("sensitive"), place)
+            self.assertIn(place + "_version", places)
+
     def test_point_20_nothing_is_deprecated(self):
         # The day something is, a test has to show that it warns.
         self.assertEqual([place for place, attribute in all_attributes() if attribute.get("deprecated")], [])
+
+
+class WriteOnlyTest(CoreCase):
+    def test_point_20_write_only_is_refused_by_a_core_that_would_store_it(self):
+        self.core("WriteOnly.IsRefusedByAnOlderCore")
 
 
 class FirstCallTest(CoreCase):

@@ -16,11 +16,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const espalier::LoadedObject& object : objects) {
     espalier::Problems again;
     const auto copies =
-        espalier::LoadFile({"again.yaml", espalier::ToYaml(object.resource, false)}, again);
+        espalier::LoadFile({"again.yaml", espalier::ToYaml(object->resource(), false)}, again);
     ESPALIER_CHECK(!again.HasErrors());
     ESPALIER_CHECK(copies.size() == 1);
-    ESPALIER_CHECK(espalier::ToJson(copies[0].resource, espalier::Indent::kNone) ==
-                   espalier::ToJson(object.resource, espalier::Indent::kNone));
+    ESPALIER_CHECK(espalier::ToJson(copies[0]->resource(), espalier::Indent::kNone) ==
+                   espalier::ToJson(object->resource(), espalier::Indent::kNone));
   }
   return 0;
 }

@@ -76,7 +76,8 @@ class Placeholders:
         text = re.sub(r"\b(88|59|60)\d\d\b", r"\1##", text)
         # What runs, or just ran, is gone a moment later: both words are right.
         text = re.sub(r" (is being )?deleted$", " (is being) deleted", text, flags=re.M)
-        # An age stands last in its line.
+        text = re.sub(r"unknown for \d+[smhd] *", lambda m: "unknown for <age>".ljust(len(m[0])), text)
+        # Any other age stands last in its line.
         return re.sub(r"(?<=  )\d+[smh](\d+[smh])?$", "<age>", text, flags=re.M)
 
 
@@ -91,7 +92,7 @@ class World:
             "PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(directory), "TMPDIR": str(directory),
             "LANG": "C.UTF-8", "NO_COLOR": "1",
             "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
-        self.start_engine()
+        self.start_engine("127.0.0.1:0", "127.0.0.1:0")
 
     def start(self, name, *argv, without=()):
         environment = {k: v for k, v in self.environment.items() if k not in without}
@@ -116,10 +117,10 @@ class World:
         for name in list(self.processes)[::-1]:
             self.stop(name)
 
-    def start_engine(self):
+    def start_engine(self, grpc, http):
         ready = self.directory / "engine.ready"
         self.start("engine", BIN / "espalierd", "--data-dir", self.directory / "engine", "--grpc",
-                   "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file", ready)
+                   grpc, "--http", http, "--ready-file", ready)
         self.wait_for("engine", lambda: ready.exists() and ready.read_text())
         told = json.loads(ready.read_text())
         self.environment["ESPALIER_ENGINE"] = told["grpc"]
@@ -129,6 +130,12 @@ class World:
         self.placeholders.add(told["http"], "$ESPALIER_HTTP")
 
     # What a scenario may say beside commands of the shell.
+
+    def restart_engine(self):
+        """Ends the engine and starts it again, at the same addresses with what it has stored."""
+        self.stop("engine")
+        self.start_engine(self.environment["ESPALIER_ENGINE"],
+                          self.environment["ESPALIER_REST"].removeprefix("http://").removesuffix("/api/v1"))
 
     def agent(self, host, *flags):
         """Starts the agent of a simulated Mac, and waits until it has registered."""
@@ -225,7 +232,7 @@ class World:
         """What a command of the scenario prints, with its exit code if that is not 0."""
         own = {"agent": self.agent, "kill-agent": self.kill_agent, "git-server": self.git_server,
                "reconciler": self.reconciler, "registry": self.registry, "secret": self.secret,
-               "stop": self.stop}
+               "stop": self.stop, "restart-engine": self.restart_engine}
         first, *words = shlex.split(command, comments=False) if "<<" not in command else [""]
         if first in own:
             own[first](*words)

@@ -30,9 +30,13 @@ absl::StatusOr<agent::Listing> MortalDriver::List() {
   if (absl::Status alive = Alive(); !alive.ok()) return alive;
   return inner_->List();
 }
-absl::Status MortalDriver::Renew(const agent::RunId& id, bool fence, absl::Duration until) {
+absl::Status MortalDriver::Renew(const agent::RunId& id, absl::Duration until) {
   if (absl::Status alive = Alive(); !alive.ok()) return alive;
-  return inner_->Renew(id, fence, until);
+  return inner_->Renew(id, until);
+}
+absl::Status MortalDriver::SetFence(const agent::RunId& id, bool fence, absl::Duration until) {
+  if (absl::Status alive = Alive(); !alive.ok()) return alive;
+  return inner_->SetFence(id, fence, until);
 }
 absl::Status MortalDriver::Forget(const agent::RunId& id) {
   if (absl::Status alive = Alive(); !alive.ok()) return alive;
@@ -41,7 +45,7 @@ absl::Status MortalDriver::Forget(const agent::RunId& id) {
 
 // One life of the agent, with the line that it speaks over.
 struct Machine::Life {
-  Life(Machine& machine)
+  explicit Life(Machine& machine)
       : weather(machine.weather_),
         resources(machine.world_, machine.engine_, weather),
         lease(machine.world_, machine.lease_, weather),
@@ -66,7 +70,7 @@ Machine::Machine(World& world, Log& log, Resources& engine, Lease& lease, std::s
       lease_(lease),
       name_(std::move(name)),
       random_(world.random().Next()),
-      hypervisor_(world, random_, options),
+      hypervisor_(world, random_, std::move(options)),
       images_(world, random_, {}) {}
 
 Machine::~Machine() { ESPALIER_CHECK(life_ == nullptr); }

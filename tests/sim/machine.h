@@ -27,7 +27,8 @@ class MortalDriver final : public agent::Driver {
   absl::Status Start(const agent::RunSpec& spec) override;
   absl::Status Stop(const agent::RunId& id, absl::Duration grace) override;
   absl::StatusOr<agent::Listing> List() override;
-  absl::Status Renew(const agent::RunId& id, bool fence, absl::Duration until) override;
+  absl::Status Renew(const agent::RunId& id, absl::Duration until) override;
+  absl::Status SetFence(const agent::RunId& id, bool fence, absl::Duration until) override;
   absl::Status Forget(const agent::RunId& id) override;
 
  private:

@@ -4,7 +4,8 @@ namespace espalier {
 
 absl::Time FakeClock::Now() const {
   // 2026-01-01T00:00:00Z: a date that reads well in expectations.
-  return absl::FromUnixSeconds(1767225600) + Elapsed();
+  MutexLock lock(mu_);
+  return absl::FromUnixSeconds(1767225600) + elapsed_ + date_;
 }
 
 absl::Duration FakeClock::Elapsed() const {
@@ -32,6 +33,11 @@ bool FakeClock::WaitUntil(Wakeup& wakeup, absl::Duration deadline) {
 void FakeClock::Advance(absl::Duration by) {
   MutexLock lock(mu_);
   elapsed_ += by;
+}
+
+void FakeClock::SetDate(absl::Duration by) {
+  MutexLock lock(mu_);
+  date_ += by;
 }
 
 std::vector<absl::Duration> FakeClock::waits() const {

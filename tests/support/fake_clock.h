@@ -28,6 +28,8 @@ class FakeClock final : public Clock {
 
   // Moves the time and lets waiters whose deadline has come return.
   void Advance(absl::Duration by);
+  // Somebody sets the machine's date: Now() jumps, Elapsed() does not.
+  void SetDate(absl::Duration by);
   // kAutoAdvance: the time that passed in each wait, oldest first.
   std::vector<absl::Duration> waits() const;
 
@@ -36,6 +38,8 @@ class FakeClock final : public Clock {
   const std::unique_ptr<Clock> real_ = MakeRealClock();
   mutable Mutex mu_;
   absl::Duration elapsed_ ABSL_GUARDED_BY(mu_);
+  // Of Now() from Elapsed().
+  absl::Duration date_ ABSL_GUARDED_BY(mu_);
   std::vector<absl::Duration> waits_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -1,12 +1,11 @@
 #include "tests/support/http_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include <csignal>
 #include <optional>
 #include <utility>
 
@@ -19,12 +18,6 @@
 
 namespace espalier {
 namespace {
-
-#ifdef MSG_NOSIGNAL
-constexpr int kSendFlags = MSG_NOSIGNAL;
-#else
-constexpr int kSendFlags = 0;
-#endif
 
 absl::string_view FindHeader(const HttpHeaders& headers, absl::string_view name) {
   for (const auto& [key, value] : headers) {
@@ -57,12 +50,47 @@ absl::string_view ServerRequest::Header(absl::string_view name) const {
   return FindHeader(headers, name);
 }
 
+struct HttpServer::TlsContext {
+  explicit TlsContext(const ServerTls& tls) : context(SSL_CTX_new(TLS_server_method())) {
+    X509* const certificate = ReadCertificate(tls.identity.certificate);
+    BIO* const key_text = BIO_new_mem_buf(tls.identity.key.data(), tls.identity.key.size());
+    EVP_PKEY* const key = PEM_read_bio_PrivateKey(key_text, nullptr, nullptr, nullptr);
+    ESPALIER_CHECK(SSL_CTX_use_certificate(context, certificate) == 1);
+    ESPALIER_CHECK(SSL_CTX_use_PrivateKey(context, key) == 1);
+    BIO_free_all(key_text);
+    EVP_PKEY_free(key);
+    X509_free(certificate);
+    if (tls.client_authority.empty()) return;
+    X509* const authority = ReadCertificate(tls.client_authority);
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority);
+    X509_free(authority);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  }
+  ~TlsContext() { SSL_CTX_free(context); }
+
+  static X509* ReadCertificate(const std::string& pem) {
+    BIO* const text = BIO_new_mem_buf(pem.data(), pem.size());
+    X509* const certificate = PEM_read_bio_X509(text, nullptr, nullptr, nullptr);
+    BIO_free_all(text);
+    ESPALIER_CHECK(certificate != nullptr);
+    return certificate;
+  }
+
+  SSL_CTX* const context;
+};
+
 // One client's connection, on its own thread.
 class HttpServer::Connection {
  public:
-  Connection(HttpServer& server, int fd) : server_(server), fd_(fd) {}
+  Connection(HttpServer& server, int fd, int stop) : server_(server), fd_(fd), stop_(stop) {
+    if (server.tls_ == nullptr) return;
+    tls_ = SSL_new(server.tls_->context);
+    SSL_set_fd(tls_, fd);
+  }
+  ~Connection() { SSL_free(tls_); }
 
   void Run() {
+    if (tls_ != nullptr && !Greet()) return;
     while (std::optional<ServerRequest> request = Read()) {
       {
         MutexLock lock(server_.mu_);
@@ -73,12 +101,20 @@ class HttpServer::Connection {
   }
 
  private:
+  bool Greet() {
+    if (!WaitReadable(fd_, stop_)) return false;
+    const bool greeted = SSL_accept(tls_) == 1;
+    ERR_clear_error();
+    return greeted;
+  }
+
   // Waits for bytes; false when there will be none.
   bool Receive() {
-    pollfd polled[2] = {{fd_, POLLIN, 0}, {server_.stop_read_, POLLIN, 0}};
-    if (poll(polled, 2, -1) < 0 || polled[1].revents != 0) return false;
+    if ((tls_ == nullptr || SSL_pending(tls_) == 0) && !WaitReadable(fd_, stop_)) return false;
     char bytes[65536];
-    const ssize_t got = recv(fd_, bytes, sizeof(bytes), 0);
+    const ssize_t got =
+        tls_ != nullptr ? SSL_read(tls_, bytes, sizeof(bytes)) : recv(fd_, bytes, sizeof(bytes), 0);
+    ERR_clear_error();
     if (got <= 0) return false;
     input_.append(bytes, got);
     return true;
@@ -140,12 +176,10 @@ class HttpServer::Connection {
   }
 
   bool Send(absl::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t put = send(fd_, bytes.data(), bytes.size(), kSendFlags);
-      if (put <= 0) return false;
-      bytes.remove_prefix(put);
-    }
-    return true;
+    if (tls_ == nullptr) return SendAll(fd_, bytes);
+    const bool sent = bytes.empty() || SSL_write(tls_, bytes.data(), bytes.size()) > 0;
+    ERR_clear_error();
+    return sent;
   }
 
   // False when the connection is at its end.
@@ -173,8 +207,7 @@ class HttpServer::Connection {
     }
     if (answer.stall_after >= 0) {
       Send(absl::string_view(answer.body).substr(0, answer.stall_after));
-      pollfd polled[2] = {{fd_, POLLIN, 0}, {server_.stop_read_, POLLIN, 0}};
-      poll(polled, 2, -1);
+      WaitReadable(fd_, stop_);
       return false;
     }
     return Send(answer.body);
@@ -182,72 +215,29 @@ class HttpServer::Connection {
 
   HttpServer& server_;
   const int fd_;
+  const int stop_;
+  SSL* tls_ = nullptr;
   std::string input_;
 };
 
-HttpServer::HttpServer(Threads& threads, Handler handler)
-    : threads_(threads), handler_(std::move(handler)) {
-  listener_ = socket(AF_INET, SOCK_STREAM, 0);
-  ESPALIER_CHECK(listener_ >= 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  ESPALIER_CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0);
-  ESPALIER_CHECK(listen(listener_, 64) == 0);
-  ESPALIER_CHECK(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  port_ = ntohs(address.sin_port);
-  int ends[2];
-  ESPALIER_CHECK(pipe(ends) == 0);
-  stop_read_ = ends[0];
-  stop_write_ = ends[1];
-  acceptor_ = threads_.Start("http-accept", [this] { AcceptAll(); });
+HttpServer::HttpServer(Threads& threads, Handler handler, const std::optional<ServerTls>& tls)
+    : handler_(std::move(handler)),
+      tls_(tls.has_value() ? std::make_unique<TlsContext>(*tls) : nullptr) {
+  // OpenSSL writes to connections that are gone, and has no way to do so quietly.
+  if (tls_ != nullptr) std::signal(SIGPIPE, SIG_IGN);
+  server_ = std::make_unique<LoopbackServer>(
+      threads, [this](int fd, int stop) { Connection(*this, fd, stop).Run(); });
 }
 
-HttpServer::~HttpServer() {
-  // The end of the pipe is seen by every thread, and stays.
-  close(stop_write_);
-  acceptor_->Join();
-  std::vector<std::unique_ptr<Thread>> servers;
-  {
-    MutexLock lock(mu_);
-    servers.swap(servers_);
-  }
-  for (const std::unique_ptr<Thread>& server : servers) server->Join();
-  close(stop_read_);
-  close(listener_);
-}
+HttpServer::~HttpServer() = default;
 
-std::string HttpServer::address() const { return absl::StrCat("127.0.0.1:", port_); }
-std::string HttpServer::url() const { return absl::StrCat("http://", address()); }
+std::string HttpServer::url() const {
+  return absl::StrCat(tls_ != nullptr ? "https://" : "http://", address());
+}
 
 std::vector<ServerRequest> HttpServer::requests() const {
   MutexLock lock(mu_);
   return requests_;
-}
-
-int HttpServer::connections() const {
-  MutexLock lock(mu_);
-  return static_cast<int>(servers_.size());
-}
-
-void HttpServer::AcceptAll() {
-  while (true) {
-    pollfd polled[2] = {{listener_, POLLIN, 0}, {stop_read_, POLLIN, 0}};
-    if (poll(polled, 2, -1) < 0 || polled[1].revents != 0) return;
-    const int fd = accept(listener_, nullptr, nullptr);
-    if (fd < 0) continue;
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    std::unique_ptr<Thread> thread = threads_.Start("http-serve", [this, fd] { Serve(fd); });
-    MutexLock lock(mu_);
-    servers_.push_back(std::move(thread));
-  }
-}
-
-void HttpServer::Serve(int fd) {
-  Connection(*this, fd).Run();
-  close(fd);
 }
 
 }  // namespace espalier

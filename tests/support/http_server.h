@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include "engine/base/executor.h"
 #include "engine/base/http.h"
 #include "engine/base/mutex.h"
+#include "tests/support/loopback_server.h"
+#include "tests/support/tls_authority.h"
 
 namespace espalier {
 
@@ -45,39 +48,39 @@ struct ServerAnswer {
   std::string raw;
 };
 
+// TLS of a server, in PEM.
+struct ServerTls {
+  TlsIdentity identity;
+  // Whoever shows no certificate of this authority is refused; empty: nobody is asked for one.
+  std::string client_authority;
+};
+
 class HttpServer {
  public:
   using Handler = std::function<ServerAnswer(const ServerRequest&)>;
 
-  HttpServer(Threads& threads, Handler handler);
+  HttpServer(Threads& threads, Handler handler, const std::optional<ServerTls>& tls = std::nullopt);
   ~HttpServer();
 
-  int port() const { return port_; }
+  int port() const { return server_->port(); }
   // "127.0.0.1:port".
-  std::string address() const;
-  // "http://127.0.0.1:port".
+  std::string address() const { return server_->address(); }
+  // "http://127.0.0.1:port", or https.
   std::string url() const;
   // What was asked so far, oldest first.
   std::vector<ServerRequest> requests() const;
-  int connections() const;
+  int connections() const { return server_->connections(); }
 
  private:
   class Connection;
+  struct TlsContext;
 
-  void AcceptAll();
-  void Serve(int fd);
-
-  Threads& threads_;
   const Handler handler_;
-  int listener_ = -1;
-  int port_ = 0;
-  // Closed to wake what waits in a stalled answer or an accept.
-  int stop_read_ = -1;
-  int stop_write_ = -1;
-  std::unique_ptr<Thread> acceptor_;
+  const std::unique_ptr<TlsContext> tls_;
   mutable Mutex mu_;
   std::vector<ServerRequest> requests_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::unique_ptr<Thread>> servers_ ABSL_GUARDED_BY(mu_);
+  // Last: its threads use all of the above.
+  std::unique_ptr<LoopbackServer> server_;
 };
 
 }  // namespace espalier

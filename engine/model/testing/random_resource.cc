@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <regex>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
@@ -30,9 +31,24 @@ constexpr std::array<const char*, 20> kTexts = {
     "caf\u00e9", "\U0001f34e", "~",   "@at",       " lead",       "trail "};
 
 // One for each pattern of the model; a test says when a new one is needed.
-constexpr std::array<const char*, 5> kForms = {
-    "http", "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-    "r.example:5000/macos/sonoma:14.6", "dir/file.txt", "SECRET_NAME"};
+constexpr std::array<const char*, 9> kForms = {
+    "http",
+    "0123456789abcdef0123456789abcdef",
+    "0123456789abcdef0123456789abcdef01234567",
+    "2026-02-28",
+    "22:30",
+    "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "r.example:5000/macos/sonoma:14.6",
+    "dir/file.txt",
+    "SECRET_NAME"};
+
+// What is bound by more than its options (source_rules.h): the field, and something that may stand
+// there.
+constexpr std::pair<const char*, const char*> kBoundByCode[] = {
+    {"espalier.v1.Window.days", "mon"},
+    {"espalier.v1.Window.time_zone", "UTC"},
+    {"espalier.v1.IgnoreRule.fields", "metadata.labels"},
+    {"espalier.v1.IgnoreRule.kinds", "vm"}};
 
 class Filler {
  public:
@@ -42,7 +58,13 @@ class Filler {
     const Descriptor& type = *message.GetDescriptor();
     const std::vector<std::vector<std::string>> groups = ExactlyOneOf(type);
     std::vector<std::string> chosen;
-    for (const auto& group : groups) chosen.push_back(group[random_.Below(group.size())]);
+    for (std::vector<std::string> group : groups) {
+      // What an object holds is not the secret, but its seal.
+      std::erase_if(group, [&](const std::string& name) {
+        return Has(RulesOf(*type.FindFieldByName(name)), FieldRules::SECRET);
+      });
+      chosen.push_back(group[random_.Below(group.size())]);
+    }
     for (int i = 0; i < type.field_count(); ++i) {
       const FieldDescriptor& field = *type.field(i);
       bool grouped = false;
@@ -87,6 +109,9 @@ class Filler {
         if (std::regex_match(form, std::regex(rules.pattern()))) return form;
       }
       CheckFailed(__FILE__, __LINE__, "there is a form for every pattern");
+    }
+    for (const auto& [name, text] : kBoundByCode) {
+      if (field.full_name() == name) return text;
     }
     if (!rules.ref().empty()) return absl::StrCat("name-", random_.Below(1000));
     return kTexts[random_.Below(kTexts.size())];

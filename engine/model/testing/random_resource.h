@@ -8,8 +8,8 @@
 namespace espalier {
 
 // A valid object of the kind: each optional part is there or not by chance, values lie within the
-// bounds that the options give, often at their edges. Without status. The same seed gives the same
-// objects.
+// bounds that the options give, often at their edges. Without status, and as the engine answers it:
+// with seals in place of secrets. The same seed gives the same objects.
 Resource RandomResource(Kind kind, Random& random);
 
 // Fills the status as well, with whatever the types of its fields hold.

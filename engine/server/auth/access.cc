@@ -190,6 +190,15 @@ absl::Status MayDrift(const Caller& caller) {
   return Denied(caller, "ask for drift", "role viewer is missing");
 }
 
+absl::Status MayReadAudit(const Caller& caller) {
+  if (caller.role != Role::kAgent) return absl::OkStatus();
+  return Denied(caller, "read the audit trail", "role viewer is missing");
+}
+
+bool SeesTokens(const Caller& caller) {
+  return caller.role == Role::kAdmin || caller.role == Role::kController;
+}
+
 absl::Status MayApply(const Caller& caller, const ApplyRequest& request,
                       const v1::GitSourceSpec* source) {
   if (IsFarewell(caller, request, source)) return absl::OkStatus();
@@ -244,6 +253,37 @@ absl::Status MayWriteStatus(const Caller& caller, const StatusWrite& write,
       break;
   }
   return Denied(caller, "write status", "role agent or reconciler is missing");
+}
+
+absl::Status MayAskForSecrets(const Caller& caller) {
+  switch (caller.role) {
+    case Role::kController:
+    case Role::kAgent:
+    case Role::kReconciler:
+      return absl::OkStatus();
+    case Role::kAdmin:
+    case Role::kEditor:
+    case Role::kViewer:
+      break;
+  }
+  return Denied(caller, "be told a secret", "only the process that uses one is");
+}
+
+absl::Status MayReveal(const Caller& caller, const Ref& ref) {
+  ESPALIER_RETURN_IF_ERROR(MayAskForSecrets(caller));
+  const std::string what = absl::StrCat("be told a secret of ", ToHuman(ref));
+  if (caller.role == Role::kAgent && ref.kind != Kind::kRegistryCredential) {
+    return Denied(caller, what, "agents use registry_credential alone");
+  }
+  if (caller.role == Role::kReconciler) {
+    if (ref.kind != Kind::kGitSource) {
+      return Denied(caller, what, "reconcilers use git_source alone");
+    }
+    if (!caller.source.empty() && caller.source != ref.name) {
+      return Denied(caller, what, absl::StrCat("the token is for source ", caller.source));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Resource> Visible(const Caller& caller, Resource resource) {

@@ -4,12 +4,22 @@
 
 #include "engine/base/status.h"
 #include "engine/server/auth/access.h"
+#include "engine/server/secret_admission.h"
 
 namespace espalier {
 namespace {
 
 const v1::GitSourceSpec* Pointer(const std::optional<v1::GitSourceSpec>& spec) {
   return spec.has_value() ? &*spec : nullptr;
+}
+
+// What a set is about, for whoever reads that it was refused: its first object.
+v1::Ref FirstOf(const ApplyRequest& request) {
+  for (const Declared& declared : request.objects()) {
+    if (declared.resource().body_case() != kNoKind) return ToProto(RefOf(declared.resource()));
+  }
+  if (request.release_size() > 0) return request.release(0);
+  return request.holds_size() > 0 ? request.holds(0).ref() : v1::Ref();
 }
 
 }  // namespace
@@ -42,7 +52,18 @@ absl::StatusOr<ApplyResult> AuthorizedResources::Apply(const CallContext& contex
                                                        const ApplyRequest& request) {
   ESPALIER_ASSIGN_OR_RETURN(const std::optional<v1::GitSourceSpec> source,
                             SourceOf(context, request.owner()));
-  ESPALIER_RETURN_IF_ERROR(access::MayApply(context.caller, request, Pointer(source)));
+  absl::Status may = access::MayApply(context.caller, request, Pointer(source));
+  if (!request.dry_run()) {
+    may = Told(context, request.owner(), FirstOf(request), std::move(may));
+  }
+  ESPALIER_RETURN_IF_ERROR(may);
+  if (request.dry_run() && HasValues(request)) {
+    ApplyRequest in_earnest = request;
+    in_earnest.set_dry_run(false);
+    if (!access::MayApply(context.caller, in_earnest, Pointer(source)).ok()) {
+      return inner_.Apply(context, WithoutValues(request));
+    }
+  }
   return inner_.Apply(context, request);
 }
 
@@ -50,7 +71,9 @@ absl::StatusOr<ApplyResult> AuthorizedResources::Delete(const CallContext& conte
                                                         const DeleteRequest& request) {
   ESPALIER_ASSIGN_OR_RETURN(const std::optional<v1::GitSourceSpec> source,
                             SourceOf(context, request.owner()));
-  ESPALIER_RETURN_IF_ERROR(access::MayDelete(context.caller, request, Pointer(source)));
+  absl::Status may = access::MayDelete(context.caller, request, Pointer(source));
+  if (!request.dry_run()) may = Told(context, request.owner(), request.ref(), std::move(may));
+  ESPALIER_RETURN_IF_ERROR(may);
   return inner_.Delete(context, request);
 }
 
@@ -78,7 +101,7 @@ std::vector<absl::StatusOr<std::int64_t>> AuthorizedResources::UpdateStatus(
     absl::Status may =
         access::MayWriteStatus(context.caller, write, stored.has_value() ? &*stored : nullptr);
     if (!may.ok()) {
-      results.back() = std::move(may);
+      results.back() = Told(context, Owner(), ToProto(RefOf(write.resource())), std::move(may));
       continue;
     }
     places.push_back(results.size() - 1);
@@ -94,6 +117,15 @@ absl::StatusOr<DriftReport> AuthorizedResources::Drift(const CallContext& contex
                                                        const DriftRequest& request) {
   ESPALIER_RETURN_IF_ERROR(access::MayDrift(context.caller));
   return inner_.Drift(context, request);
+}
+
+absl::Status AuthorizedResources::Told(const CallContext& context, const Owner& owner,
+                                       const v1::Ref& ref, absl::Status may) {
+  if (audit_ != nullptr && absl::IsPermissionDenied(may)) {
+    audit_->Refused(context.caller, owner,
+                    {{.ref = ref, .code = "not_permitted", .message = std::string(may.message())}});
+  }
+  return may;
 }
 
 absl::StatusOr<std::optional<v1::GitSourceSpec>> AuthorizedResources::SourceOf(

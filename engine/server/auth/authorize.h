@@ -1,5 +1,6 @@
 // AuthorizedResources: Resources with the rules of access.h in front. What serves people, agents
-// and reconcilers holds this one; the engine's own controllers hold the inner one. Thread-safe.
+// and reconcilers holds this one; the engine's own controllers hold the inner one. Whoever is
+// refused a write is written down. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +10,14 @@
 #include <vector>
 
 #include "engine/api/resources.h"
+#include "engine/server/audit/audit_trail.h"
 
 namespace espalier {
 
 class AuthorizedResources final : public Resources {
  public:
-  // `inner` must outlive it.
-  explicit AuthorizedResources(Resources& inner) : inner_(inner) {}
+  // Both must outlive it; null: refusals are not written down.
+  AuthorizedResources(Resources& inner, AuditTrail* audit) : inner_(inner), audit_(audit) {}
 
   absl::StatusOr<Resource> Get(const CallContext& context, const Ref& ref) override;
   absl::StatusOr<ListPage> List(const CallContext& context, const Query& query) override;
@@ -38,7 +40,12 @@ class AuthorizedResources final : public Resources {
   absl::StatusOr<std::optional<v1::GitSourceSpec>> SourceOf(const CallContext& context,
                                                             const Owner& owner);
 
+  // Passes `may` on; writes it down if it is a refusal.
+  absl::Status Told(const CallContext& context, const Owner& owner, const v1::Ref& ref,
+                    absl::Status may);
+
   Resources& inner_;
+  AuditTrail* const audit_;
 };
 
 }  // namespace espalier

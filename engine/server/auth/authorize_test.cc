@@ -241,7 +241,7 @@ TEST_F(AuthorizeTest, EveryRoleMayWhatTheTableSaysAndNothingElse) {
       SCOPED_TRACE(absl::StrCat(row.what, " as ", std::string(1, letter)));
       PermissiveResources inner;
       Fill(inner);
-      AuthorizedResources resources(inner);
+      AuthorizedResources resources(inner, nullptr);
       const absl::Status status = row.call(resources, As(role));
       if (row.who.find(letter) != std::string::npos) {
         EXPECT_TRUE(status.ok()) << status;
@@ -257,7 +257,7 @@ TEST_F(AuthorizeTest, TheEngineItselfMayEverything) {
   for (const Row& row : Table()) {
     PermissiveResources inner;
     Fill(inner);
-    AuthorizedResources resources(inner);
+    AuthorizedResources resources(inner, nullptr);
     EXPECT_TRUE(row.call(resources, As(Role::kController)).ok()) << row.what;
   }
 }
@@ -265,7 +265,7 @@ TEST_F(AuthorizeTest, TheEngineItselfMayEverything) {
 TEST_F(AuthorizeTest, AnAgentLearnsWhereAVmHasGoneAndNothingMore) {
   PermissiveResources inner;
   Fill(inner);
-  AuthorizedResources resources(inner);
+  AuthorizedResources resources(inner, nullptr);
   const auto there = resources.Get(As(Role::kAgent), {Kind::kVm, "default", "there"});
   ASSERT_TRUE(there.ok()) << there.status();
   EXPECT_EQ(there->metadata().uid(), "uid-there");
@@ -279,7 +279,7 @@ TEST_F(AuthorizeTest, AnAgentLearnsWhereAVmHasGoneAndNothingMore) {
 TEST_F(AuthorizeTest, OneRefusedReportDoesNotStopTheOthers) {
   PermissiveResources inner;
   Fill(inner);
-  AuthorizedResources resources(inner);
+  AuthorizedResources resources(inner, nullptr);
   std::vector<StatusWrite> writes(3);
   for (StatusWrite& write : writes) write.set_writer(StatusWrite::OBSERVED);
   *writes[0].mutable_resource() = Named(Kind::kHost, "mac-02");
@@ -293,7 +293,7 @@ TEST_F(AuthorizeTest, OneRefusedReportDoesNotStopTheOthers) {
 
 TEST_F(AuthorizeTest, AReconcilerSettlesWhatADeletedSourceLeftAndNothingMore) {
   PermissiveResources inner;  // has no git_source
-  AuthorizedResources resources(inner);
+  AuthorizedResources resources(inner, nullptr);
   ApplyRequest farewell;
   farewell.mutable_owner()->set_manager(Owner::GIT);
   farewell.mutable_owner()->set_instance("fleet");
@@ -316,7 +316,7 @@ TEST_F(AuthorizeTest, AReconcilerSettlesWhatADeletedSourceLeftAndNothingMore) {
 
 TEST_F(AuthorizeTest, ARefusalSaysWhatIsMissing) {
   PermissiveResources inner;
-  AuthorizedResources resources(inner);
+  AuthorizedResources resources(inner, nullptr);
   EXPECT_EQ(Apply(resources, As(Role::kEditor), Named(Kind::kHost, "x"), Owner::CLI).message(),
             "someone may not write host: role admin is missing");
 }

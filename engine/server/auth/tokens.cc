@@ -10,6 +10,8 @@
 #include "engine/base/limits.h"
 #include "engine/base/sha256.h"
 #include "engine/base/status.h"
+#include "engine/model/writer.h"
+#include "engine/server/auth/access.h"
 #include "engine/server/auth/token_record.h"
 
 namespace espalier {
@@ -26,10 +28,34 @@ std::string Spell(const v1::TokenInfo& info, const std::string& secret) {
 }
 
 absl::Status AdminOnly(const Caller& caller) {
-  if (caller.role == Caller::Role::kAdmin || caller.role == Caller::Role::kController) {
-    return absl::OkStatus();
-  }
+  if (access::SeesTokens(caller)) return absl::OkStatus();
   return absl::PermissionDeniedError("tokens are the admins' business: role admin is missing");
+}
+
+v1::Ref RefOfToken(const std::string& id) {
+  v1::Ref ref;
+  ref.set_kind(kTokenKind);
+  ref.set_name(id);
+  return ref;
+}
+
+AuditEntry EntryAbout(const v1::TokenInfo& info, v1::Action::Verb verb) {
+  AuditEntry entry;
+  entry.set_verb(verb);
+  *entry.mutable_ref() = RefOfToken(info.id());
+  const auto add = [&](const char* path, const std::string& value) {
+    if (value.empty()) return;
+    v1::FieldChange& change = *entry.add_changes();
+    change.set_path(path);
+    std::string& side =
+        verb == v1::Action::CREATE ? *change.mutable_after() : *change.mutable_before();
+    AppendJsonString(value, side);
+  };
+  add("role", RoleName(info.role()));
+  add("subject", info.subject());
+  add("host", info.host());
+  add("source", info.source());
+  return entry;
 }
 
 // What a role needs beside its name, and the subject when none is given.
@@ -63,8 +89,8 @@ absl::Status Complete(v1::TokenInfo& info) {
 
 }  // namespace
 
-Tokens::Tokens(Clock& clock, Random& random, Store& store)
-    : clock_(clock), random_(random), store_(store) {}
+Tokens::Tokens(Clock& clock, Random& random, Store& store, AuditTrail& audit)
+    : clock_(clock), random_(random), store_(store), audit_(audit) {}
 
 absl::StatusOr<Identity> Tokens::Authenticate(absl::string_view token) const {
   const std::vector<absl::string_view> parts = absl::StrSplit(token, '_');
@@ -89,7 +115,7 @@ bool Tokens::Stands(const std::string& token_id) const {
 
 absl::StatusOr<v1::CreateTokenResponse> Tokens::Create(const CallContext& context,
                                                        const v1::CreateTokenRequest& request) {
-  ESPALIER_RETURN_IF_ERROR(AdminOnly(context.caller));
+  ESPALIER_RETURN_IF_ERROR(AdminsWrite(context, ""));
   if (request.ttl_seconds() < 0) return absl::InvalidArgumentError("ttl_seconds is negative");
   v1::TokenInfo wanted;
   wanted.set_role(request.token().role());
@@ -110,7 +136,9 @@ absl::StatusOr<v1::CreateTokenResponse> Tokens::Create(const CallContext& contex
   v1::CreateTokenResponse made;
   *made.mutable_token() = WithIdAndTimes(wanted, absl::Seconds(request.ttl_seconds()));
   const std::string secret = SecureToken();
-  ESPALIER_RETURN_IF_ERROR(Save(made.token(), secret));
+  ESPALIER_RETURN_IF_ERROR(
+      Save(made.token(), secret,
+           audit_.Append(context.caller, {EntryAbout(made.token(), v1::Action::CREATE)})));
   made.set_secret(Spell(made.token(), secret));
   return made;
 }
@@ -125,26 +153,48 @@ v1::TokenInfo Tokens::WithIdAndTimes(v1::TokenInfo wanted, absl::Duration ttl) {
   return wanted;
 }
 
-absl::Status Tokens::Save(const v1::TokenInfo& info, const std::string& secret) {
+absl::Status Tokens::AdminsWrite(const CallContext& context, const std::string& id) {
+  absl::Status may = AdminOnly(context.caller);
+  if (!may.ok()) {
+    audit_.Refused(
+        context.caller, v1::Owner(),
+        {{.ref = RefOfToken(id), .code = "not_permitted", .message = std::string(may.message())}});
+  }
+  return may;
+}
+
+absl::Status Tokens::Save(const v1::TokenInfo& info, const std::string& secret,
+                          const std::optional<StoreOp>& made) {
   const std::string key = absl::StrCat(kPrefix, info.id());
   Transaction transaction;
   transaction.compares.push_back({.key = key, .mod_revision = 0});
   transaction.ops.push_back({StoreOp::Type::kPut, key,
                              FormatTokenRecord({.secret_hash = Sha256Hex(secret), .info = info})});
+  if (made.has_value()) transaction.ops.push_back(*made);
   return Annotate(store_.Commit(transaction).status(), "storing a token");
 }
 
 absl::Status Tokens::Revoke(const CallContext& context, const std::string& id) {
-  ESPALIER_RETURN_IF_ERROR(AdminOnly(context.caller));
+  ESPALIER_RETURN_IF_ERROR(AdminsWrite(context, id));
   const std::string key = absl::StrCat(kPrefix, id);
   const absl::StatusOr<KeyValue> stored = store_.Get(key);
   if (!stored.ok()) {
     if (!absl::IsNotFound(stored.status())) return stored.status();
     return absl::NotFoundError(absl::StrCat("there is no token ", id));
   }
+  const std::optional<TokenRecord> record = ParseTokenRecord(stored->value);
+  v1::TokenInfo info = record.has_value() ? record->info : v1::TokenInfo();
+  info.set_id(id);
   Transaction transaction;
+  // Two who revoke it at once are one revocation.
+  transaction.compares.push_back({.key = key, .mod_revision = stored->mod_revision});
   transaction.ops.push_back({StoreOp::Type::kDelete, key, ""});
-  return Annotate(store_.Commit(transaction).status(), "revoking a token");
+  transaction.ops.push_back(audit_.Append(context.caller, {EntryAbout(info, v1::Action::DELETE)}));
+  const absl::Status committed = store_.Commit(transaction).status();
+  if (absl::IsAborted(committed)) {
+    return absl::NotFoundError(absl::StrCat("token ", id, " was revoked a moment ago"));
+  }
+  return Annotate(committed, "revoking a token");
 }
 
 absl::StatusOr<v1::ListTokensResponse> Tokens::List(const CallContext& context) const {
@@ -171,7 +221,7 @@ absl::StatusOr<bool> Tokens::WriteFirstAdminToken(Io& io, const std::string& pat
   ESPALIER_RETURN_IF_ERROR(
       Annotate(io.WriteFile(path, absl::StrCat(Spell(info, secret), "\n"), 0600),
                "writing the first admin token"));
-  ESPALIER_RETURN_IF_ERROR(Save(info, secret));
+  ESPALIER_RETURN_IF_ERROR(Save(info, secret, std::nullopt));
   return true;
 }
 

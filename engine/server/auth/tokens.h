@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -16,6 +17,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/io.h"
 #include "engine/base/random.h"
+#include "engine/server/audit/audit_trail.h"
 #include "engine/store/store.h"
 #include "espalier/v1/agent_service.pb.h"
 
@@ -30,7 +32,7 @@ struct Identity {
 class Tokens {
  public:
   // All must outlive it.
-  Tokens(Clock& clock, Random& random, Store& store);
+  Tokens(Clock& clock, Random& random, Store& store, AuditTrail& audit);
 
   // Whose token this is. UNAUTHENTICATED for anything else than a token that stands, without
   // telling which part was wrong.
@@ -52,7 +54,11 @@ class Tokens {
   absl::StatusOr<bool> WriteFirstAdminToken(Io& io, const std::string& path);
 
  private:
-  absl::Status Save(const v1::TokenInfo& info, const std::string& secret);
+  // `made`: written down with it, if given.
+  absl::Status Save(const v1::TokenInfo& info, const std::string& secret,
+                    const std::optional<StoreOp>& made);
+  // OK for admins; of others it is written down that they tried to write token `id`.
+  absl::Status AdminsWrite(const CallContext& context, const std::string& id);
   v1::TokenInfo WithIdAndTimes(v1::TokenInfo wanted, absl::Duration ttl);
   // How many stand; those that have expired are removed on the way.
   absl::StatusOr<std::size_t> CountAndSweep();
@@ -60,6 +66,7 @@ class Tokens {
   Clock& clock_;
   Random& random_;
   Store& store_;
+  AuditTrail& audit_;
 };
 
 }  // namespace espalier

@@ -38,7 +38,9 @@ class TokensTest : public testing::Test {
   FakeClock clock_;
   Random random_{7};
   std::unique_ptr<Store> store_ = MakeMemoryStore();
-  Tokens tokens_{clock_, random_, *store_};
+  std::unique_ptr<Log> log_ = MakeNullLog();
+  AuditTrail audit_{clock_, *log_, *store_};
+  Tokens tokens_{clock_, random_, *store_, audit_};
 };
 
 TEST_F(TokensTest, ATokenProvesRoleAndHost) {
@@ -73,9 +75,11 @@ TEST_F(TokensTest, TheStoreHoldsNoSecret) {
   ASSERT_EQ(secret.size(), 64u);
   const auto all = store_->Range("", "", 0);
   ASSERT_TRUE(all.ok());
-  ASSERT_EQ(all->items.size(), 1u);
-  EXPECT_TRUE(absl::StrContains(all->items[0].value, made.token().id()));
-  EXPECT_FALSE(absl::StrContains(all->items[0].value, secret));
+  ASSERT_EQ(all->items.size(), 2u) << "the token, and who made it";
+  for (const KeyValue& item : all->items) {
+    EXPECT_TRUE(absl::StrContains(item.value, made.token().id()));
+    EXPECT_FALSE(absl::StrContains(item.value, secret));
+  }
 }
 
 TEST_F(TokensTest, ARevokedTokenIsRefused) {

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -15,14 +16,22 @@
 #include "engine/base/call_context.h"
 #include "engine/base/clock.h"
 #include "engine/base/mutex.h"
+#include "engine/base/worker_pool.h"
 #include "engine/server/auth/tokens.h"
 #include "engine/server/grpc_server.h"
-#include "engine/base/worker_pool.h"
 
 namespace espalier {
 
 // The same code; messages are cut to what fits into gRPC's trailers.
 grpc::Status ToGrpc(const absl::Status& status);
+
+// The answer of a call into the message that gRPC sends.
+template <typename Message>
+absl::Status Into(absl::StatusOr<Message> result, Message* answer) {
+  if (!result.ok()) return std::move(result).status();
+  *answer = *std::move(result);
+  return absl::OkStatus();
+}
 
 // A caller that was let in.
 struct Admitted {

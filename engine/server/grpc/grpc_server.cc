@@ -9,12 +9,14 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
+#include "engine/base/worker_pool.h"
 #include "engine/server/grpc/agent_service.h"
+#include "engine/server/grpc/audit_service.h"
 #include "engine/server/grpc/calls.h"
 #include "engine/server/grpc/resources_service.h"
+#include "engine/server/grpc/secret_service.h"
 #include "engine/server/grpc/token_service.h"
 #include "engine/server/watch_pump.h"
-#include "engine/base/worker_pool.h"
 
 namespace espalier {
 namespace {
@@ -42,7 +44,9 @@ class Server final : public GrpcServer {
         calls_(served, pool_),
         resources_(calls_, pump_),
         agents_(calls_),
-        tokens_(calls_, pump_) {}
+        tokens_(calls_, pump_),
+        secrets_(calls_),
+        audit_(calls_) {}
 
   ~Server() override { ESPALIER_CHECK(stopped_); }
 
@@ -63,6 +67,8 @@ class Server final : public GrpcServer {
     builder.RegisterService(&resources_);
     builder.RegisterService(&agents_);
     builder.RegisterService(&tokens_);
+    builder.RegisterService(&secrets_);
+    builder.RegisterService(&audit_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       return absl::UnavailableError(
@@ -94,6 +100,8 @@ class Server final : public GrpcServer {
   ResourcesService resources_;
   AgentService agents_;
   TokenService tokens_;
+  SecretService secrets_;
+  AuditService audit_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
   bool stopped_ = false;

@@ -10,14 +10,6 @@
 namespace espalier {
 namespace {
 
-// The answer of a call into the message that gRPC sends.
-template <typename Message>
-absl::Status Into(absl::StatusOr<Message> result, Message* answer) {
-  if (!result.ok()) return std::move(result).status();
-  *answer = *std::move(result);
-  return absl::OkStatus();
-}
-
 // Reads come from memory, unless they ask to wait for a revision.
 Calls::Runs ForRead(const grpc::CallbackServerContext& context) {
   const bool waits = context.client_metadata().count("espalier-min-revision") > 0;

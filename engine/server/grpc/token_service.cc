@@ -10,11 +10,8 @@ grpc::ServerUnaryReactor* TokenService::CreateToken(grpc::CallbackServerContext*
                                                     const v1::CreateTokenRequest* request,
                                                     v1::CreateTokenResponse* answer) {
   return calls_.Unary(
-      "CreateToken", context, Calls::Runs::kOnPool, [=, this](const CallContext& call) {
-        absl::StatusOr<v1::CreateTokenResponse> made = tokens().Create(call, *request);
-        if (made.ok()) *answer = *std::move(made);
-        return made.status();
-      });
+      "CreateToken", context, Calls::Runs::kOnPool,
+      [=, this](const CallContext& call) { return Into(tokens().Create(call, *request), answer); });
 }
 
 grpc::ServerUnaryReactor* TokenService::RevokeToken(grpc::CallbackServerContext* context,
@@ -31,24 +28,18 @@ grpc::ServerUnaryReactor* TokenService::RevokeToken(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* TokenService::ListTokens(grpc::CallbackServerContext* context,
                                                    const v1::ListTokensRequest* request,
                                                    v1::ListTokensResponse* answer) {
-  return calls_.Unary("ListTokens", context, Calls::Runs::kOnPool,
-                      [=, this](const CallContext& call) {
-                        absl::StatusOr<v1::ListTokensResponse> list = tokens().List(call);
-                        if (list.ok()) *answer = *std::move(list);
-                        return list.status();
-                      });
+  return calls_.Unary(
+      "ListTokens", context, Calls::Runs::kOnPool,
+      [=, this](const CallContext& call) { return Into(tokens().List(call), answer); });
 }
 
 grpc::ServerUnaryReactor* TokenService::GetProgress(grpc::CallbackServerContext* context,
                                                     const v1::GetProgressRequest* request,
                                                     v1::GetProgressResponse* answer) {
-  return calls_.Unary("GetProgress", context, Calls::Runs::kHere,
-                      [=, this](const CallContext& call) {
-                        absl::StatusOr<v1::GetProgressResponse> progress =
-                            ProgressOf(calls_.served().sessions, call.caller, request->host());
-                        if (progress.ok()) *answer = *std::move(progress);
-                        return progress.status();
-                      });
+  return calls_.Unary(
+      "GetProgress", context, Calls::Runs::kHere, [=, this](const CallContext& call) {
+        return Into(ProgressOf(calls_.served().sessions, call.caller, request->host()), answer);
+      });
 }
 
 }  // namespace espalier

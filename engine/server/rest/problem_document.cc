@@ -1,7 +1,6 @@
 #include "engine/server/rest/problem_document.h"
 
 #include <algorithm>
-#include <array>
 
 #include "absl/strings/str_cat.h"
 #include "engine/model/codec.h"
@@ -49,9 +48,8 @@ const char* TitleOf(int status) {
 
 // What is wrong is not the document but what stands beside it.
 bool IsConflict(const Problem& problem) {
-  constexpr std::array<absl::string_view, 4> kConflicts = {"already_exists", "owner_conflict",
-                                                           "digest_mismatch", "budget_exceeded"};
-  return std::find(kConflicts.begin(), kConflicts.end(), problem.code()) != kConflicts.end();
+  return Is(problem, "already_exists") || Is(problem, "owner_conflict") ||
+         Is(problem, "digest_mismatch") || Is(problem, "budget_exceeded");
 }
 
 HttpAnswer Document(int status, absl::string_view detail, const std::vector<Problem>& problems) {

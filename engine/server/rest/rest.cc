@@ -142,7 +142,10 @@ HttpAnswer RestService::AnswerKnown(const Route& route, const HttpCall& call,
   if (call.method == "PATCH" && on_object) return PatchObject(resources, context, route, call);
   if (call.method == "DELETE" && on_object) return DeleteObject(resources, context, route, call);
   if (call.method == "GET" && route.what == Route::What::kDrift) {
-    return ShowDrift(resources, context, call);
+    return ShowDrift(resources, context, served_.clock.Now(), call);
+  }
+  if (call.method == "GET" && route.what == Route::What::kAudit) {
+    return ListAudit(served_.audit, context, call);
   }
   if (call.method == "POST" && route.what == Route::What::kPlan) {
     return PlanSet(resources, context, call);

@@ -14,10 +14,12 @@
 #include "engine/server/auth/authorize.h"
 #include "engine/server/local_resources.h"
 #include "engine/server/sessions.h"
+#include "engine/server/vault.h"
 #include "engine/store/memory.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_io.h"
 
 namespace espalier {
 namespace {
@@ -57,14 +59,17 @@ class RestTest : public testing::Test {
   const std::unique_ptr<Log> log_ = MakeNullLog();
   Random random_{1};
   const std::unique_ptr<Store> store_ = MakeMemoryStore();
+  FakeIo io_{clock_};
+  const std::unique_ptr<Vault> vault_ = Vault::Open(io_, *log_, *store_, "/secrets.key").value();
   std::unique_ptr<LocalResources> resources_ =
-      LocalResources::Open(clock_, random_, *log_, *store_, {}).value();
-  AuthorizedResources authorized_{*resources_};
+      LocalResources::Open(clock_, random_, *log_, *store_, {.vault = vault_.get()}).value();
+  AuthorizedResources authorized_{*resources_, &resources_->audit()};
   SessionRegistry sessions_{clock_, [] { return LeaseTerms(); }};
-  Tokens tokens_{clock_, random_, *store_};
+  Tokens tokens_{clock_, random_, *store_, resources_->audit()};
   Metrics metrics_;
   absl::Status ready_;
-  RestService rest_{{clock_, *threads_, authorized_, sessions_, sessions_, tokens_, metrics_},
+  RestService rest_{{clock_, *threads_, authorized_, sessions_, sessions_, tokens_,
+                     resources_->audit(), *vault_, metrics_},
                     [] { return Gauges{.objects = {{"vm", 7}}, .watches = 3}; },
                     [this] { return ready_; }};
   std::string token_ = NewToken(v1::TokenInfo::EDITOR);
@@ -75,6 +80,35 @@ std::string Header(const HttpAnswer& answer, const std::string& name) {
     if (key == name) return value;
   }
   return "";
+}
+
+TEST_F(RestTest, TakesSecretsAndShowsNone) {
+  token_ = NewToken(v1::TokenInfo::ADMIN);
+  const HttpAnswer made = Do("POST", "/api/v1/registry_credentials",
+                             R"({"metadata":{"name":"harbor"},"spec":{"registry":"r.example",)"
+                             R"("username":"robot","password":{"value":"hush-4711"}}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const HttpAnswer read = Do("GET", "/api/v1/registry_credentials/harbor");
+  EXPECT_THAT(read.body, HasSubstr(R"("password":{"sealed":")"));
+  // A patch stands beside the seal that was read.
+  const HttpAnswer patched = Do("PATCH", "/api/v1/registry_credentials/harbor",
+                                R"({"spec":{"password":{"value":"psst-0815"}}})");
+  EXPECT_EQ(patched.status, 200) << patched.body;
+  EXPECT_NE(patched.body, read.body);
+  // What was read can be put back, and keeps what is kept.
+  EXPECT_EQ(Do("PUT", "/api/v1/registry_credentials/harbor",
+               Do("GET", "/api/v1/registry_credentials/harbor").body)
+                .status,
+            200);
+  const HttpAnswer wrong =
+      Do("PATCH", "/api/v1/registry_credentials/harbor", R"({"spec":{"password":{"value":4711}}})");
+  EXPECT_EQ(wrong.status, 422) << wrong.body;
+  for (const HttpAnswer& answer :
+       {made, read, patched, wrong, Do("GET", "/api/v1/registry_credentials"),
+        Do("GET", "/metrics")}) {
+    EXPECT_THAT(answer.body, Not(HasSubstr("4711")));
+    EXPECT_THAT(answer.body, Not(HasSubstr("0815")));
+  }
 }
 
 TEST_F(RestTest, CreatesReadsAppliesPatchesAndDeletes) {
@@ -103,6 +137,33 @@ TEST_F(RestTest, CreatesReadsAppliesPatchesAndDeletes) {
   const HttpAnswer deleted = Do("DELETE", "/api/v1/images/sonoma");
   EXPECT_EQ(deleted.status, 200) << deleted.body;
   EXPECT_EQ(Do("GET", "/api/v1/images/sonoma").status, 404);
+}
+
+TEST_F(RestTest, TheAuditTrailIsReadPageByPage) {
+  ASSERT_EQ(Do("POST", "/api/v1/images", kImage).status, 201);
+  ASSERT_EQ(Do("DELETE", "/api/v1/images/sonoma").status, 200);
+  const HttpAnswer newest = Do("GET", "/api/v1/audit", "", {{"kind", "image"}, {"limit", "1"}});
+  ASSERT_EQ(newest.status, 200) << newest.body;
+  EXPECT_THAT(newest.body, HasSubstr(R"("verb":"delete")"));
+  EXPECT_THAT(newest.body, Not(HasSubstr("create")));
+  Problems problems;
+  const std::string before = ParseJson(newest.body, "", problems)->Find("next_before")->text;
+  const HttpAnswer older = Do("GET", "/api/v1/audit", "", {{"before", before}});
+  EXPECT_THAT(older.body, HasSubstr(R"("verb":"create")"));
+  EXPECT_THAT(older.body, Not(HasSubstr("delete")));
+  for (const auto& [name, value] : {std::pair("since", "yesterday"), std::pair("limit", "-1"),
+                                    std::pair("before", "x"), std::pair("name", "alone")}) {
+    EXPECT_EQ(Do("GET", "/api/v1/audit", "", {{name, value}}).status, 400) << name;
+  }
+  token_ = NewToken(v1::TokenInfo::VIEWER);
+  EXPECT_EQ(Do("GET", "/api/v1/audit").status, 200);
+}
+
+TEST_F(RestTest, DriftIsTheDocumentOfEverySurface) {
+  EXPECT_THAT(Do("GET", "/api/v1/drift").body,
+              testing::MatchesRegex(R"(\{"version":1,"checked_at":"[-0-9T:Z]+","revision":[0-9]+,)"
+                                    R"("coverage":\{"managed":0,"total":0,"percent":100\},)"
+                                    R"("rows":\[\]\}.)"));
 }
 
 TEST_F(RestTest, WritesBelongToTheApi) {

@@ -44,6 +44,7 @@ Route ParseRoute(absl::string_view path) {
   if (path == "openapi.json") return {.what = Route::What::kOpenApi};
   if (path == "drift") return {.what = Route::What::kDrift};
   if (path == "plan") return {.what = Route::What::kPlan};
+  if (path == "audit") return {.what = Route::What::kAudit};
 
   std::vector<absl::string_view> parts = absl::StrSplit(path, absl::MaxSplits('/', 4));
   if (std::any_of(parts.begin(), parts.end(), [](absl::string_view p) { return p.empty(); })) {
@@ -80,6 +81,8 @@ const char* Route::label() const {
       return "drift";
     case What::kPlan:
       return "plan";
+    case What::kAudit:
+      return "audit";
   }
   return "unknown";
 }

@@ -24,6 +24,7 @@ struct Route {
     kObject,
     kDrift,
     kPlan,
+    kAudit,
   };
   What what = What::kNothing;
   const KindInfo* kind = nullptr;

@@ -4,16 +4,20 @@
 
 #include "engine/base/check.h"
 #include "engine/store/memory.h"
+#include "tests/support/fake_io.h"
 
 namespace espalier {
 
 TestEngine::TestEngine(TlsFiles tls, const std::string& address)
     : tls_(std::move(tls)),
       store_(MakeMemoryStore()),
-      resources_(LocalResources::Open(*clock_, random_, *log_, *store_, {}).value()),
-      authorized_(*resources_),
+      key_disk_(std::make_unique<FakeIo>(*clock_)),
+      vault_(Vault::Open(*key_disk_, *log_, *store_, "/secrets.key").value()),
+      resources_(
+          LocalResources::Open(*clock_, random_, *log_, *store_, {.vault = vault_.get()}).value()),
+      authorized_(*resources_, &resources_->audit()),
       sessions_(*clock_, [] { return LeaseTerms(); }),
-      tokens_(*clock_, random_, *store_) {
+      tokens_(*clock_, random_, *store_, resources_->audit()) {
   Serve(address);
 }
 

@@ -19,6 +19,7 @@
 #include "engine/server/local_resources.h"
 #include "engine/server/metrics.h"
 #include "engine/server/sessions.h"
+#include "engine/server/vault.h"
 #include "engine/store/store.h"
 
 namespace espalier {
@@ -48,7 +49,8 @@ class TestEngine {
   SessionRegistry& sessions() { return sessions_; }
   Tokens& tokens() { return tokens_; }
   Served served() {
-    return {*clock_, *threads_, authorized_, sessions_, sessions_, tokens_, metrics_};
+    return {*clock_, *threads_,           authorized_, sessions_, sessions_,
+            tokens_, resources_->audit(), *vault_,     metrics_};
   }
 
  private:
@@ -61,6 +63,9 @@ class TestEngine {
   const std::unique_ptr<Log> log_ = MakeNullLog();
   Random random_{1};
   const std::unique_ptr<Store> store_;
+  // Its key is in memory alone.
+  const std::unique_ptr<Io> key_disk_;
+  const std::unique_ptr<Vault> vault_;
   const std::unique_ptr<LocalResources> resources_;
   AuthorizedResources authorized_;
   SessionRegistry sessions_;

@@ -83,9 +83,11 @@ tfplugin6::PlanResourceChange::Response Core::Plan(const Schema& schema, const V
 }
 
 tfplugin6::ValidateResourceConfig::Response Core::Validate(const Schema& schema,
-                                                           const Value& config) const {
+                                                           const Value& config,
+                                                           bool write_only_allowed) const {
   tfplugin6::ValidateResourceConfig::Request request;
   request.set_type_name(schema.type_name);
+  request.mutable_client_capabilities()->set_write_only_attributes_allowed(write_only_allowed);
   Encode(config, *request.mutable_config());
   return Call(&Stub::ValidateResourceConfig, request);
 }

@@ -48,8 +48,9 @@ class Core {
   // attributes of the prior state.
   tfplugin6::PlanResourceChange::Response Plan(const Schema& schema, const Value& prior,
                                                const Value& config) const;
-  tfplugin6::ValidateResourceConfig::Response Validate(const Schema& schema,
-                                                       const Value& config) const;
+  // `write_only_allowed`: what core says of itself since 1.11.
+  tfplugin6::ValidateResourceConfig::Response Validate(const Schema& schema, const Value& config,
+                                                       bool write_only_allowed = true) const;
   // Configures the provider for the engine of the options.
   void Configure() const;
   // Asks the provider to end, as core does.

@@ -159,5 +159,21 @@ TEST(State, WithOtherAttributes) {
   EXPECT_TRUE(state.At("uid").is_null());
 }
 
+// An older core would write the secret into its state.
+TEST(WriteOnly, IsRefusedByAnOlderCore) {
+  const Schema& schema = *TheCore().schemas().FindResource("espalier_registry_credential");
+  Value config = MinimalConfig(schema);
+  const Attribute& password = *Find(schema.attributes, "password");
+  config.Set("password", ObjectOf(password.attributes,
+                                  {{"value_wo", Text("canary")}, {"value_wo_version", Whole(1)}}));
+  EXPECT_EQ(ErrorsOf(TheCore().Validate(schema, config)), "");
+  const auto refused = TheCore().Validate(schema, config, /*write_only_allowed=*/false);
+  ASSERT_EQ(refused.diagnostics_size(), 1);
+  const tfplugin6::Diagnostic& diagnostic = refused.diagnostics(0);
+  EXPECT_EQ(diagnostic.attribute().steps(1).attribute_name(), "value_wo");
+  EXPECT_TRUE(absl::StrContains(diagnostic.detail(), "1.11")) << diagnostic.detail();
+  EXPECT_FALSE(absl::StrContains(diagnostic.detail(), "canary")) << diagnostic.detail();
+}
+
 }  // namespace
 }  // namespace espalier::provider

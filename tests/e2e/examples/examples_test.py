@@ -99,6 +99,13 @@ class ExamplesTest(unittest.TestCase):
                 terraform.assert_no_changes()
                 terraform.destroy()
 
+    def test_secrets_are_given_as_values(self):
+        path = EXAMPLES / "registry_credential/write_only/main.tf"
+        with Example(self.fleet, path, TF_VAR_registry_password="canary") as terraform:
+            terraform.apply()
+            terraform.assert_no_changes()
+            terraform.destroy()
+
     def test_plural_data_sources_are_read(self):
         for path in (EXAMPLES / "provider").glob(PARTS["data_source_schemas"]):
             if path.parent.name.removeprefix("espalier_") in KINDS:

@@ -2,11 +2,13 @@
 A secret is told from everything else by being a word that nothing else contains."""
 import os
 import pathlib
+import subprocess
 import tempfile
 import unittest
 import zipfile
 
 from fleet import Fleet
+from plugin import BIN
 from terraform import Terraform
 
 RESOURCES = """
@@ -22,12 +24,37 @@ resource "espalier_registry_credential" "a" {
 }
 data "espalier_vm" "a" { name = espalier_vm.a.name }
 """
+GIVEN = """
+variable "password" {
+  type      = string
+  ephemeral = true
+}
+variable "version_of_password" { default = 1 }
+variable "user" { default = "robot" }
+resource "espalier_registry_credential" "given" {
+  name     = "given"
+  registry = "given.example"
+  username = var.user
+  password = {
+    value_wo         = var.password
+    value_wo_version = var.version_of_password
+  }
+}
+data "espalier_registry_credential" "given" { name = espalier_registry_credential.given.name }
+"""
 FROM_VARIABLE = """
 variable "token" {
   type      = string
   ephemeral = true
 }
 provider "espalier" { token = var.token }
+"""
+
+FOREIGN = """
+apiVersion: espalier/v1
+kind: RegistryCredential
+metadata: {name: given}
+spec: {registry: given.example, username: robot, password: {value: canary-theirs}}
 """
 
 MADE = """
@@ -86,6 +113,74 @@ class CanaryTest(unittest.TestCase):
         with Terraform(self.fleet.engine, self.fleet.token, CANARY_PASSWORD="canary-password") as terraform:
             terraform.write(RESOURCES % {"image": self.fleet.image})
             self.run_all(terraform, self.fleet.token)
+
+    def test_a_secret_that_is_write_only(self):
+        secret = "canary-" + "write-only" * 4
+        with Terraform(self.fleet.engine, self.fleet.token, TF_VAR_password=secret) as terraform:
+            terraform.write(GIVEN)
+            self.run_all(terraform, secret)
+            # Nor has the engine written it down anywhere.
+            for name in pathlib.Path(self.fleet.directory).rglob("*"):
+                if name.is_file():
+                    self.assertNotIn(secret.encode(), name.read_bytes(), name)
+
+    def seal(self):
+        spec = self.fleet.request("GET", "registry_credentials/given")["spec"]
+        self.assertEqual(list(spec["password"]), ["sealed"])
+        return spec["password"]["sealed"]
+
+    def test_a_write_only_secret_is_given_with_each_version(self):
+        with Terraform(self.fleet.engine, self.fleet.token, TF_VAR_password="canary-first") as terraform:
+            terraform.write(GIVEN)
+            terraform.apply()
+            first = self.seal()
+            self.assertIn("No changes", terraform.run("plan", "-no-color"))
+            # Another value alone is nothing that Terraform could see.
+            self.assertIn("No changes", terraform.run("plan", "-no-color", TF_VAR_password="canary-second"))
+            terraform.apply("-var=user=ana", TF_VAR_password="canary-second")
+            self.assertEqual(self.seal(), first)
+            changed = terraform.apply("-var=user=ana", "-var=version_of_password=2",
+                                      TF_VAR_password="canary-second")
+            self.assertIn("value_wo_version", changed)
+            second = self.seal()
+            self.assertNotEqual(second, first)
+            # The engine tells the same by itself.
+            terraform.apply("-var=user=ana", "-var=version_of_password=3", TF_VAR_password="canary-second")
+            self.assertEqual(self.seal(), second)
+            terraform.destroy()
+
+    def test_somebody_elses_secret_is_seen_and_replaced(self):
+        with Terraform(self.fleet.engine, self.fleet.token, TF_VAR_password="canary-ours") as terraform:
+            terraform.write(GIVEN)
+            terraform.apply()
+            ours = self.seal()
+            subprocess.run(
+                [os.path.join(BIN, "espalier"), "--engine", self.fleet.engine, "--token-file",
+                 self.fleet.token_file, "apply", "-f", "-", "--override", "--reason", "INC-1"],
+                input=FOREIGN, text=True, check=True, capture_output=True)
+            self.assertNotEqual(self.seal(), ours)
+            self.assertIn("value_wo_version", terraform.run("plan", "-no-color", "-detailed-exitcode", ok=(2,)))
+            terraform.apply()
+            self.assertEqual(self.seal(), ours)
+            terraform.destroy()
+
+    def test_an_imported_secret_stays_and_can_be_given(self):
+        with Terraform(self.fleet.engine, self.fleet.token, TF_VAR_password="canary-ours") as terraform:
+            terraform.write(GIVEN)
+            terraform.apply()
+            ours = self.seal()
+            terraform.run("state", "rm", "espalier_registry_credential.given")
+            terraform.run("import", "-no-color", "espalier_registry_credential.given", "given")
+            terraform.apply()
+            self.assertEqual(self.seal(), ours)
+            self.assertIn("No changes", terraform.run("plan", "-no-color"))
+            terraform.destroy()
+
+    def test_what_is_wrong_with_a_write_only_secret_is_said_at_its_place(self):
+        with Terraform(self.fleet.engine, self.fleet.token) as terraform:
+            terraform.write(GIVEN.replace("value_wo_version = var.version_of_password", ""))
+            out = terraform.fails("plan", TF_VAR_password="canary-ours")
+            self.assertIn("value_wo_version: is required with value_wo", out)
 
     def test_a_token_of_the_configuration(self):
         with Terraform(self.fleet.engine, TF_VAR_token=self.fleet.token) as terraform:

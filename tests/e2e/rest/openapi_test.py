@@ -129,6 +129,17 @@ class OpenApiTest(unittest.TestCase):
         self.call("get", "/api/v1/drift", 200, query="manager=git&instance=fleet")
         self.call("get", "/api/v1/drift", 400, query="manager=nobody")
         self.call("get", "/api/v1/drift", 401, token=False)
+        image = {"metadata": {"name": "written-down"}, "spec": SPECS["images"]}
+        self.call("put", "/api/v1/images/{name}", 200, body=image, name="written-down")
+        self.call("delete", "/api/v1/images/{name}", 200, name="written-down")
+        mine = self.call("get", "/api/v1/audit", 200, query="kind=image&name=written-down").json()["entries"]
+        self.assertEqual([(entry["verb"], entry["subject"]) for entry in mine], [("delete", "admin"), ("create", "admin")])
+        page = self.call("get", "/api/v1/audit", 200, query="subject=admin&since=2020-01-01T00:00:00Z&limit=1").json()
+        self.assertEqual(len(page["entries"]), 1)
+        self.call("get", "/api/v1/audit", 200, query=f"before={page['next_before']}")
+        for wrong in ("name=x", "since=yesterday", "limit=many", "before=-1"):
+            self.call("get", "/api/v1/audit", 400, query=wrong)
+        self.call("get", "/api/v1/audit", 401, token=False)
         vm = {"apiVersion": "espalier/v1", "kind": "Vm", "metadata": {"name": "planned"}, "spec": SPECS["vms"]}
         plan = self.call("post", "/api/v1/plan", 200, body={"items": [vm]}).json()
         self.assertEqual([a["verb"] for a in plan["plan"]["actions"]], ["create"])

@@ -1,0 +1,167 @@
+// ReviewDesk: what a source makes of its pull requests. It belongs to the loop over sources and has
+// a share in each of a source's turns: takes what forges and reads have found out, has proposals
+// read, plans them through the engine, carries out commands, and says what shall stand on the
+// forge. It also knows what people saw before a merge, and holds what is applied to it.
+//
+//   forge --> open pull requests --> read, validate, plan --> surface --> forge
+//   forge --> merged --> result, once the source has applied it --------> forge
+//   forge --> commands --> rights --> engine --> answer ----------------> forge
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/api/resources.h"
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "engine/loop/loop.h"
+#include "reconciler/git_metrics.h"
+#include "reconciler/proposal.h"
+#include "reconciler/reads.h"
+#include "reconciler/report/shown_plans.h"
+#include "reconciler/review/acceptance.h"
+#include "reconciler/review/forges.h"
+#include "reconciler/review/review_text.h"
+#include "reconciler/source_set.h"
+
+namespace espalier {
+
+// What a turn of the source knows.
+struct SourceNow {
+  const Resource& source;
+  // The commit of the tracked ref that was read last; empty before the first.
+  const std::string& target;
+  // The commit that is applied; may be empty.
+  const std::string& applied;
+  // What shall stand, and the last drift report. Null: not known yet.
+  const LoadedSet* wanted = nullptr;
+  const DriftReport* drift = nullptr;
+  // Drift is to be said in an issue.
+  bool alert = false;
+};
+
+class ReviewDesk {
+ public:
+  // All borrowed.
+  ReviewDesk(Clock& clock, Log& log, Resources& resources, Reads& reads, Forges& forges,
+             ShownPlans& plans, GitMetrics& metrics);
+
+  // Takes what the forge has said and carries out commands. True: what MayApply answers may be
+  // another than before.
+  bool Listen(const SourceNow& now, Turn& turn);
+  // The rest of the source's turn. Errors are the engine's: the turn is to be repeated.
+  absl::Status Work(const SourceNow& now, Turn& turn);
+  // How talking to the source's forge goes; nothing while it has none or has not been asked.
+  std::optional<absl::Status> Reported(const std::string& source) const;
+  // Open pull requests that touch the source.
+  std::size_t OpenCount(const std::string& source) const;
+
+  // Whether `plan`, which applies `commit`, may be carried out now.
+  struct Gate {
+    enum class Answer {
+      kGo,
+      // The forge has yet to say which pull request brought the commit.
+      kWait,
+      // It destroys what nobody saw before the merge.
+      kStop,
+    };
+    Answer answer = Answer::kGo;
+    std::string reason;
+  };
+  Gate MayApply(const SourceNow& now, const std::string& commit, const Plan& plan);
+  // What became of a commit: for the pull requests that brought it.
+  void Applied(const std::string& source, const std::string& commit, const Plan& plan);
+  void Stopped(const std::string& source, const std::string& reason, const Plan& plan);
+
+  // The branch was found to have moved: it is to be read soon.
+  bool WantsRead(const std::string& source) const { return acceptances_.WantsRead(source); }
+
+  // The source is gone.
+  void Forget(const std::string& source);
+
+ private:
+  // One open pull request.
+  struct Review {
+    SeenPullRequest seen;
+    // The head that somebody who may write asked to plan, of one that is not planned by itself.
+    std::string allowed_head;
+    bool reading = false;
+    // Of which head, target, generation and rights `findings` are; empty: to be looked at anew.
+    std::string made_of;
+    ReviewFindings findings;
+    Surface surface;
+    // What the last plan came to that people could read.
+    std::optional<ReadPlan> read_plan;
+
+    // Whether its head is planned, not only validated.
+    bool MayPlan() const;
+  };
+  // One that was merged and whose result is not final.
+  struct Merge {
+    PullRequest facts;
+    ShownPlan shown;
+    Surface surface;
+  };
+  struct State {
+    std::string uid;
+    absl::Status reported;
+    ForgeTraits traits;
+    bool heard = false;
+    // The target that pull requests are planned into, and the look after which it is known which of
+    // them are still open: one that was just merged must not lose the plan that people saw.
+    std::string target;
+    std::int64_t awaited_look = 0;
+    std::int64_t look = 0;
+    std::map<std::int64_t, Review> open;
+    std::map<std::int64_t, Merge> merged;
+    // By commit, what forges said who brought it, and who is asked.
+    std::map<std::string, std::optional<EndedPullRequest>> brought;
+    std::set<std::string> asked;
+    // Comments whose commands were carried out.
+    std::set<std::string> handled;
+    // Of the last apply of this process.
+    std::string applied_commit;
+    Plan applied_plan;
+    // Why what is wanted is not applied; empty: nothing is in the way.
+    std::string stopped_reason;
+    Plan stopped_plan;
+    // Merged commits that the applied one contains, and the one that was asked about.
+    std::set<std::string> contained;
+    std::string history_of;
+    Notice notice;
+    bool notice_known = false;
+  };
+
+  void TakeOpen(const std::vector<SeenPullRequest>& open, State& state, const std::string& source);
+  void TakeEnded(const std::vector<EndedPullRequest>& ended, State& state,
+                 const std::string& source);
+  absl::Status LookAt(const SourceNow& now, State& state, Review& review, Turn& turn);
+  absl::Status TakeProposal(const SourceNow& now, State& state, Review& review, ProposalResult read,
+                            Turn& turn);
+  absl::Status PlanMerged(const SourceNow& now, Review& review, const ProposalResult& read,
+                          Turn& turn);
+  void CarryOut(const SourceNow& now, State& state, const GivenCommand& given, Turn& turn);
+  // A comment that is changed tells nobody: what got worse is said in one of its own.
+  void WarnIfWorse(const std::string& source, Review& review);
+  void Show(const std::string& source, State& state, Review& review);
+  void ShowMerged(const SourceNow& now, State& state);
+  void ShowNotice(const SourceNow& now, State& state);
+
+  Clock& clock_;
+  Log& log_;
+  Resources& resources_;
+  Reads& reads_;
+  Forges& forges_;
+  ShownPlans& plans_;
+  Acceptances acceptances_;
+  GitMetrics& metrics_;
+  std::map<std::string, State> states_;
+};
+
+}  // namespace espalier

@@ -1,0 +1,578 @@
+// Pull requests through the whole reconciler: a real engine, a real repository, threads and the
+// real clock; only the forge is made of plain data.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "engine/net/http.h"
+#include "engine/server/local_resources.h"
+#include "engine/store/memory.h"
+#include "reconciler/forge/testing/memory_forge.h"
+#include "reconciler/service.h"
+#include "reconciler/testing/image_yaml.h"
+#include "reconciler/testing/test_repository.h"
+#include "tests/support/temp_dir.h"
+
+namespace espalier {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::SizeIs;
+
+constexpr char kPlan[] = "espalier/plan/fleet";
+constexpr char kApply[] = "espalier/apply/fleet";
+
+class ReviewTest : public testing::Test {
+ protected:
+  ReviewTest() {
+    auto opened = LocalResources::Open(*clock_, random_, *log_, *store_, {});
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    engine_ = *std::move(opened);
+    forge_->SetTraits({.comment_bytes = 60000,
+                       .status_bytes = 140,
+                       .check_runs = false,
+                       .head_ref_prefix = "refs/pull/"});
+    forge_->SetRole("ana", ForgeRole::kWrite);
+    forge_->SetRole("mallory", ForgeRole::kRead);
+    base_ = repository_.CommitText(files_);
+    PutSource();
+    Start();
+  }
+  ~ReviewTest() override { Stop(); }
+
+  void Start() {
+    ServiceOptions options;
+    options.cache_dir = absl::StrCat(dir_.path(), "/cache");
+    options.webhook = {.host = "127.0.0.1", .port = 0};
+    options.fetch.command = {ESPALIER_RECONCILER, "fetch-child"};
+    options.make_forge = [forge = forge_](const v1::GitSourceSpec&) { return forge; };
+    auto started = ReconcilerService::Start(library_, *clock_, *threads_, random_, *log_, *io_,
+                                            metrics_, *engine_, std::move(options));
+    ASSERT_TRUE(started.ok()) << started.status();
+    service_ = *std::move(started);
+  }
+  void Stop() {
+    if (service_ == nullptr) return;
+    service_->Stop();
+    service_.reset();
+  }
+
+  CallContext As(const std::string& subject) {
+    CallContext context;
+    context.caller.role = Caller::Role::kAdmin;
+    context.caller.subject = subject;
+    return context;
+  }
+
+  void PutSource(const std::function<void(v1::GitSourceSpec&)>& change = {}) {
+    ApplyRequest request;
+    request.mutable_owner()->set_manager(Owner::CLI);
+    Resource& source = *request.add_objects()->mutable_resource();
+    source.mutable_metadata()->set_name("fleet");
+    v1::GitSourceSpec& spec = *source.mutable_git_source()->mutable_spec();
+    spec.set_repository(repository_.path());
+    spec.set_poll_seconds(1);
+    spec.mutable_destruction_budget()->set_percent(100);
+    spec.mutable_forge()->set_type(v1::Forge::GITHUB);
+    spec.mutable_forge()->mutable_token()->set_env("TOKEN");
+    spec.mutable_forge()->set_poll_seconds(10);
+    if (change) change(spec);
+    const auto applied = engine_->Apply(As("ana"), request);
+    ASSERT_TRUE(applied.ok() && applied->applied()) << applied.status();
+  }
+
+  // A pull request with one commit on the base branch.
+  PullRequest Open(std::int64_t number, const std::map<std::string, std::string>& files,
+                   const std::string& author = "ana") {
+    PullRequest pull_request;
+    pull_request.number = number;
+    pull_request.author = author;
+    pull_request.files_url = "https://forge.example/acme/fleet/blob/";
+    pull_request.base_branch = "main";
+    pull_request.updated_at = absl::FromUnixSeconds(1'000'000);
+    SetHead(pull_request, files);
+    return pull_request;
+  }
+  void SetHead(PullRequest& pull_request, const std::map<std::string, std::string>& files) {
+    std::map<std::string, TestFile> tree;
+    for (const auto& [path, bytes] : files) tree[path].bytes = bytes;
+    pull_request.head_sha = repository_.Write({.files = tree, .parents = {base_}});
+    repository_.SetRef(absl::StrCat("refs/pull/", pull_request.number, "/head"),
+                       pull_request.head_sha);
+    forge_->SetPullRequest(pull_request);
+  }
+  void Merge(PullRequest& pull_request, const std::map<std::string, std::string>& files) {
+    pull_request.state = PullRequest::State::kMerged;
+    pull_request.merge_sha = repository_.CommitText(files);
+    forge_->SetPullRequest(pull_request);
+  }
+
+  // Another hand changes an image.
+  void Change(const std::string& name, const std::string& reference) {
+    ApplyRequest request;
+    request.mutable_owner()->set_manager(Owner::CLI);
+    request.mutable_override()->set_reason("trying");
+    // Otherwise the next commit takes it back.
+    request.mutable_override()->set_hold_seconds(3600);
+    Resource& image = *request.add_objects()->mutable_resource();
+    image.mutable_metadata()->set_name(name);
+    image.mutable_image()->mutable_spec()->set_reference(reference);
+    const auto applied = engine_->Apply(As("eva"), request);
+    ASSERT_TRUE(applied.ok() && applied->applied()) << applied.status();
+  }
+
+  v1::GitSourceStatus Status() {
+    return engine_->Get(As("ana"), {Kind::kGitSource, "", "fleet"})->git_source().status();
+  }
+  bool Has(const std::string& image) {
+    return engine_->Get(As("ana"), {Kind::kImage, "", image}).ok();
+  }
+  std::string StatusOf(const std::string& sha, const std::string& context) {
+    const std::optional<CommitStatus> status = forge_->StatusOf(sha, context);
+    if (!status.has_value()) return "";
+    const char* const states[] = {"pending", "success", "failure", "error"};
+    return absl::StrCat(states[static_cast<int>(status->state)], ": ", status->description);
+  }
+  std::vector<std::string> Comments(std::int64_t number) {
+    std::vector<std::string> bodies;
+    for (const ForgeComment& comment : forge_->Of(number).comments) {
+      if (comment.mine) bodies.push_back(comment.body);
+    }
+    return bodies;
+  }
+  testing::AssertionResult Eventually(const std::function<bool()>& holds) {
+    Wakeup never;
+    const absl::Duration deadline = clock_->Elapsed() + absl::Minutes(3);
+    while (!holds()) {
+      if (clock_->Elapsed() > deadline) return testing::AssertionFailure() << "waited in vain";
+      clock_->WaitFor(never, absl::Milliseconds(10));
+    }
+    return testing::AssertionSuccess();
+  }
+
+  GitLibrary library_;
+  TempDir dir_;
+  std::unique_ptr<Io> io_ = MakeRealIo();
+  std::unique_ptr<Clock> clock_ = MakeRealClock();
+  GitMetrics metrics_{*clock_};
+  std::unique_ptr<Threads> threads_ = MakeRealThreads();
+  std::unique_ptr<Log> log_ = MakeNullLog();
+  Random random_{1};
+  std::unique_ptr<Store> store_ = MakeMemoryStore("e1");
+  std::unique_ptr<LocalResources> engine_;
+  TestRepository repository_{library_, absl::StrCat(dir_.path(), "/fleet.git")};
+  std::shared_ptr<MemoryForge> forge_ = std::make_shared<MemoryForge>();
+  std::map<std::string, std::string> files_ = {{"a.yaml", ImageYaml("a")},
+                                               {"b.yaml", ImageYaml("b")}};
+  std::string base_;
+  std::unique_ptr<ReconcilerService> service_;
+};
+
+TEST_F(ReviewTest, PlansAppliesAndReports) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["c.yaml"] = ImageYaml("c");
+  PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  EXPECT_EQ(StatusOf(pull_request.head_sha, kPlan), "success: 1 to create");
+  EXPECT_THAT(Comments(7)[0],
+              AllOf(HasSubstr("1 to create"), HasSubstr("image c"),
+                    HasSubstr(absl::StrCat("[c.yaml:1](https://forge.example/acme/fleet/blob/",
+                                           pull_request.head_sha, "/c.yaml#L1)"))));
+  EXPECT_FALSE(Has("c"));
+
+  Merge(pull_request, files_);
+  ASSERT_TRUE(Eventually(
+      [&] { return StatusOf(pull_request.merge_sha, kApply) == "success: 1 to create"; }));
+  EXPECT_TRUE(Has("c"));
+  ASSERT_TRUE(Eventually(
+      [&] { return Comments(7)[0].find("exactly the plan that was shown") != std::string::npos; }));
+  EXPECT_THAT(Comments(7), SizeIs(1));
+  EXPECT_EQ(Status().conditions().at("Reported").state(), v1::Condition::TRUE);
+}
+
+TEST_F(ReviewTest, E7LinksToTheWholePlan) {
+  PutSource([this](v1::GitSourceSpec& spec) {
+    spec.mutable_forge()->set_report_url(
+        absl::StrCat("http://", service_->webhook_address().ToString(), "/"));
+  });
+  for (int i = 0; i < 900; ++i) {
+    const std::string name = absl::StrCat("more-", i);
+    files_[name + ".yaml"] = ImageYaml(name);
+  }
+  const PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  const std::string text = Comments(7)[0];
+  EXPECT_LT(text.size(), 60000U);
+  EXPECT_THAT(text, HasSubstr("900 to create"));
+  const std::size_t begin = text.find("(http://127.0.0.1");
+  ASSERT_NE(begin, std::string::npos);
+  HttpRequest request;
+  request.url = text.substr(begin + 1, text.find(')', begin) - begin - 1);
+  const std::unique_ptr<Http> http = MakeHttp();
+  const absl::StatusOr<HttpResponse> whole = http->Fetch(std::move(request));
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_THAT(whole->body, AllOf(HasSubstr("more-0"), HasSubstr("more-899")));
+  EXPECT_EQ(forge_->StatusOf(pull_request.head_sha, kPlan)->url.substr(0, 16), "http://127.0.0.1");
+}
+
+// What is known of the rest of the source anyway is not said in each pull request.
+TEST_F(ReviewTest, NotesOnlyWhatItTouches) {
+  const auto vm = [](const std::string& name) {
+    return absl::StrCat("apiVersion: espalier/v1\nkind: Vm\nmetadata: {name: ", name,
+                        ", namespace: soon}\nspec: {image: a}\n");
+  };
+  files_["old.yaml"] = vm("old");
+  base_ = repository_.CommitText(files_);
+  ASSERT_TRUE(Eventually([&] { return Status().applied_commit() == base_; }));
+  files_["new.yaml"] = vm("new");
+  Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  EXPECT_THAT(Comments(7)[0],
+              AllOf(HasSubstr("| note | vm soon/new |"), Not(HasSubstr("vm soon/old"))));
+}
+
+TEST_F(ReviewTest, FollowsTheHeadInTheOneComment) {
+  files_["c.yaml"] = ImageYaml("c");
+  PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  files_["d.yaml"] = ImageYaml("d");
+  SetHead(pull_request, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7)[0].find("2 to create") != std::string::npos; }));
+  EXPECT_EQ(StatusOf(pull_request.head_sha, kPlan), "success: 2 to create");
+}
+
+// Nobody is told of a comment that is changed: what got worse has one of its own, once.
+TEST_F(ReviewTest, SaysInACommentOfItsOwnThatThePlanGotWorse) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["c.yaml"] = ImageYaml("c");
+  PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  std::map<std::string, std::string> fewer = files_;
+  fewer.erase("a.yaml");
+  SetHead(pull_request, fewer);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 2; }));
+  EXPECT_THAT(Comments(7)[1], HasSubstr("now **destroys** image a"));
+  // Better, and worse in another way.
+  SetHead(pull_request, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7)[0].find("image a") == std::string::npos; }));
+  std::map<std::string, std::string> wrong = files_;
+  wrong["a.yaml"] += "  tag: 1\n";
+  SetHead(pull_request, wrong);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 3; }));
+  EXPECT_THAT(Comments(7)[2], HasSubstr("is refused now: 1 error"));
+  // The same again after a restart is not said again.
+  Stop();
+  Start();
+  ASSERT_TRUE(Eventually([&] { return Status().pull_requests() == 1; }));
+  EXPECT_THAT(Comments(7), SizeIs(3));
+}
+
+// Whoever confirms a plan before the merge sees that it may go, and it goes.
+TEST_F(ReviewTest, ConfirmsABudgetBeforeTheMerge) {
+  for (const char* name : {"c", "d", "e", "f"}) {
+    files_[absl::StrCat(name, ".yaml")] = ImageYaml(name);
+  }
+  repository_.CommitText(files_);
+  ASSERT_TRUE(Eventually([&] { return Has("f"); }));
+  PutSource([](v1::GitSourceSpec& spec) {
+    spec.mutable_destruction_budget()->set_percent(10);
+    spec.mutable_destruction_budget()->set_objects(1);
+  });
+  base_ = repository_.CommitText(files_);
+  std::map<std::string, std::string> fewer = {{"a.yaml", ImageYaml("a")}};
+  PullRequest pull_request = Open(7, fewer);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  EXPECT_THAT(StatusOf(pull_request.head_sha, kPlan), HasSubstr("failure: refused"));
+  const std::string text = Comments(7)[0];
+  const std::size_t digest = text.find("Digest ");
+  ASSERT_NE(digest, std::string::npos) << text;
+  forge_->Say(7, "ana", "/espalier confirm " + text.substr(digest + 7, 12));
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(pull_request.head_sha, kPlan).find("success") == 0;
+  })) << StatusOf(pull_request.head_sha, kPlan)
+      << Comments(7).back();
+  EXPECT_TRUE(Has("b"));
+  Merge(pull_request, fewer);
+  ASSERT_TRUE(Eventually([&] { return !Has("b") && !Has("f"); }));
+  EXPECT_TRUE(Has("a"));
+}
+
+TEST_F(ReviewTest, NamesTheLinesOfMistakesAndConflicts) {
+  std::map<std::string, std::string> wrong = files_;
+  wrong["a.yaml"] = ImageYaml("a") + "  tag: 1\n";
+  const PullRequest mistaken = Open(7, wrong);
+  ASSERT_TRUE(Eventually([&] { return forge_->Of(7).notes.size() == 1; }));
+  EXPECT_EQ(forge_->Of(7).notes[0].first_line, 7);
+  EXPECT_THAT(StatusOf(mistaken.head_sha, kPlan), HasSubstr("failure: refused: 1 error"));
+
+  std::map<std::string, std::string> ours = files_;
+  ours["b.yaml"] = ImageYaml("b", "2");
+  const PullRequest conflicting = Open(8, ours);
+  ours["b.yaml"] = ImageYaml("b", "3");
+  repository_.CommitText(ours);
+  ASSERT_TRUE(Eventually(
+      [&] { return !Comments(8).empty() && Comments(8)[0].find("line 6") != std::string::npos; }));
+  EXPECT_THAT(StatusOf(conflicting.head_sha, kPlan), HasSubstr("failure"));
+}
+
+TEST_F(ReviewTest, SaysThatNothingIsTouched) {
+  files_["README.md"] = "hello\n";
+  const PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(pull_request.head_sha, kPlan) == "success: nothing of this source is touched";
+  }));
+  EXPECT_THAT(Comments(7), SizeIs(0));
+}
+
+// Whoever may not write learns what is wrong with the text and nothing of the fleet.
+TEST_F(ReviewTest, E1ValidatesOnlyWhatComesFromOutside) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  std::map<std::string, std::string> fewer = {{"b.yaml", ImageYaml("b", "9")}};
+  PullRequest pull_request = Open(7, fewer, "mallory");
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  EXPECT_THAT(Comments(7)[0],
+              AllOf(HasSubstr("valid, 1 object"), Not(HasSubstr("image a")),
+                    HasSubstr("/espalier plan " + pull_request.head_sha.substr(0, 7))));
+
+  // Nobody but who may write gets the plan, and of the commit that was looked at only.
+  forge_->Say(7, "mallory", "/espalier plan " + pull_request.head_sha.substr(0, 7));
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 2; }));
+  EXPECT_THAT(Comments(7)[1], HasSubstr("Only who may write"));
+  forge_->Say(7, "ana", "/espalier plan " + pull_request.head_sha.substr(0, 7));
+  ASSERT_TRUE(Eventually([&] { return Comments(7)[0].find("image a") != std::string::npos; }));
+}
+
+// Forges tell times in seconds: what follows within the second of what was read is heard too.
+TEST_F(ReviewTest, HearsCommandsOfTheSameSecond) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["c.yaml"] = ImageYaml("c");
+  forge_->StopClock();
+  Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  forge_->Say(7, "ana", "well done");
+  forge_->Say(7, "ana", "/espalier pause disk swap");
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 2; }));
+  EXPECT_THAT(Comments(7)[1], HasSubstr("Nothing is applied until"));
+}
+
+// Who commands has read something: if it moved on meanwhile, the command is about what is gone.
+TEST_F(ReviewTest, E3ActsOnNothingButWhatWasRead) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  PullRequest outside = Open(7, {{"b.yaml", ImageYaml("b", "9")}}, "mallory");
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  const std::string looked_at = outside.head_sha.substr(0, 7);
+  SetHead(outside, {{"b.yaml", ImageYaml("b", "10")}});
+  forge_->Say(7, "ana", "/espalier plan " + looked_at);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 2; }));
+  EXPECT_THAT(Comments(7)[1], HasSubstr("look at it first"));
+  EXPECT_THAT(Comments(7)[0], Not(HasSubstr("image a")));
+
+  // The digest of a plan that another head has made another one.
+  std::map<std::string, std::string> fewer = files_;
+  fewer.erase("a.yaml");
+  PullRequest own = Open(8, fewer);
+  ASSERT_TRUE(Eventually([&] { return Comments(8).size() == 1; }));
+  const std::size_t at = Comments(8)[0].find(" Digest ");
+  ASSERT_NE(at, std::string::npos) << Comments(8)[0];
+  const std::string read = Comments(8)[0].substr(at + 8, 12);
+  fewer["b.yaml"] = ImageYaml("b", "11");
+  SetHead(own, fewer);
+  ASSERT_TRUE(Eventually([&] { return Comments(8)[0].find(read) == std::string::npos; }));
+  forge_->Say(8, "ana", "/espalier confirm " + read);
+  ASSERT_TRUE(Eventually([&] { return Comments(8).size() == 2; }));
+  EXPECT_THAT(Comments(8)[1], HasSubstr("no plan"));
+  EXPECT_FALSE(engine_->Get(As("ana"), {Kind::kGitSource, "", "fleet"})
+                   ->metadata()
+                   .holds()
+                   .contains("confirm"));
+}
+
+// What was not in the plan before the merge is not destroyed until somebody says so.
+TEST_F(ReviewTest, StopsNewDestructionUntilItIsConfirmed) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["c.yaml"] = ImageYaml("c");
+  PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  std::map<std::string, std::string> fewer = files_;
+  fewer.erase("a.yaml");
+  Merge(pull_request, fewer);
+  ASSERT_TRUE(Eventually(
+      [&] { return Comments(7)[0].find("newly destroyed: image a") != std::string::npos; }));
+  EXPECT_TRUE(Has("a"));
+  EXPECT_FALSE(Has("c"));
+  EXPECT_THAT(StatusOf(pull_request.merge_sha, kApply), HasSubstr("failure: it destroys"));
+  const std::string text = Comments(7)[0];
+  const std::string digest = text.substr(text.find("/espalier confirm ") + 18, 12);
+  forge_->Say(7, "ana", "/espalier confirm 0123456789ab");
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 2; }));
+  EXPECT_THAT(Comments(7)[1], HasSubstr("no plan"));
+  forge_->Say(7, "ana", "/espalier confirm " + digest);
+  ASSERT_TRUE(Eventually([&] { return !Has("a") && Has("c"); }));
+  ASSERT_TRUE(
+      Eventually([&] { return StatusOf(pull_request.merge_sha, kApply).find("success") == 0; }));
+}
+
+TEST_F(ReviewTest, E12TellsTheLatestOnceTheForgeIsBack) {
+  forge_->Fail(absl::UnavailableError("502"));
+  files_["c.yaml"] = ImageYaml("c");
+  PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] {
+    return Status().conditions().contains("Reported") &&
+           Status().conditions().at("Reported").state() == v1::Condition::FALSE;
+  }));
+  files_["d.yaml"] = ImageYaml("d");
+  SetHead(pull_request, files_);
+  forge_->Fail(absl::OkStatus());
+  ASSERT_TRUE(Eventually([&] {
+    return Comments(7).size() == 1 && Comments(7)[0].find("2 to create") != std::string::npos;
+  }));
+  ASSERT_TRUE(Eventually(
+      [&] { return Status().conditions().at("Reported").state() == v1::Condition::TRUE; }));
+}
+
+TEST_F(ReviewTest, CountsWhatWaitsForTheForge) {
+  const auto depth_is = [this](int depth) {
+    return absl::StrContains(
+        metrics_.Text(),
+        absl::StrCat("espalier_git_report_outbox_depth{forge=\"github\"} ", depth, "\n"));
+  };
+  files_["c.yaml"] = ImageYaml("c");
+  Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1 && depth_is(0); }));
+  forge_->Fail(absl::UnavailableError("502"));
+  // What changes the comment without the forge's saying anything.
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::CLI);
+  v1::HoldChange& change = *request.add_holds();
+  *change.mutable_ref() = ToProto({Kind::kGitSource, "", "fleet"});
+  change.set_hold("suspend");
+  change.set_why("release week");
+  ASSERT_TRUE(engine_->Apply(As("ana"), request)->applied());
+  ASSERT_TRUE(Eventually([&] { return depth_is(1); }));
+  forge_->Fail(absl::OkStatus());
+  ASSERT_TRUE(Eventually([&] { return depth_is(0); }));
+  EXPECT_THAT(Comments(7)[0], HasSubstr("release week"));
+}
+
+TEST_F(ReviewTest, WritesNothingAgainAfterARestart) {
+  files_["c.yaml"] = ImageYaml("c");
+  const PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  const std::size_t statuses = forge_->statuses_set();
+  Stop();
+  Start();
+  ASSERT_TRUE(Eventually([&] { return Status().pull_requests() == 1; }));
+  EXPECT_THAT(Comments(7), SizeIs(1));
+  EXPECT_LE(forge_->statuses_set(), statuses + 2);
+  EXPECT_EQ(StatusOf(pull_request.head_sha, kPlan), "success: 1 to create");
+}
+
+// From the comment on the issue to the branch that declares what is live.
+TEST_F(ReviewTest, AcceptsDriftInAPullRequest) {
+  const std::string commented = "# why\n" + ImageYaml("a") + "  # end\n";
+  files_["a.yaml"] = commented + "---\n" + ImageYaml("c");
+  base_ = repository_.CommitText(files_);
+  PutSource([](v1::GitSourceSpec& spec) { spec.set_drift_policy(v1::DriftPolicy::ALERT); });
+  ASSERT_TRUE(Eventually([&] { return Has("c") && Status().applied_commit() == base_; }));
+  Change("a", "registry.example/a:9");
+  ASSERT_TRUE(Eventually([&] { return forge_->issues().size() == 1; }));
+  const std::int64_t issue = forge_->issues()[0].number;
+
+  forge_->SayOnIssue(issue, "mallory", "/espalier accept-drift");
+  ASSERT_TRUE(Eventually([&] { return Comments(-issue).size() == 1; }));
+  EXPECT_THAT(Comments(-issue)[0], HasSubstr("Only who may write"));
+  EXPECT_THAT(forge_->proposals(), SizeIs(0));
+
+  forge_->SayOnIssue(issue, "ana", "/espalier accept-drift");
+  ASSERT_TRUE(Eventually([&] { return Comments(-issue).size() == 2; }));
+  EXPECT_THAT(Comments(-issue)[1],
+              AllOf(HasSubstr("https://forge.example/pull/"), HasSubstr("1 field of 1 object")));
+  const ProposedChange change = forge_->proposals().at("espalier/accept-drift-fleet");
+  EXPECT_EQ(change.base_sha, base_);
+  EXPECT_EQ(change.base_branch, "main");
+  ASSERT_THAT(change.files, SizeIs(1));
+  EXPECT_EQ(change.files[0].path, "a.yaml");
+  std::string wanted = files_["a.yaml"];
+  wanted.replace(wanted.find("a:1"), 3, "a:9");
+  EXPECT_EQ(change.files[0].bytes, wanted);
+  EXPECT_THAT(change.body, AllOf(HasSubstr("a.yaml:7"), HasSubstr("eva"), HasSubstr("trying")));
+
+  // The same again, and again after a restart: one pull request, and each is answered once.
+  forge_->SayOnIssue(issue, "ana", "/espalier accept-drift image/a image/b");
+  ASSERT_TRUE(Eventually([&] { return Comments(-issue).size() == 3; }));
+  EXPECT_THAT(Comments(-issue)[2], HasSubstr("image b: it has not drifted"));
+  EXPECT_EQ(forge_->OpenPullRequests("main")->size(), 1U);
+  Stop();
+  Start();
+  ASSERT_TRUE(Eventually([&] { return Status().pull_requests() == 1; }));
+  EXPECT_THAT(Comments(-issue), SizeIs(3));
+
+  // Merged, nothing differs any more.
+  PullRequest merged = forge_->OpenPullRequests("main")->front();
+  files_["a.yaml"] = wanted;
+  Merge(merged, files_);
+  ASSERT_TRUE(Eventually([&] { return !forge_->issues()[0].open; }));
+  EXPECT_FALSE(engine_->Get(As("ana"), {Kind::kImage, "", "a"})->metadata().has_edited());
+}
+
+TEST_F(ReviewTest, SaysWhyDriftIsNotAccepted) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  PullRequest pull_request = Open(7, {{"a.yaml", ImageYaml("a", "2")}, {"b.yaml", ImageYaml("b")}});
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  const auto answer_to = [&](const std::string& command) {
+    const std::size_t before = Comments(7).size();
+    forge_->Say(7, "ana", command);
+    EXPECT_TRUE(Eventually([&] { return Comments(7).size() == before + 1; }));
+    return Comments(7).back();
+  };
+  EXPECT_THAT(answer_to("/espalier accept-drift"), HasSubstr("Nothing has drifted"));
+  EXPECT_THAT(answer_to("/espalier accept-drift image/none"),
+              HasSubstr("the branch does not declare it"));
+  EXPECT_THAT(answer_to("/espalier accept-drift imag/a"), HasSubstr("no kind"));
+  Change("a", "registry.example/a:9");
+  forge_->FailProposals(absl::PermissionDeniedError("the token needs contents=write"));
+  EXPECT_THAT(answer_to("/espalier accept-drift image/a"), HasSubstr("contents=write"));
+  forge_->FailProposals(absl::OkStatus());
+  EXPECT_THAT(answer_to("/espalier accept-drift image/a"), HasSubstr("/pull/"));
+}
+
+// What was pushed a moment ago is read, applied and looked at first.
+TEST_F(ReviewTest, PatchesNothingThatHasMovedMeanwhile) {
+  PutSource([](v1::GitSourceSpec& spec) { spec.set_poll_seconds(3600); });
+  ASSERT_TRUE(Eventually([&] { return Has("a") && Status().applied_commit() == base_; }));
+  const PullRequest pull_request = Open(7, {{"a.yaml", ImageYaml("a", "2")}});
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  Change("a", "registry.example/a:9");
+  Change("b", "registry.example/b:9");
+  files_["a.yaml"] = "# pushed\n" + ImageYaml("a");
+  files_["b.yaml"] = ImageYaml("b", "9");
+  const std::string pushed = repository_.CommitText(files_);
+  forge_->Say(7, "ana", "/espalier accept-drift");
+  ASSERT_TRUE(Eventually([&] { return !forge_->proposals().empty(); }));
+  const ProposedChange change = forge_->proposals().begin()->second;
+  EXPECT_EQ(change.base_sha, pushed);
+  ASSERT_THAT(change.files, SizeIs(1));
+  EXPECT_THAT(change.files[0].bytes, AllOf(HasSubstr("# pushed"), HasSubstr("a:9")));
+}
+
+TEST_F(ReviewTest, KeepsOneIssueAboutDriftWhileThereIsSome) {
+  PutSource([](v1::GitSourceSpec& spec) { spec.set_drift_policy(v1::DriftPolicy::ALERT); });
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  Change("a", "registry.example/a:9");
+  ASSERT_TRUE(Eventually([&] { return forge_->issues().size() == 1; }));
+  EXPECT_THAT(forge_->issues()[0].body, AllOf(HasSubstr("image a"), HasSubstr("eva")));
+  Change("a", "registry.example/a:1");
+  ASSERT_TRUE(Eventually([&] { return !forge_->issues()[0].open; }));
+}
+
+}  // namespace
+}  // namespace espalier
