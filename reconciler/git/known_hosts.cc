@@ -50,10 +50,11 @@ absl::string_view TakeWord(absl::string_view& line) {
   return word;
 }
 
-// Whether `key` is the base64 of a key of this type.
+// Whether `key` is the base64 of a key of this type, spelled as it always is: keys are compared by
+// their text, and a revoked one has no second spelling.
 bool IsKey(absl::string_view type, absl::string_view key) {
   std::string bytes;
-  if (!absl::Base64Unescape(key, &bytes)) return false;
+  if (!absl::Base64Unescape(key, &bytes) || absl::Base64Escape(bytes) != key) return false;
   SshReader reader(bytes);
   return reader.Text() == type && reader.ok() && !reader.AtEnd();
 }

@@ -96,6 +96,17 @@ TEST(KnownHostsTest, TrustsNoKeyThatIsRevokedForAnyHost) {
             absl::StrCat("@revoked * ", Ed25519('a'), "\n", "forge.example ", Ed25519('b'), "\n"));
 }
 
+TEST(KnownHostsTest, TakesNoSecondSpellingOfAKey) {
+  const std::string key = absl::StrCat("ssh-rsa ", Key("ssh-rsa"));
+  ASSERT_EQ(key.back(), '=');
+  const std::string bare = key.substr(0, key.size() - 1);
+  for (const std::string& other : {bare, bare + ".", key + "\f", key + "\v ", bare + "\r="}) {
+    const std::string file =
+        absl::StrCat("@revoked * ", key, "\n", "forge.example ", other, " comment\n");
+    EXPECT_THAT(LinesFor(file, "forge.example"), HasSubstr("no key of the kind")) << other;
+  }
+}
+
 TEST(KnownHostsTest, TakesAuthoritiesOfHosts) {
   const std::string file = absl::StrCat("@cert-authority *.example ", Ed25519(), "\n");
   EXPECT_EQ(LinesFor(file, "forge.example"),
