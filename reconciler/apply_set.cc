@@ -11,6 +11,17 @@ namespace {
 // What the engine says of an object that it could not delete yet.
 constexpr char kNotPruned[] = "not_pruned";
 
+// What every request of a source says, whatever of the set it is about.
+ApplyRequest RequestOf(const std::string& source, const v1::GitSourceSpec& spec,
+                       const LoadedSet& set) {
+  ApplyRequest request;
+  ActForSource(source, spec, request);
+  request.mutable_owner()->set_commit(set.commit);
+  // What became of each is in the plan.
+  request.set_without_objects(true);
+  return request;
+}
+
 }  // namespace
 
 Owner OwnerOf(const std::string& source, const std::string& commit) {
@@ -23,10 +34,8 @@ Owner OwnerOf(const std::string& source, const std::string& commit) {
 
 ApplyRequest ApplyRequestOf(const std::string& source, const v1::GitSourceSpec& spec,
                             const LoadedSet& set) {
-  ApplyRequest request;
+  ApplyRequest request = RequestOf(source, spec, set);
   CopyTo(set.declared, *request.mutable_objects());
-  ActForSource(source, spec, request);
-  request.mutable_owner()->set_commit(set.commit);
   return request;
 }
 
@@ -76,10 +85,8 @@ std::vector<Ref> ToCorrect(const DriftReport& report, const LoadedSet& set,
 
 ApplyRequest CorrectionOf(const std::string& source, const v1::GitSourceSpec& spec,
                           const LoadedSet& set, const std::set<Ref>& objects) {
-  ApplyRequest request;
-  ActForSource(source, spec, request);
+  ApplyRequest request = RequestOf(source, spec, set);
   request.clear_prune();
-  request.mutable_owner()->set_commit(set.commit);
   for (const LoadedObject& declared : set.declared) {
     if (objects.contains(RefOf(declared->resource()))) *request.add_objects() = *declared;
   }

@@ -187,6 +187,7 @@ absl::StatusOr<ApplyResult> LocalResources::Answer(const CallContext& context,
     audit_.Refused(context.caller, request.owner(), RefusalsIn(output.problems));
   }
   *result.mutable_plan() = std::move(output.plan);
+  if (request.without_objects()) return result;
   // The objects of the request as they are now, or as they would be.
   const ObjectMap now = result.applied() ? hub_.Snapshot() : objects;
   std::map<Ref, const Resource*> planned;

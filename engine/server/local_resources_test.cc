@@ -80,6 +80,18 @@ TEST_F(LocalResourcesTest, AppliedObjectIsReadBackWithUidAndRevision) {
   EXPECT_EQ(result.objects(0).metadata().uid(), image->metadata().uid());
 }
 
+TEST_F(LocalResourcesTest, ObjectsAreLeftOutOfTheAnswerToWhoWantsNone) {
+  ApplyRequest request = RequestOf({Image("sonoma")});
+  request.set_without_objects(true);
+  for (const bool dry_run : {true, false}) {
+    request.set_dry_run(dry_run);
+    const ApplyResult result = Apply(request);
+    EXPECT_EQ(result.applied(), !dry_run);
+    EXPECT_EQ(result.plan().creates(), 1);
+    EXPECT_EQ(result.objects_size(), 0);
+  }
+}
+
 TEST_F(LocalResourcesTest, ApplyingTheSameAgainChangesNothing) {
   Apply(RequestOf({Image("sonoma")}));
   EXPECT_EQ(Apply(RequestOf({Image("sonoma")})).plan().noops(), 1u)

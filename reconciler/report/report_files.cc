@@ -12,10 +12,7 @@ ReportFiles::ReportFiles(Clock& clock, Io& io, Log& log, std::string cache_dir)
 
 void ReportFiles::WritePlan(const std::string& source, const std::string& commit,
                             const ApplyResult& result) {
-  ApplyResult document = result;
-  // The plan says what happens to them; whole, they are somebody's to ask for.
-  document.clear_objects();
-  Write(source, "plan.json", PlanToJson(document));
+  Write(source, "plan.json", PlanToJson(result));
   Write(source, "plan.md",
         PlanToMarkdown(result.plan(), {result.problems().begin(), result.problems().end()},
                        HeadingOf("Plan", source, commit)));

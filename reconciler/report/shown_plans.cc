@@ -36,10 +36,8 @@ void ShownPlans::Put(const std::string& source, const ApplyResult& result) {
   const std::string path = absl::StrCat(dir, "/", result.plan().digest());
   // The same plan is shown again whenever something else was pushed.
   if (io_.Stat(absl::StrCat(path, ".txt")).ok()) return;
-  ApplyResult document = result;
-  document.clear_objects();
   absl::Status kept = io_.MakeDirs(dir, 0700);
-  if (kept.ok()) kept = io_.WriteFile(absl::StrCat(path, ".json"), PlanToJson(document), 0600);
+  if (kept.ok()) kept = io_.WriteFile(absl::StrCat(path, ".json"), PlanToJson(result), 0600);
   if (kept.ok()) {
     kept = io_.WriteFile(
         absl::StrCat(path, ".txt"),
