@@ -46,6 +46,13 @@ void ForgetPremises(ApplyRequest& request) {
   }
 }
 
+bool HasPremises(const ApplyRequest& request) {
+  return std::any_of(
+      request.objects().begin(), request.objects().end(), [](const Declared& declared) {
+        return declared.create_only() || !declared.uid().empty() || declared.revision() != 0;
+      });
+}
+
 // Of what an answer refuses, what was not the caller's to do: mistakes in a document are nobody
 // else's business.
 std::vector<Refusal> RefusalsIn(const Problems& problems) {
@@ -218,7 +225,9 @@ void LocalResources::Stamp(PlannedWrite& write) {
 
 // Stores the planned writes: one transaction, or for large sets several in the order of the plan,
 // each recorded with the operation's id, so that repeating the call goes on instead of starting
-// over. What the audit trail says about a write is stored with it.
+// over. A set with premises is stored at once or not at all: of a part of it nobody could tell
+// later whether its premises had been met. What the audit trail says about a write is stored with
+// it.
 absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context,
                                                     const ApplyRequest& request,
                                                     const KeptSecrets& kept,
@@ -230,7 +239,14 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context,
   std::size_t next = 0;
   std::uint32_t done = 0;
   std::int64_t uncounted = output.destroys;
-  for (PlannedWrite& write : output.writes) Stamp(write);
+  for (PlannedWrite& write : output.writes) {
+    Stamp(write);
+    const std::size_t size = write.after.has_value() ? write.after->ByteSizeLong() : 0;
+    if (size > limits::kObjectBytes) {
+      return absl::ResourceExhaustedError(absl::StrCat(ToHuman(write.ref), " has ", size,
+                                                       " bytes; at most ", limits::kObjectBytes));
+    }
+  }
   // What follows from the plan (a confirmation that is used up) is no action of it.
   const v1::Action no_action;
   while (next < output.writes.size()) {
@@ -249,11 +265,6 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context,
       if (write.after.has_value()) {
         op.type = StoreOp::Type::kPut;
         op.value = StoredBytes(*write.after);
-        if (op.value.size() > limits::kObjectBytes) {
-          return absl::ResourceExhaustedError(absl::StrCat(ToHuman(write.ref), " has ",
-                                                           op.value.size(), " bytes; at most ",
-                                                           limits::kObjectBytes));
-        }
       }
       if (write.base_revision == 0 && records_.HasTombstone(write.ref)) {
         beside.push_back(Records::DeleteTombstone(write.ref));
@@ -282,6 +293,13 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context,
       std::move(beside.begin(), beside.end(), std::back_inserter(transaction.ops));
       if (deed.has_value()) deeds.push_back(*std::move(deed));
     }
+    const bool is_last = next == output.writes.size();
+    if (done == 0 && !is_last && HasPremises(request)) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "a set whose objects have to be new, or in a certain revision, is stored at once; this "
+          "one has ",
+          output.writes.size(), " changes, and ", next, " of them fit"));
+    }
     if (!deeds.empty()) {
       transaction.ops.push_back(audit_.Append(context.caller, std::move(deeds)));
     }
@@ -295,7 +313,7 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context,
       record.set_digest(output.plan.digest());
       SetTime(clock_.Now(), *record.mutable_at());
       record.set_done_chunks(done);
-      record.set_chunks(std::max(chunks, done));
+      record.set_chunks(is_last ? done : std::max(chunks, done + 1));
       transaction.ops.push_back(Records::PutOperation(context.operation_id, record));
     }
     const absl::StatusOr<std::int64_t> committed = store_.Commit(transaction);

@@ -145,6 +145,39 @@ TEST_F(LocalResourcesTest, LargeSetsAreStoredInPartsAndRepeatingTheOperationGoes
   EXPECT_EQ(second.plan().noops(), 450u);
 }
 
+// Stored in parts, a repeated call would be told that its own objects stand in its way.
+TEST_F(LocalResourcesTest, ASetWithPremisesIsStoredAtOnceOrNotAtAll) {
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::TERRAFORM);
+  request.mutable_owner()->set_instance("prod");
+  for (int i = 0; i < 101; ++i) {
+    *request.add_objects()->mutable_resource() = Image(absl::StrCat("image-", i));
+  }
+  request.mutable_objects(100)->set_create_only(true);
+  const auto refused = engine_->Apply(As("ci"), request);
+  EXPECT_TRUE(absl::IsResourceExhausted(refused.status())) << refused.status();
+  EXPECT_FALSE(engine_->Get(As("ci"), Ref{Kind::kImage, "", "image-0"}).ok());
+  request.mutable_objects()->DeleteSubrange(0, 1);
+  EXPECT_TRUE(Apply(request).applied());
+}
+
+TEST_F(LocalResourcesTest, AnObjectThatIsTooLargeKeepsItsWholeSetFromBeingStored) {
+  ApplyRequest request;
+  request.mutable_owner()->set_manager(Owner::GIT);
+  request.mutable_owner()->set_instance("fleet");
+  for (int i = 0; i < 450; ++i) {
+    *request.add_objects()->mutable_resource() = Image(absl::StrCat("image-", i));
+  }
+  v1::Metadata& last = *request.mutable_objects(449)->mutable_resource()->mutable_metadata();
+  last.set_name("z");
+  for (int i = 0; i < 64; ++i) {
+    (*last.mutable_annotations())[absl::StrCat("note-", i)] = std::string(4096, 'n');
+  }
+  const auto refused = engine_->Apply(As("git"), request);
+  EXPECT_TRUE(absl::IsResourceExhausted(refused.status())) << refused.status();
+  EXPECT_FALSE(engine_->Get(As("git"), Ref{Kind::kImage, "", "image-0"}).ok());
+}
+
 TEST_F(LocalResourcesTest, ARepeatedOperationIsAnsweredThoughWhatItMadeIsThereNow) {
   ApplyRequest request = RequestOf({Image("sonoma")});
   request.mutable_owner()->set_manager(Owner::TERRAFORM);
