@@ -169,13 +169,16 @@ class Posting {
     }
     if (posted_.comment_id.empty()) return absl::NotFoundError("there is no comment of ours");
     save_();
-    return newer_stands_ ? absl::OkStatus() : Edit();
+    const bool stands = newer_stands_ || posted_.comment_id == added_;
+    return stands ? absl::OkStatus() : Edit();
   }
 
   absl::Status Add() {
     ESPALIER_ASSIGN_OR_RETURN(const ForgeComment added,
                               forge_.AddComment(surface_.number, surface_.comment));
-    posted_.comment_id = added.id;
+    added_ = posted_.comment_id = added.id;
+    // It is there to be read, whatever becomes of the rest.
+    Shown();
     save_();
     // Another reconciler may have had the same thought at the same time.
     return FindAndEdit();
@@ -186,6 +189,8 @@ class Posting {
   const Surface& surface_;
   Posted& posted_;
   const std::function<void()>& save_;
+  // The comment that says the surface's text already.
+  std::string added_;
   bool newer_stands_ = false;
 };
 

@@ -56,6 +56,8 @@ TEST_F(PosterTest, WritesWhatIsMissingAndThenNothing) {
   EXPECT_EQ(forge_.StatusOf("aaaa", "espalier/plan/fleet")->description, "1 to create");
   EXPECT_THAT(Bodies(), ElementsAre(surface_.comment));
   const int calls = forge_.calls();
+  // The status; the comment, and a look for it before and after.
+  EXPECT_EQ(calls, 4);
   ASSERT_TRUE(Post().ok());
   EXPECT_EQ(forge_.calls(), calls);
 }
@@ -136,6 +138,16 @@ TEST_F(PosterTest, RemembersThePlanThatIsShown) {
   EXPECT_EQ(posted_.shown.digest, "");
   forge_.Fail(absl::OkStatus());
   ASSERT_TRUE(Post().ok());
+  EXPECT_EQ(saved_.shown.digest, "d1");
+}
+
+// Who merges a moment after the comment came has read it, whatever the forge says to the next call.
+TEST_F(PosterTest, RemembersThePlanOnceItsCommentIsThere) {
+  surface_.plan = {.commit = "aaaa", .digest = "d1", .destroys = {"vm ci/a"}};
+  // The status, the look for a comment of ours, the comment.
+  forge_.FailAfter(3, absl::ResourceExhaustedError("later"));
+  EXPECT_FALSE(Post().ok());
+  ASSERT_THAT(Bodies(), SizeIs(1));
   EXPECT_EQ(saved_.shown.digest, "d1");
 }
 
