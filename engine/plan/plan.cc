@@ -209,10 +209,13 @@ class Planner {
   }
 
   // Nothing is applied for a source that is suspended, or while all of them are: then the hold
-  // stands on the Cluster. Its plans say so.
+  // stands on the Cluster. Its plans say so. A word about the source alone applies nothing: that is
+  // how it is resumed.
   void CheckSourceSuspension() {
     const Resource* source = Source();
-    if (source == nullptr) return;
+    const bool holds_alone = request_.holds_size() > 0 && request_.objects().empty() &&
+                             request_.release().empty() && !request_.has_prune();
+    if (source == nullptr || holds_alone) return;
     for (const Resource* holder : {source, objects_.Find(Ref{Kind::kCluster, "", "default"})}) {
       if (holder == nullptr) continue;
       const v1::Hold* hold = StandingHold(holder->metadata(), kSuspendHold, input_.now);

@@ -361,6 +361,25 @@ TEST(SuspendTest, EndsWithItsTimeAndBindsTerraformByAnError) {
               ElementsAre("suspended"));
 }
 
+// The word that ends a suspension is said for the source that it suspends.
+TEST(SuspendTest, ASuspendedSourceIsResumedInItsOwnName) {
+  const ObjectsInMap objects = Standing({Held(Stored(Source("fleet"), kCli), "suspend", "swap")});
+  ApplyRequest request;
+  *request.mutable_owner() = kGit;
+  v1::HoldChange& change = *request.add_holds();
+  change.mutable_ref()->set_kind("git_source");
+  change.mutable_ref()->set_name("fleet");
+  change.set_hold("suspend");
+  change.set_clear(true);
+  PlanOutput output = Plan(objects, request);
+  EXPECT_THAT(Codes(output), IsEmpty());
+  ASSERT_EQ(output.writes.size(), 1U);
+  EXPECT_TRUE(output.writes[0].after->metadata().holds().empty());
+  // Nothing else comes along.
+  *request.add_objects() = Request({Vm("build")}).objects(0);
+  EXPECT_THAT(Codes(Plan(objects, request)), ElementsAre("suspended"));
+}
+
 TEST(SuspendTest, NothingOfASuspendedSourceIsApplied) {
   Resource cluster;
   cluster.mutable_metadata()->set_name("default");

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
+#include "engine/model/hold.h"
 #include "engine/model/kind.h"
 #include "engine/model/ref.h"
 
@@ -127,6 +128,15 @@ absl::Status MayPrune(const Caller& caller, const v1::Scope& scope) {
   return Denied(caller, "prune", "the scope has to name only kinds that editors write");
 }
 
+// What people ask for in pull requests: that the source pauses, goes on, or carries out one plan.
+// These words about its own source are all of it that a reconciler may write.
+bool IsOwnPace(const Caller& caller, const Owner& owner, const v1::HoldChange& change) {
+  const absl::StatusOr<Ref> ref = FromProto(change.ref());
+  return caller.role == Role::kReconciler && ref.ok() && ref->kind == Kind::kGitSource &&
+         ref->name == owner.instance() &&
+         (change.hold() == kSuspendHold || change.hold() == kConfirmHold);
+}
+
 absl::Status NoOverride(const Caller& caller, bool override, bool transfer) {
   if (caller.role != Role::kReconciler || (!override && !transfer)) return absl::OkStatus();
   return Denied(caller, "take over what another owns", "that is a person's decision");
@@ -215,6 +225,7 @@ absl::Status MayApply(const Caller& caller, const ApplyRequest& request,
     ESPALIER_RETURN_IF_ERROR(Touch(caller, ref, source));
   }
   for (const v1::HoldChange& change : request.holds()) {
+    if (IsOwnPace(caller, request.owner(), change)) continue;
     ESPALIER_RETURN_IF_ERROR(Touch(caller, change.ref(), source));
   }
   return request.has_prune() ? MayPrune(caller, request.scope()) : absl::OkStatus();

@@ -106,6 +106,20 @@ std::vector<Row> Table() {
       return r.Delete(c, request).status();
     };
   };
+  const auto hold = [](const std::string& hold, const std::string& kind, const std::string& name,
+                       bool clear = false) {
+    return [=](Resources& r, const CallContext& c) {
+      ApplyRequest request;
+      request.mutable_owner()->set_manager(Owner::GIT);
+      request.mutable_owner()->set_instance("fleet");
+      v1::HoldChange& change = *request.add_holds();
+      change.mutable_ref()->set_kind(kind);
+      change.mutable_ref()->set_name(name);
+      change.set_hold(hold);
+      change.set_clear(clear);
+      return r.Apply(c, request).status();
+    };
+  };
   const auto dry = [](ApplyRequest& request) { request.set_dry_run(true); };
   return {
       {"watch everything", watch(Of({})), "aevr"},
@@ -183,6 +197,12 @@ std::vector<Row> Table() {
        },
        "a"},
       {"apply a source by git", apply(Kind::kGitSource, Owner::GIT, "fleet"), "a"},
+      {"suspend the own source", hold("suspend", "git_source", "fleet"), "ar"},
+      {"confirm a plan of the own source", hold("confirm", "git_source", "fleet"), "ar"},
+      {"resume the own source", hold("suspend", "git_source", "fleet", /*clear=*/true), "ar"},
+      {"hold the own source in another way", hold("drain", "git_source", "fleet"), "a"},
+      {"suspend another source", hold("suspend", "git_source", "other"), "a"},
+      {"suspend all sources", hold("suspend", "cluster", "default"), "a"},
       {"override by git",
        apply(Kind::kVm, Owner::GIT, "fleet",
              [](ApplyRequest& request) { request.mutable_override()->set_reason("r"); }),
