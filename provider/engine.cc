@@ -111,6 +111,7 @@ ApplyRequest Engine::RequestFor(std::vector<Declared> declared) const {
 absl::StatusOr<ApplyResult> Engine::Apply(Declared declared, bool dry_run, bool transfer) {
   ApplyRequest request = RequestFor({std::move(declared)});
   request.set_dry_run(dry_run);
+  request.set_without_objects(dry_run);
   request.set_transfer(transfer);
   return Write(request);
 }
@@ -123,6 +124,8 @@ absl::StatusOr<ApplyResult> Engine::PreviewAll(std::vector<Declared> declared,
                                                absl::Span<const Ref> release) {
   ApplyRequest request = RequestFor(std::move(declared));
   request.set_dry_run(true);
+  // They would be as many as were sent, and only what is said of them is asked for.
+  request.set_without_objects(true);
   for (const Ref& ref : release) *request.add_release() = ToProto(ref);
   return resources_.Apply(CallContext(), request);
 }

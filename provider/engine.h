@@ -52,7 +52,8 @@ class Engine {
   // Shows what matches, in order of kind, namespace and name, one page after the other, until
   // `visit` returns false. CANCELLED when the user stops.
   absl::Status List(Query query, absl::FunctionRef<bool(const Resource&)> visit);
-  // Plans (dry run) or stores one object; with `transfer` also if another manager owns it.
+  // Stores one object, or (dry run) says what would be said to it, without the object; with
+  // `transfer` also if another manager owns it.
   absl::StatusOr<ApplyResult> Apply(Declared declared, bool dry_run, bool transfer);
   absl::StatusOr<ApplyResult> Delete(const Ref& ref, const std::string& uid, bool dry_run);
   // Stores all of the objects, or none if one of them is refused.

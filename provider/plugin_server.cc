@@ -49,9 +49,9 @@ class ProviderMethods {
         log_(log),
         provider_(provider),
         workers_(workers),
-        reads_(provider, workers),
-        plans_(provider, workers),
-        applies_(provider, workers) {}
+        reads_(clock, provider, workers),
+        plans_(clock, provider, workers),
+        applies_(clock, provider, workers) {}
 
   void AddTo(Methods& methods) {
     AtOnce<tfplugin6::GetMetadata>(methods, "GetMetadata");
@@ -129,10 +129,11 @@ class ProviderMethods {
       auto exchange = std::make_unique<Exchange<Method>>();
       if (!call.Parse(exchange->request)) return;
       const Call<Method> own{&exchange->request, &exchange->response};
-      lane.Add(own, [this, name, start, &call, exchange = std::move(exchange)] {
-        Answered(name, exchange->request, start);
-        call.Answer(exchange->response);
-      });
+      lane.Add(own,
+               [this, name, start, &call, exchange = std::move(exchange)](RpcAnswers& answers) {
+                 Answered(name, exchange->request, start);
+                 answers.Add(call, exchange->response);
+               });
     };
   }
 

@@ -4,9 +4,10 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "engine/base/clock.h"
 
 namespace espalier::provider {
@@ -48,6 +49,7 @@ class RpcCall {
   void Finish(const absl::Status& status);
 
  private:
+  friend class RpcAnswers;
   friend class RpcConnection;
 
   // How gRPC frames a message: whether it is compressed, its length, itself.
@@ -85,6 +87,34 @@ class RpcCall {
   std::string answer_;
   std::size_t answer_written_ = 0;
   absl::Status status_;
+};
+
+// Answers of several calls, which are written at once: one record and one call of the system
+// instead of one for each. Of one thread.
+class RpcAnswers {
+ public:
+  RpcAnswers() = default;
+  RpcAnswers(const RpcAnswers&) = delete;
+  RpcAnswers& operator=(const RpcAnswers&) = delete;
+  // REQUIRES: what was added is sent.
+  ~RpcAnswers();
+
+  template <typename Message>
+  void Add(RpcCall& call, const Message& message) {
+    answers_.push_back({&call, RpcCall::Framed(message)});
+  }
+  // Ends the calls; they are not to be touched any more.
+  void Send();
+
+ private:
+  friend class RpcCall;
+  friend class RpcConnection;
+  struct Answer {
+    RpcCall* call;
+    std::string bytes;
+  };
+
+  std::vector<Answer> answers_;
 };
 
 }  // namespace espalier::provider

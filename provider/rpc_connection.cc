@@ -67,7 +67,26 @@ void RpcCall::Finish(const absl::Status& status) { connection_.Finish(*this, sta
 
 bool RpcCall::WriteBytes(std::string bytes) { return connection_.Write(*this, std::move(bytes)); }
 
-void RpcCall::AnswerBytes(std::string bytes) { connection_.Answer(*this, std::move(bytes)); }
+void RpcCall::AnswerBytes(std::string bytes) {
+  RpcAnswers::Answer answer{this, std::move(bytes)};
+  connection_.Answer(absl::MakeSpan(&answer, 1));
+}
+
+RpcAnswers::~RpcAnswers() { ESPALIER_CHECK(answers_.empty()); }
+
+void RpcAnswers::Send() {
+  std::vector<Answer> answers = std::exchange(answers_, {});
+  // Core has one connection; with several, each has its own part.
+  auto part = answers.begin();
+  while (part != answers.end()) {
+    RpcConnection& connection = part->call->connection_;
+    const auto end = std::stable_partition(part, answers.end(), [&](const Answer& answer) {
+      return &answer.call->connection_ == &connection;
+    });
+    connection.Answer(absl::MakeSpan(&*part, static_cast<std::size_t>(end - part)));
+    part = end;
+  }
+}
 
 // What nghttp2 tells us. It calls only while one of ours calls it, under the lock.
 struct RpcConnection::Callbacks {
@@ -283,16 +302,18 @@ bool RpcConnection::Write(RpcCall& call, std::string bytes) {
   }
 }
 
-void RpcConnection::Answer(RpcCall& call, std::string bytes) {
+void RpcConnection::Answer(absl::Span<RpcAnswers::Answer> answers) {
   MutexLock lock(mu_);
-  call.finished_ = true;
-  if (call.gone_) {
-    Erase(call);
-    return;
+  for (auto& [call, bytes] : answers) {
+    call->finished_ = true;
+    if (call->gone_) {
+      Erase(*call);
+      continue;
+    }
+    call->answer_ = std::move(bytes);
+    call->answer_written_ = 0;
+    Continue(*call);
   }
-  call.answer_ = std::move(bytes);
-  call.answer_written_ = 0;
-  Continue(call);
   WriteOutSoon();
 }
 

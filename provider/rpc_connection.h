@@ -56,12 +56,14 @@ class RpcConnection {
   bool IsOver() const;
 
  private:
+  friend class RpcAnswers;
   friend class RpcCall;
   struct Callbacks;
 
   // For calls.
   bool Write(RpcCall& call, std::string bytes);
-  void Answer(RpcCall& call, std::string bytes);
+  // They are calls of this connection.
+  void Answer(absl::Span<RpcAnswers::Answer> answers);
   void Finish(RpcCall& call, const absl::Status& status);
 
   // What to do with a request that is complete, or never will be.

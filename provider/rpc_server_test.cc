@@ -48,21 +48,30 @@ class RpcServerTest : public testing::Test {
   }
 
   void Connect(const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+    stub_ = NewConnection(credentials);
+  }
+
+  std::unique_ptr<tfplugin6::Provider::Stub> NewConnection(
+      const std::shared_ptr<grpc::ChannelCredentials>& credentials) const {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(-1);
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetString(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, "localhost");
-    stub_ = tfplugin6::Provider::NewStub(
+    return tfplugin6::Provider::NewStub(
         grpc::CreateCustomChannel("unix:" + directory_.path() + "/socket", credentials, arguments));
   }
 
   // What a read of that type is answered.
   grpc::Status Read(const std::string& type_name, tfplugin6::ReadResource::Response& response) {
+    return Read(*stub_, type_name, response);
+  }
+  grpc::Status Read(tfplugin6::Provider::Stub& stub, const std::string& type_name,
+                    tfplugin6::ReadResource::Response& response) const {
     grpc::ClientContext context;
     Patient(context);
     tfplugin6::ReadResource::Request request;
     request.set_type_name(type_name);
-    return stub_->ReadResource(&context, request, &response);
+    return stub.ReadResource(&context, request, &response);
   }
 
   void Patient(grpc::ClientContext& context) const {
@@ -132,6 +141,49 @@ TEST_F(RpcServerTest, AnswersManyCallsAtOnceEachWithItsOwn) {
   }
   for (auto& caller : callers) caller->Join();
   EXPECT_EQ(right, 1600);
+}
+
+TEST_F(RpcServerTest, AnswersTogetherOverSeveralConnectionsAndWithoutWhoHasGone) {
+  Mutex mu;
+  std::vector<std::pair<RpcCall*, tfplugin6::ReadResource::Response>> waiting;
+  Wakeup all_wait;
+  Serve({{"/tfplugin6.Provider/ReadResource", [&](RpcCall& call) {
+            tfplugin6::ReadResource::Request request;
+            if (!call.Parse(request)) return;
+            MutexLock lock(mu);
+            waiting.emplace_back(&call, tfplugin6::ReadResource::Response())
+                .second.set_private_(request.type_name());
+            if (waiting.size() == 7) all_wait.Notify();
+          }}});
+  const auto other = NewConnection(grpc::InsecureChannelCredentials());
+  std::atomic<int> right = 0;
+  std::vector<std::unique_ptr<Thread>> callers;
+  callers.reserve(6);
+  for (int caller = 0; caller < 6; ++caller) {
+    callers.push_back(threads_->Start("caller", [&, caller] {
+      const std::string name = std::to_string(caller);
+      tfplugin6::ReadResource::Response response;
+      if (Read(caller % 2 == 0 ? *stub_ : *other, name, response).ok() &&
+          response.private_() == name) {
+        ++right;
+      }
+    }));
+  }
+  grpc::ClientContext context;
+  Patient(context);
+  const std::unique_ptr<Thread> hasty = threads_->Start("hasty", [&] {
+    tfplugin6::ReadResource::Response response;
+    EXPECT_EQ(other->ReadResource(&context, {}, &response).error_code(),
+              grpc::StatusCode::CANCELLED);
+  });
+  ASSERT_TRUE(clock_->WaitFor(all_wait, kPatience));
+  context.TryCancel();
+  hasty->Join();
+  RpcAnswers answers;
+  for (const auto& [call, answer] : waiting) answers.Add(*call, answer);
+  answers.Send();
+  for (auto& caller : callers) caller->Join();
+  EXPECT_EQ(right, 6);
 }
 
 TEST_F(RpcServerTest, SaysWhatItDoesNotKnow) {

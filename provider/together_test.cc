@@ -15,6 +15,7 @@
 #include "provider/testing/provider_world.h"
 #include "provider/testing/values.h"
 #include "provider/wire.h"
+#include "tests/support/fake_clock.h"
 
 namespace espalier::provider {
 namespace {
@@ -323,33 +324,87 @@ class SlowEngine final : public FakeEngine {
   Clock& clock_;
 };
 
-TEST_F(TogetherTest, ALaneAnswersTogetherWhatCameWhileItWasBusy) {
-  constexpr int kCalls = 6;
-  const std::unique_ptr<Clock> clock = MakeRealClock();
-  const std::unique_ptr<Threads> threads = MakeRealThreads();
-  SlowEngine engine(*clock);
-  remote_ = &engine;
-  ConfigureAtEngine();
-  WorkerPool workers(*clock, *threads, "test", 4, 100);
-  Lane<Read> lane(provider_, workers);
-  std::deque<Read::Request> requests(kCalls);
-  std::deque<Read::Response> responses(kCalls);
-  std::deque<Wakeup> done(kCalls);
-  for (int i = 0; i < kCalls; ++i) {
-    requests[i].set_type_name("espalier_vm");
-    Encode(Vm(absl::StrCat("vm-", i)), *requests[i].mutable_current_state());
-    lane.Add({&requests[i], &responses[i]}, [&done, i] { done[i].Notify(); });
-    // The others come while the first is answered.
-    if (i == 0) {
-      ASSERT_TRUE(clock->WaitFor(engine.asked, absl::Seconds(30)));
-    }
+// Reads of one lane, by workers, at a time that only the test moves.
+class LaneTest : public TogetherTest {
+ protected:
+  LaneTest() {
+    remote_ = &slow_;
+    ConfigureAtEngine();
   }
-  engine.go.Notify();
-  for (Wakeup& one : done) ASSERT_TRUE(clock->WaitFor(one, absl::Seconds(30)));
-  workers.Stop();
-  ASSERT_THAT(engine.lists, SizeIs(1));
-  EXPECT_THAT(engine.lists[0].names(),
-              UnorderedElementsAre("vm-1", "vm-2", "vm-3", "vm-4", "vm-5"));
+  ~LaneTest() override { workers_.Stop(); }
+
+  struct Asked {
+    Read::Request request;
+    Read::Response response;
+    Wakeup done;
+  };
+
+  Asked& Add() {
+    Asked& read = reads_.emplace_back();
+    read.request.set_type_name("espalier_vm");
+    Encode(Vm(absl::StrCat("vm-", reads_.size())), *read.request.mutable_current_state());
+    lane_.Add({&read.request, &read.response}, [&read](RpcAnswers&) { read.done.Notify(); });
+    return read;
+  }
+  // In real time.
+  bool Await(Wakeup& wakeup) { return real_->WaitFor(wakeup, absl::Seconds(30)); }
+  bool Await(Asked& read) { return Await(read.done); }
+  bool IsHeld(Asked& read) { return !real_->WaitFor(read.done, absl::Milliseconds(50)); }
+
+  // Five come while the first is answered, and who made that one calls again.
+  void CallSixAtOnce() {
+    Asked& first = Add();
+    ASSERT_TRUE(Await(slow_.asked));
+    for (int i = 0; i < 5; ++i) Add();
+    slow_.go.Notify();
+    ASSERT_TRUE(Await(first));
+    ASSERT_TRUE(Await(Add()));
+  }
+
+  const std::unique_ptr<Clock> real_ = MakeRealClock();
+  const std::unique_ptr<Threads> threads_ = MakeRealThreads();
+  SlowEngine slow_{*real_};
+  FakeClock time_;
+  std::deque<Asked> reads_;
+  WorkerPool workers_{*real_, *threads_, "test", 4, 100};
+  Lane<Read> lane_{time_, provider_, workers_};
+};
+
+TEST_F(LaneTest, AnswersTogetherWhoCallsAtTheSameTime) {
+  CallSixAtOnce();
+  ASSERT_THAT(slow_.lists, SizeIs(1));
+  EXPECT_THAT(slow_.lists[0].names(),
+              UnorderedElementsAre("vm-2", "vm-3", "vm-4", "vm-5", "vm-6", "vm-7"));
+  Asked& early = Add();
+  EXPECT_TRUE(IsHeld(early));
+  for (int i = 0; i < 5; ++i) Add();
+  ASSERT_TRUE(Await(early));
+  ASSERT_THAT(slow_.lists, SizeIs(2));
+  EXPECT_THAT(slow_.lists[1].names(), SizeIs(6));
+}
+
+TEST_F(LaneTest, WaitsForOthersOnlyAMoment) {
+  CallSixAtOnce();
+  Asked& left = Add();
+  Add();
+  EXPECT_TRUE(IsHeld(left));
+  // It may begin to wait only now.
+  for (int i = 0; i < 1000 && IsHeld(left); ++i) time_.Advance(absl::Seconds(1));
+  EXPECT_THAT(slow_.lists.at(1).names(), SizeIs(2));
+  // So it is two who call at the same time.
+  Asked& one = Add();
+  EXPECT_TRUE(IsHeld(one));
+  Add();
+  EXPECT_TRUE(Await(one));
+}
+
+TEST_F(LaneTest, WhoCallsAloneWaitsForNobody) {
+  slow_.go.Notify();
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(Await(Add()));
+    slow_.go.Notify();
+  }
+  EXPECT_THAT(slow_.lists, IsEmpty());
 }
 
 }  // namespace
