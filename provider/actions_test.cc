@@ -292,6 +292,17 @@ TEST_F(ActionsTest, PlansTakeWhatIsNotKnownAndNameMistakes) {
   EXPECT_THAT(
       Plan("espalier_vm_restart", Value::Map({{"name", Text("a b")}, {"timeout", Text("-1s")}})),
       AllOf(HasSubstr("name: Invalid name"), HasSubstr("timeout: Invalid timeout")));
+  // A VM would be held off for as long.
+  for (const char* endless : {"inf", "+inf", "infinity", "9999999999h", "168h0.1s", "0", ""}) {
+    EXPECT_EQ(Plan("espalier_vm_restart",
+                   Value::Map({{"name", Text("build")}, {"timeout", Text(endless)}})),
+              "timeout: Invalid timeout: It must be a duration like \"90s\" or \"1h30m\", at most "
+              "\"168h\".\n")
+        << endless;
+  }
+  EXPECT_EQ(
+      Plan("espalier_vm_restart", Value::Map({{"name", Text("build")}, {"timeout", Text("168h")}})),
+      "");
   EXPECT_THAT(Plan("espalier_host_drain",
                    Value::Map({{"name", Text("mac-01")}, {"hold_seconds", Whole(0)}})),
               HasSubstr("hold_seconds: Invalid hold_seconds"));

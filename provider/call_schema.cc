@@ -1,7 +1,5 @@
 #include "provider/call_schema.h"
 
-#include <optional>
-
 #include "absl/strings/str_cat.h"
 #include "engine/model/validate.h"
 
@@ -25,14 +23,20 @@ std::string NoName(absl::string_view text) {
                       "at most 63, and begins and ends with a letter or digit");
 }
 
+std::optional<absl::Duration> ReadDuration(absl::string_view text) {
+  absl::Duration duration;
+  const bool is_one = absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration() &&
+                      duration <= kLongestDuration;
+  return is_one ? std::optional<absl::Duration>(duration) : std::nullopt;
+}
+
 bool IsNoDuration(const Value& config, absl::string_view name) {
-  return config.At(name).is_known() &&
-         DurationOf(config, name, absl::ZeroDuration()) <= absl::ZeroDuration();
+  return config.At(name).is_known() && !ReadDuration(config.At(name).text());
 }
 
 void CheckDuration(const Value& config, absl::string_view name, Diagnostics& diagnostics) {
   if (IsNoDuration(config, name)) {
-    Refuse(name, "It must be a duration like \"90s\" or \"1h30m\".", diagnostics);
+    Refuse(name, absl::StrCat("It must be ", kDurationText, "."), diagnostics);
   }
 }
 
@@ -56,9 +60,7 @@ void CheckRange(const Value& config, absl::string_view name, std::int64_t smalle
 }
 
 absl::Duration DurationOf(const Value& config, absl::string_view name, absl::Duration fallback) {
-  absl::Duration duration;
-  const absl::string_view text = config.At(name).text();
-  return !text.empty() && absl::ParseDuration(text, &duration) ? duration : fallback;
+  return ReadDuration(config.At(name).text()).value_or(fallback);
 }
 
 std::int64_t WholeOf(const Value& config, absl::string_view name, std::int64_t fallback) {

@@ -2,6 +2,7 @@
 // kind stands behind, and the durations and names in them. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -19,7 +20,13 @@ Attribute TimeoutAttribute(absl::string_view fallback);
 
 // "\"Mac 1\" is no name: ...", without a period.
 std::string NoName(absl::string_view text);
-// Whether it is known and no positive duration.
+// What durations are that a configuration gives. abseil reads "inf" as well, but what is never over
+// holds for ever what ends with it: a hold, a call. No run of Terraform takes a week.
+inline constexpr absl::Duration kLongestDuration = absl::Hours(168);
+inline constexpr char kDurationText[] = "a duration like \"90s\" or \"1h30m\", at most \"168h\"";
+// None if the text is none of these.
+std::optional<absl::Duration> ReadDuration(absl::string_view text);
+// Whether it is known and none of these.
 bool IsNoDuration(const Value& config, absl::string_view name);
 // Says so at `name`.
 void CheckDuration(const Value& config, absl::string_view name, Diagnostics& diagnostics);

@@ -247,7 +247,7 @@ void ValidateConfig(const Schema& schema, const Value& config, Problems& problem
   for (const char* step : {"create", "delete", "update"}) {
     if (IsNoDuration(timeouts, step)) {
       problems.Error("invalid_value", absl::StrCat("metadata.timeouts.", step),
-                     "must be a duration like \"90s\" or \"1h30m\"");
+                     absl::StrCat("must be ", kDurationText));
     }
   }
   ValidateWaiting(config, converted.resource, problems);

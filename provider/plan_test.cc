@@ -203,6 +203,10 @@ TEST(ValidateConfigTest, NamesTheAttributeOfEveryMistake) {
       {"name", Text("Not_A_Name"), "metadata.name"},
       {"timeouts", Value::Map({{"create", Text("soon")}, {"delete", Value()}, {"update", Value()}}),
        "metadata.timeouts.create"},
+      {"timeouts", Value::Map({{"create", Value()}, {"delete", Text("inf")}, {"update", Value()}}),
+       "metadata.timeouts.delete"},
+      {"timeouts", Value::Map({{"create", Value()}, {"delete", Value()}, {"update", Text("169h")}}),
+       "metadata.timeouts.update"},
   };
   for (const auto& test : kCases) {
     SCOPED_TRACE(test.path);
