@@ -33,13 +33,15 @@ bool IsUnsure(const absl::Status& status) {
   return absl::IsDeadlineExceeded(status) || absl::IsInternal(status) || absl::IsUnknown(status);
 }
 
-Engine::Engine(Clock& clock, Random& random, StopSignal& stop, Remote& remote, std::string instance)
+Engine::Engine(Clock& clock, Random& random, StopSignal& stop, Remote& remote, std::string instance,
+               absl::Duration request_timeout)
     : clock_(clock),
       random_(random),
       stop_(stop),
       remote_(remote),
       resources_(remote.resources()),
-      instance_(std::move(instance)) {}
+      instance_(std::move(instance)),
+      request_timeout_(request_timeout) {}
 
 Owner Engine::owner() const {
   Owner owner;
@@ -53,8 +55,14 @@ bool Engine::Owns(const Resource& resource) const {
   return owner.manager() == Owner::TERRAFORM && owner.instance() == instance_;
 }
 
-CallContext Engine::WriteContext() {
+CallContext Engine::Context() const {
   CallContext context;
+  context.timeout = request_timeout_;
+  return context;
+}
+
+CallContext Engine::WriteContext() {
+  CallContext context = Context();
   context.operation_id = random_.Uid();
   return context;
 }
@@ -79,14 +87,14 @@ absl::StatusOr<Answer> Engine::Patiently(absl::FunctionRef<absl::StatusOr<Answer
 }
 
 absl::StatusOr<Resource> Engine::Get(const Ref& ref) {
-  return Patiently<Resource>([&] { return resources_.Get(CallContext(), ref); });
+  return Patiently<Resource>([&] { return resources_.Get(Context(), ref); });
 }
 
 absl::Status Engine::List(Query query, absl::FunctionRef<bool(const Resource&)> visit) {
   do {
     if (stop_.stopped()) return absl::CancelledError("the run was interrupted");
     const absl::StatusOr<ListPage> page =
-        Patiently<ListPage>([&] { return resources_.List(CallContext(), query); });
+        Patiently<ListPage>([&] { return resources_.List(Context(), query); });
     if (!page.ok()) return page.status();
     for (const Resource& resource : page->items()) {
       if (!visit(resource)) return absl::OkStatus();
@@ -127,7 +135,7 @@ absl::StatusOr<ApplyResult> Engine::PreviewAll(std::vector<Declared> declared,
   // They would be as many as were sent, and only what is said of them is asked for.
   request.set_without_objects(true);
   for (const Ref& ref : release) *request.add_release() = ToProto(ref);
-  return resources_.Apply(CallContext(), request);
+  return resources_.Apply(Context(), request);
 }
 
 absl::StatusOr<Objects> Engine::GetAll(absl::Span<const Ref> refs) {
@@ -136,7 +144,7 @@ absl::StatusOr<Objects> Engine::GetAll(absl::Span<const Ref> refs) {
   Query query = QueryFor(refs.front());
   query.clear_names();
   for (const Ref& ref : refs) query.add_names(ref.name);
-  absl::StatusOr<ListPage> page = resources_.List(CallContext(), query);
+  absl::StatusOr<ListPage> page = resources_.List(Context(), query);
   if (!page.ok()) return page.status();
   if (!page->next_page().empty()) return absl::ResourceExhaustedError("more than one page");
   for (Resource& item : *page->mutable_items()) objects[RefOf(item)] = std::move(item);
@@ -170,13 +178,13 @@ absl::StatusOr<ApplyResult> Engine::ChangeHold(v1::HoldChange change) {
 
 absl::StatusOr<v1::CreateTokenResponse> Engine::CreateToken(const v1::CreateTokenRequest& request) {
   return Patiently<v1::CreateTokenResponse>(
-      [&] { return remote_.CreateToken(CallContext(), request); });
+      [&] { return remote_.CreateToken(Context(), request); });
 }
 
 absl::Status Engine::RevokeToken(const std::string& id) {
   struct Nothing {};
   return Patiently<Nothing>([&]() -> absl::StatusOr<Nothing> {
-           absl::Status revoked = remote_.RevokeToken(CallContext(), id);
+           absl::Status revoked = remote_.RevokeToken(Context(), id);
            if (!revoked.ok()) return revoked;
            return Nothing();
          })

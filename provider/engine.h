@@ -45,8 +45,9 @@ bool IsUnsure(const absl::Status& status);
 
 class Engine {
  public:
-  // All borrowed, and outlive the engine.
-  Engine(Clock& clock, Random& random, StopSignal& stop, Remote& remote, std::string instance);
+  // All borrowed, and outlive the engine. `request_timeout`: how long each call may take.
+  Engine(Clock& clock, Random& random, StopSignal& stop, Remote& remote, std::string instance,
+         absl::Duration request_timeout);
 
   absl::StatusOr<Resource> Get(const Ref& ref);
   // Shows what matches, in order of kind, namespace and name, one page after the other, until
@@ -85,6 +86,8 @@ class Engine {
   Owner owner() const;
 
  private:
+  // Of every call.
+  CallContext Context() const;
   // The write's context: a name by which a repetition is known as such, and no cancellation,
   // because a write that was broken off has an unknown outcome.
   CallContext WriteContext();
@@ -115,6 +118,7 @@ class Engine {
   Remote& remote_;
   Resources& resources_;
   const std::string instance_;
+  const absl::Duration request_timeout_;
 };
 
 }  // namespace espalier::provider

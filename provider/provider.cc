@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "provider/actions.h"
+#include "provider/call_schema.h"
 #include "provider/connection.h"
 #include "provider/ephemerals.h"
 #include "provider/functions.h"
@@ -132,7 +133,8 @@ void Provider::Handle(const tfplugin6::ValidateProviderConfig::Request& request,
                       tfplugin6::ValidateProviderConfig::Response& response) {
   // What is missing may still come from the environment of the machine that applies.
   Diagnostics diagnostics;
-  Decode(schemas().provider(), request.config(), diagnostics);
+  const auto config = Decode(schemas().provider(), request.config(), diagnostics);
+  if (config) CheckDuration(*config, kRequestTimeout, diagnostics);
   Report(diagnostics, response);
 }
 
@@ -147,8 +149,9 @@ void Provider::Handle(const tfplugin6::ConfigureProvider::Request& request,
       absl::StatusOr<std::shared_ptr<Remote>> remote = connector_(made->settings.engine);
       if (remote.ok()) {
         made->remote = *std::move(remote);
-        made->engine = std::make_unique<Engine>(clock_, random_, stop_, *made->remote,
-                                                made->settings.instance);
+        made->engine =
+            std::make_unique<Engine>(clock_, random_, stop_, *made->remote, made->settings.instance,
+                                     made->settings.request_timeout);
         made->operations = std::make_unique<Operations>(*made->engine, incarnations_, log_);
       } else {
         diagnostics.Failure("Cannot use this engine", remote.status());

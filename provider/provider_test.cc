@@ -464,6 +464,31 @@ TEST_F(ProviderTest, NamesWhatTheProviderBlockLacks) {
   EXPECT_THAT(configured.diagnostics(1).detail(), HasSubstr("ESPALIER_INSTANCE"));
 }
 
+TEST_F(ProviderTest, GivesEachCallTheTimeThatTheBlockSays) {
+  ConfigureAtEngine({{"request_timeout", Text("7s")}});
+  const Result created = Created(Config());
+  Read(created.state);
+  Plan(created.state, Value());
+  Apply(created.state, Value());
+  tfplugin6::ReadDataSource::Request request;
+  request.set_type_name("espalier_vms");
+  Encode(ObjectOf(schemas_.FindPluralDataSource("espalier_vms")->attributes, {}),
+         *request.mutable_config());
+  EXPECT_EQ(Errors(Ask<tfplugin6::ReadDataSource>(request)), "");
+  EXPECT_GE(engine_.contexts.size(), 6U);
+  for (const CallContext& context : engine_.contexts) {
+    EXPECT_EQ(context.timeout, absl::Seconds(7));
+  }
+}
+
+TEST_F(ProviderTest, TellsAtValidationThatTheTimeoutIsNone) {
+  tfplugin6::ValidateProviderConfig::Request request;
+  Encode(ObjectOf(schemas_.provider(), {{"request_timeout", Text("soon")}}),
+         *request.mutable_config());
+  EXPECT_THAT(Errors(Ask<tfplugin6::ValidateProviderConfig>(request)),
+              HasSubstr("request_timeout: Invalid request_timeout"));
+}
+
 TEST_F(ProviderTest, ReadsStateLeniently) {
   tfplugin6::UpgradeResourceState::Request request;
   request.set_type_name("espalier_vm");

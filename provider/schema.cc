@@ -10,6 +10,7 @@
 #include "engine/base/check.h"
 #include "engine/model/field.h"
 #include "provider/readiness.h"
+#include "provider/settings.h"
 #include "provider/write_only.h"
 
 namespace espalier::provider {
@@ -289,10 +290,16 @@ Attributes ProviderAttributes() {
                     "PEM file of the authority that signed the engine's certificate. Default: "
                     "ESPALIER_CA_FILE."),
       TextAttribute("client_cert_file", Use::kOptional,
-                    "PEM file of a certificate to show to the engine."),
-      TextAttribute("client_key_file", Use::kOptional, "PEM file of that certificate's key."),
-      TextAttribute("namespace", Use::kOptional,
-                    "Namespace of objects that name none. Default: \"default\"."),
+                    "PEM file of a certificate to show to the engine. Default: "
+                    "ESPALIER_CERT_FILE."),
+      TextAttribute("client_key_file", Use::kOptional,
+                    "PEM file of that certificate's key. Default: ESPALIER_KEY_FILE."),
+      TextAttribute(kNamespace, Use::kOptional,
+                    "Namespace of objects that name none. Default: ESPALIER_NAMESPACE, then "
+                    "\"default\"."),
+      TextAttribute(kRequestTimeout, Use::kOptional,
+                    "How long the engine may take for one answer, like \"90s\" or \"1h30m\". "
+                    "Default: ESPALIER_REQUEST_TIMEOUT, then 30s."),
       std::move(transfer),
   });
 }

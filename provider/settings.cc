@@ -1,11 +1,20 @@
 #include "provider/settings.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "provider/call_schema.h"
 
 namespace espalier::provider {
 namespace {
+
+// An empty variable says nothing.
+std::string VariableOr(const Environment& environment, const char* name,
+                       absl::string_view fallback) {
+  std::string value = environment(name).value_or("");
+  return value.empty() ? std::string(fallback) : value;
+}
 
 class SettingsReader {
  public:
@@ -18,6 +27,22 @@ class SettingsReader {
   }
 
   bool IsGiven(const char* name) const { return !config_.At(name).is_null(); }
+
+  absl::Duration RequestTimeout(const Environment& environment, Diagnostics& diagnostics) {
+    const std::string given = Text(kRequestTimeout);
+    CheckDuration(config_, kRequestTimeout, diagnostics);
+    if (!config_.At(kRequestTimeout).is_null()) {
+      return ReadDuration(given).value_or(kDefaultRequestTimeout);
+    }
+    const std::string fallback = VariableOr(environment, "ESPALIER_REQUEST_TIMEOUT", "30s");
+    const std::optional<absl::Duration> timeout = ReadDuration(fallback);
+    if (!timeout.has_value()) {
+      diagnostics.Error("Invalid request_timeout",
+                        absl::StrCat("ESPALIER_REQUEST_TIMEOUT must be ", kDurationText, "."),
+                        {AttributeStep(kRequestTimeout)});
+    }
+    return timeout.value_or(kDefaultRequestTimeout);
+  }
 
  private:
   const Value& config_;
@@ -37,8 +62,10 @@ Settings ReadSettings(const Value& config, const Environment& environment,
   given.cert_file = reader.Text("client_cert_file");
   given.key_file = reader.Text("client_key_file");
   settings.instance = reader.Text("instance");
-  const Value& ns = config.At("namespace");
-  settings.default_namespace = ns.is_null() ? Value::String("default") : ns;
+  const Value& ns = config.At(kNamespace);
+  settings.default_namespace =
+      ns.is_null() ? Value::String(VariableOr(environment, "ESPALIER_NAMESPACE", "default")) : ns;
+  settings.request_timeout = reader.RequestTimeout(environment, diagnostics);
 
   const bool* transfer = config.At("transfer").as_bool();
   settings.transfer =

@@ -4,17 +4,23 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "engine/client/remote.h"
 #include "provider/diagnostic.h"
 #include "provider/value.h"
 
 namespace espalier::provider {
 
+inline constexpr char kRequestTimeout[] = "request_timeout";
+inline constexpr absl::Duration kDefaultRequestTimeout = absl::Seconds(30);
+
 struct Settings {
   RemoteOptions engine;
   std::string instance;
   // Namespace of objects that name none; unknown while it comes from another resource.
   Value default_namespace;
+  // How long the engine may take for one answer.
+  absl::Duration request_timeout = kDefaultRequestTimeout;
   // Imports may take over what another manager owns.
   bool transfer = false;
   // Attributes that are needed for talking to the engine and are not known yet.

@@ -12,7 +12,7 @@ namespace {
 Value Config(Value::Entries entries) {
   Value config = Value::Map({});
   for (const char* name : {"ca_file", "client_cert_file", "client_key_file", "endpoint", "instance",
-                           "namespace", "token", "transfer"}) {
+                           "namespace", "request_timeout", "token", "transfer"}) {
     config.Set(name, Value());
   }
   for (auto& [name, value] : entries) config.Set(name, value);
@@ -55,6 +55,44 @@ TEST(SettingsTest, RemembersWhatIsNotKnownYet) {
   // Only the instance is surely missing.
   ASSERT_EQ(diagnostics.list().size(), 1U);
   EXPECT_EQ(diagnostics.list()[0].path, Path{AttributeStep("instance")});
+}
+
+TEST(SettingsTest, TakesNamespaceAndTimeoutFromTheEnvironmentAtLast) {
+  std::map<std::string, std::string> variables = kAll;
+  Diagnostics diagnostics;
+  EXPECT_EQ(ReadSettings(Config({}), Variables(variables), diagnostics).request_timeout,
+            absl::Seconds(30));
+  variables["ESPALIER_NAMESPACE"] = "ci";
+  variables["ESPALIER_REQUEST_TIMEOUT"] = "1m30s";
+  const Settings from_environment = ReadSettings(Config({}), Variables(variables), diagnostics);
+  EXPECT_EQ(from_environment.default_namespace, Value::String("ci"));
+  EXPECT_EQ(from_environment.request_timeout, absl::Seconds(90));
+  const Settings own = ReadSettings(
+      Config({{"namespace", Value::String("own")}, {"request_timeout", Value::String("5s")}}),
+      Variables(variables), diagnostics);
+  EXPECT_EQ(own.default_namespace, Value::String("own"));
+  EXPECT_EQ(own.request_timeout, absl::Seconds(5));
+  const Settings later =
+      ReadSettings(Config({{"request_timeout", Value::Unknown()}}), Variables(kAll), diagnostics);
+  EXPECT_EQ(later.unknown, std::vector<std::string>{"request_timeout"});
+  EXPECT_TRUE(diagnostics.empty());
+}
+
+TEST(SettingsTest, RefusesTimeoutsThatAreNone) {
+  for (const char* wrong : {"soon", "30", "0s", "-1s", "inf"}) {
+    SCOPED_TRACE(wrong);
+    Diagnostics of_block;
+    ReadSettings(Config({{"request_timeout", Value::String(wrong)}}), Variables(kAll), of_block);
+    ASSERT_EQ(of_block.list().size(), 1U);
+    EXPECT_EQ(of_block.list()[0].path, Path{AttributeStep("request_timeout")});
+    std::map<std::string, std::string> variables = kAll;
+    variables["ESPALIER_REQUEST_TIMEOUT"] = wrong;
+    Diagnostics of_environment;
+    ReadSettings(Config({}), Variables(variables), of_environment);
+    ASSERT_EQ(of_environment.list().size(), 1U);
+    EXPECT_THAT(of_environment.list()[0].detail,
+                ::testing::HasSubstr("ESPALIER_REQUEST_TIMEOUT must be a duration"));
+  }
 }
 
 TEST(SettingsTest, TakesOverOnlyWhenAsked) {

@@ -13,7 +13,8 @@
 
 namespace espalier::provider {
 
-absl::Status FakeEngine::Fail() {
+absl::Status FakeEngine::Fail(const CallContext& context) {
+  contexts.push_back(context);
   if (failures.empty()) return absl::OkStatus();
   absl::Status failure = std::move(failures.front());
   failures.pop_front();
@@ -49,8 +50,8 @@ Secrets& FakeEngine::secrets() { CheckFailed(__FILE__, __LINE__, "nobody is told
 Audit& FakeEngine::audit() { CheckFailed(__FILE__, __LINE__, "a provider reads no audit trail"); }
 
 absl::StatusOr<v1::CreateTokenResponse> FakeEngine::CreateToken(
-    const CallContext&, const v1::CreateTokenRequest& request) {
-  ESPALIER_RETURN_IF_ERROR(Fail());
+    const CallContext& context, const v1::CreateTokenRequest& request) {
+  ESPALIER_RETURN_IF_ERROR(Fail(context));
   v1::CreateTokenResponse made;
   *made.mutable_token() = request.token();
   made.mutable_token()->set_id(absl::StrCat("token-", tokens.size() + 1));
@@ -61,8 +62,8 @@ absl::StatusOr<v1::CreateTokenResponse> FakeEngine::CreateToken(
   return made;
 }
 
-absl::Status FakeEngine::RevokeToken(const CallContext&, const std::string& id) {
-  ESPALIER_RETURN_IF_ERROR(Fail());
+absl::Status FakeEngine::RevokeToken(const CallContext& context, const std::string& id) {
+  ESPALIER_RETURN_IF_ERROR(Fail(context));
   if (tokens.erase(id) == 0) return absl::NotFoundError("no such token");
   return absl::OkStatus();
 }
@@ -77,13 +78,13 @@ absl::StatusOr<v1::GetProgressResponse> FakeEngine::GetProgress(const CallContex
 }
 
 absl::StatusOr<Resource> FakeEngine::Get(const CallContext& context, const Ref& ref) {
-  ESPALIER_RETURN_IF_ERROR(Fail());
+  ESPALIER_RETURN_IF_ERROR(Fail(context));
   return objects_.Get(context, ref);
 }
 
 absl::StatusOr<ListPage> FakeEngine::List(const CallContext& context, const Query& query) {
   lists.push_back(query);
-  ESPALIER_RETURN_IF_ERROR(Fail());
+  ESPALIER_RETURN_IF_ERROR(Fail(context));
   absl::StatusOr<ListPage> all = objects_.List(context, query);
   if (!all.ok()) return all;
   // A page is named by the place of its first object.
@@ -105,7 +106,7 @@ absl::StatusOr<ApplyResult> FakeEngine::Apply(const CallContext& context,
                                               const ApplyRequest& request) {
   applies.push_back(request);
   operation_ids.push_back(context.operation_id);
-  ESPALIER_RETURN_IF_ERROR(Fail());
+  ESPALIER_RETURN_IF_ERROR(Fail(context));
   ApplyResult result = Answer();
   if (request.dry_run() || result.problems_size() > 0) return result;
   for (const v1::Ref& released : request.release()) {
@@ -155,7 +156,7 @@ std::vector<absl::StatusOr<std::int64_t>> FakeEngine::UpdateStatus(
 absl::StatusOr<ApplyResult> FakeEngine::Delete(const CallContext& context,
                                                const DeleteRequest& request) {
   deletes.push_back(request);
-  ESPALIER_RETURN_IF_ERROR(Fail());
+  ESPALIER_RETURN_IF_ERROR(Fail(context));
   const Ref ref = *FromProto(request.ref());
   const Resource* there = objects_.Find(ref);
   if (there == nullptr) return absl::NotFoundError("not there");

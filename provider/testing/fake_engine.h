@@ -37,6 +37,8 @@ class FakeEngine : public Resources, public Remote {
   std::vector<ApplyRequest> applies;
   std::vector<DeleteRequest> deletes;
   std::vector<std::string> operation_ids;
+  // Of all calls that may fail.
+  std::vector<CallContext> contexts;
   std::vector<Query> lists;
 
   // Tokens that stand, by id.
@@ -75,8 +77,8 @@ class FakeEngine : public Resources, public Remote {
                                     const DriftRequest& request) override;
 
  private:
-  // The next failure, if there is one.
-  absl::Status Fail();
+  // Remembers the call. The next failure, if there is one.
+  absl::Status Fail(const CallContext& context);
   // The problems as an answer; they are told once.
   ApplyResult Answer();
 
