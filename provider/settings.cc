@@ -26,7 +26,12 @@ class SettingsReader {
     return std::string(value.text());
   }
 
-  bool IsGiven(const char* name) const { return !config_.At(name).is_null(); }
+  bool Bool(const char* name, bool fallback) {
+    const Value& value = config_.At(name);
+    if (value.is_unknown()) settings_.unknown.push_back(name);
+    const bool* given = value.as_bool();
+    return given != nullptr ? *given : fallback;
+  }
 
   absl::Duration RequestTimeout(const Environment& environment, Diagnostics& diagnostics) {
     const std::string given = Text(kRequestTimeout);
@@ -67,9 +72,8 @@ Settings ReadSettings(const Value& config, const Environment& environment,
       ns.is_null() ? Value::String(VariableOr(environment, "ESPALIER_NAMESPACE", "default")) : ns;
   settings.request_timeout = reader.RequestTimeout(environment, diagnostics);
 
-  const bool* transfer = config.At("transfer").as_bool();
   settings.transfer =
-      transfer != nullptr ? *transfer : environment("ESPALIER_TRANSFER").value_or("") == "true";
+      reader.Bool("transfer", environment("ESPALIER_TRANSFER").value_or("") == "true");
 
   const auto require = [&](const char* name, const std::string& value, const char* variable,
                            absl::string_view what) {
@@ -90,10 +94,17 @@ Settings ReadSettings(const Value& config, const Environment& environment,
       "The engine records which configuration owns an object, so every configuration needs a "
       "name of its own.");
   settings.engine = WithEnvironment(std::move(given), environment);
-  if (reader.IsGiven("client_cert_file") != reader.IsGiven("client_key_file")) {
+  // Each may come from the block or the environment, or be told later.
+  const auto lacks = [&](const char* name, const std::string& file) {
+    return file.empty() && !config.At(name).is_unknown();
+  };
+  const bool no_cert = lacks("client_cert_file", settings.engine.cert_file);
+  const bool no_key = lacks("client_key_file", settings.engine.key_file);
+  if (no_cert != no_key) {
     diagnostics.Error("Incomplete client certificate",
-                      "`client_cert_file` and `client_key_file` belong together.",
-                      {AttributeStep("client_cert_file")});
+                      "`client_cert_file` (or ESPALIER_CERT_FILE) and `client_key_file` (or "
+                      "ESPALIER_KEY_FILE) belong together.",
+                      {AttributeStep(no_cert ? "client_cert_file" : "client_key_file")});
   }
   return settings;
 }

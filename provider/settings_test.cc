@@ -105,11 +105,57 @@ TEST(SettingsTest, TakesOverOnlyWhenAsked) {
   EXPECT_FALSE(ReadSettings(block, Variables(variables), diagnostics).transfer);
 }
 
-TEST(SettingsTest, WantsCertificateAndKeyTogether) {
+// What the environment says is not what the block will say.
+TEST(SettingsTest, WaitsForATransferThatIsNotKnownYet) {
+  std::map<std::string, std::string> variables = kAll;
+  variables["ESPALIER_TRANSFER"] = "true";
   Diagnostics diagnostics;
-  ReadSettings(Config({{"client_cert_file", Value::String("c.pem")}}), Variables(kAll),
-               diagnostics);
-  EXPECT_TRUE(diagnostics.HasErrors());
+  const Settings settings =
+      ReadSettings(Config({{"transfer", Value::Unknown()}}), Variables(variables), diagnostics);
+  EXPECT_EQ(settings.unknown, std::vector<std::string>{"transfer"});
+  EXPECT_TRUE(diagnostics.empty());
+}
+
+TEST(SettingsTest, WantsCertificateAndKeyTogetherWhereverTheyComeFrom) {
+  using Variable = std::pair<const std::string, std::string>;
+  const Variable env_cert("ESPALIER_CERT_FILE", "env-cert.pem");
+  const Variable env_key("ESPALIER_KEY_FILE", "env-key.pem");
+  struct Case {
+    const char* name;
+    Value::Entries block;
+    std::map<std::string, std::string> variables;
+    // The attribute to blame; empty: nothing is wrong.
+    std::string lacks;
+  };
+  const Value cert = Value::String("c.pem");
+  const Value key = Value::String("k.pem");
+  const Case cases[] = {
+      {"both in the block", {{"client_cert_file", cert}, {"client_key_file", key}}, {}, ""},
+      {"certificate alone", {{"client_cert_file", cert}}, {}, "client_key_file"},
+      {"key alone", {{"client_key_file", key}}, {}, "client_cert_file"},
+      {"key in the environment", {{"client_cert_file", cert}}, {env_key}, ""},
+      {"certificate in the environment", {{"client_key_file", key}}, {env_cert}, ""},
+      {"both in the environment", {}, {env_cert, env_key}, ""},
+      {"the environment alone lacks one", {}, {env_key}, "client_cert_file"},
+      {"not known yet", {{"client_cert_file", Value::Unknown()}, {"client_key_file", key}}, {}, ""},
+      {"not known yet, and nothing else",
+       {{"client_cert_file", Value::Unknown()}},
+       {},
+       "client_key_file"},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.name);
+    std::map<std::string, std::string> variables = kAll;
+    variables.insert(each.variables.begin(), each.variables.end());
+    Diagnostics diagnostics;
+    ReadSettings(Config(each.block), Variables(variables), diagnostics);
+    if (each.lacks.empty()) {
+      EXPECT_TRUE(diagnostics.empty());
+      continue;
+    }
+    ASSERT_EQ(diagnostics.list().size(), 1U);
+    EXPECT_EQ(diagnostics.list()[0].path, Path{AttributeStep(each.lacks)});
+  }
 }
 
 }  // namespace
