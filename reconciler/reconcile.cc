@@ -413,7 +413,7 @@ absl::Status SourceReconciler::ApplyIfWanted(const Resource& source, SourceState
       return absl::OkStatus();
     }
     ESPALIER_ASSIGN_OR_RETURN(const Verdict done,
-                              Carry(source, std::move(request), planned->plan(), turn));
+                              Carry(source, std::move(request), *planned->mutable_plan(), turn));
     changed = done.state == v1::Condition::TRUE;
     if (!changed) {
       Refuse(source, state, done, planned->plan());
@@ -458,7 +458,8 @@ absl::Status SourceReconciler::ApplyAgain(const Resource& source, SourceState& s
         state.corrections[*ref].push_back(clock_.Elapsed());
       }
     }
-    ESPALIER_ASSIGN_OR_RETURN(verdict, Carry(source, std::move(request), planned->plan(), turn));
+    ESPALIER_ASSIGN_OR_RETURN(verdict,
+                              Carry(source, std::move(request), *planned->mutable_plan(), turn));
   }
   if (verdict.state == v1::Condition::TRUE) {
     state.drift_due = clock_.Elapsed();
@@ -469,7 +470,7 @@ absl::Status SourceReconciler::ApplyAgain(const Resource& source, SourceState& s
 }
 
 absl::StatusOr<Verdict> SourceReconciler::Carry(const Resource& source, ApplyRequest request,
-                                                const Plan& plan, Turn& turn) {
+                                                Plan& plan, Turn& turn) {
   const std::string& name = source.metadata().name();
   const std::string commit = request.owner().commit();
   request.set_dry_run(false);
@@ -478,9 +479,13 @@ absl::StatusOr<Verdict> SourceReconciler::Carry(const Resource& source, ApplyReq
   // The revision is part of it: the same plan made again later is another operation.
   context.operation_id = absl::StrCat("git/", name, "/", commit, "/", plan.revision(), "/",
                                       plan.digest().substr(0, 16));
+  // The engine answers with the same, and of ten thousand objects nobody wants two. Clear() would
+  // keep the memory.
+  plan = Plan();
   const absl::Duration began = clock_.Elapsed();
   absl::StatusOr<ApplyResult> result = resources_.Apply(context, request);
   if (!result.ok()) return Annotate(result.status(), "applying");
+  plan = std::move(*result->mutable_plan());
   if (!result->applied()) {
     Verdict verdict = RefusedBy(result->problems());
     if (verdict.reason == "DigestMismatch") {

@@ -67,8 +67,9 @@ class SourceReconciler final : public Reconciler {
 
   absl::Status ApplyIfWanted(const Resource& source, SourceState& state, Turn& turn);
   absl::Status ApplyAgain(const Resource& source, SourceState& state, Turn& turn);
-  // Applies what was planned so: TRUE, or what refuses it.
-  absl::StatusOr<Verdict> Carry(const Resource& source, ApplyRequest request, const Plan& plan,
+  // Applies what was planned so: TRUE, or what refuses it. `plan` becomes what the engine says it
+  // was.
+  absl::StatusOr<Verdict> Carry(const Resource& source, ApplyRequest request, Plan& plan,
                                 Turn& turn);
   void AskPace(const Resource& source, SourceState& state, Turn& turn);
   void SayApplied(const Resource& source, SourceState& state, const Snapshot& now);

@@ -125,6 +125,9 @@ std::string MessageToJson(const Message& message, Indent indent) {
     if (is_set || IsAlwaysWritten(*field)) fields.push_back(field);
   }
   std::string json;
+  // Enough for most: a large document that grows is there twice while it is copied. What is not
+  // written to is no memory yet.
+  json.reserve((indent == Indent::kNone ? 2 : 5) * message.ByteSizeLong());
   const std::unique_ptr<DocumentWriter> writer = MakeJsonWriter(indent, json);
   writer->BeginMap();
   WriteFields(message, fields, *writer);

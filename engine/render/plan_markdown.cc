@@ -116,7 +116,8 @@ std::string PlanToMarkdown(const v1::Plan& plan, const std::vector<Problem>& pro
 }
 
 std::string PlanToJson(const v1::ApplyResult& result) {
-  return absl::StrCat(MessageToJson(result, Indent::kTwo), "\n");
+  // Appended, not copied: of ten thousand objects it has 16 MB.
+  return MessageToJson(result, Indent::kTwo) + "\n";
 }
 
 }  // namespace espalier
