@@ -169,6 +169,17 @@ absl::StatusOr<ApplyResult> Engine::Delete(const Ref& ref, const std::string& ui
                                 kUnsureRetries);
 }
 
+std::optional<v1::PullProgress> Engine::PullOf(const std::string& host, const std::string& digest) {
+  if (host.empty() || digest.empty()) return std::nullopt;
+  const absl::StatusOr<v1::GetProgressResponse> progress = remote_.GetProgress(Context(), host);
+  if (!progress.ok()) return std::nullopt;
+  const auto of_host = progress->hosts().find(host);
+  if (of_host == progress->hosts().end()) return std::nullopt;
+  const auto pull = of_host->second.pulls().find(digest);
+  if (pull == of_host->second.pulls().end()) return std::nullopt;
+  return pull->second;
+}
+
 absl::StatusOr<ApplyResult> Engine::ChangeHold(v1::HoldChange change) {
   ApplyRequest request;
   *request.mutable_owner() = owner();

@@ -71,6 +71,9 @@ class Engine {
   WaitResult Wait(const Ref& ref, absl::Duration timeout, Judge judge);
   // The same for everything that matches, once all of it is known.
   WaitResult WaitForAll(const Query& query, absl::Duration timeout, JudgeAll judge);
+  // How far the host is with pulling the image of that digest; none if it pulls none, or if nobody
+  // can say: it is a detail of a message, and asked for once.
+  std::optional<v1::PullProgress> PullOf(const std::string& host, const std::string& digest);
   // Sets and clears holds.
   absl::StatusOr<ApplyResult> ChangeHold(v1::HoldChange change);
   // Makes a token. A repetition after an answer that was lost leaves one that nobody knows, which

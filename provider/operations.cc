@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "engine/base/telemetry.h"
+#include "engine/model/size_text.h"
 #include "provider/call_schema.h"
 #include "provider/readiness.h"
 #include "provider/write_only.h"
@@ -293,6 +294,18 @@ void Operations::LogChange(absl::string_view message, const Ref& ref, const std:
   log_.Info(message, {{telemetry::kRef, ToHuman(ref)}, {telemetry::kUid, uid}});
 }
 
+// How far its host is with its image; nothing for what is no VM, or has its image.
+std::string Operations::PullText(const std::optional<Resource>& waited) {
+  if (!waited || waited->body_case() != Kind::kVm) return "";
+  const v1::VmPlacement& placement = waited->vm().status().placement();
+  const auto pull = engine_.PullOf(placement.host(), placement.image_digest());
+  if (!pull) return "";
+  const std::string what = absl::StrCat(" ", placement.host(), " pulls its image: ");
+  if (pull->total_bytes() <= 0) return absl::StrCat(what, "it has just begun.");
+  return absl::StrCat(what, pull->done_bytes() * 100 / pull->total_bytes(), " % of ",
+                      SizeText(static_cast<double>(pull->total_bytes())), " are there.");
+}
+
 Resource Operations::Await(Resource stored, const Value& planned, absl::string_view step,
                            Diagnostics& diagnostics) {
   const Wish wish = WishOf(planned);
@@ -317,10 +330,11 @@ Resource Operations::Await(Resource stored, const Value& planned, absl::string_v
       diagnostics.Error(absl::StrCat(done, ", but it does not get ready"), waited.why);
       break;
     case WaitResult::End::kTimedOut:
-      diagnostics.Error(absl::StrCat(done, ", but it is not ready yet"),
-                        absl::StrCat("It was not ready after ", absl::FormatDuration(timeout), ". ",
-                                     waited.why, "\n\nThe engine goes on trying. `timeouts.", step,
-                                     "` sets how long to wait."));
+      diagnostics.Error(
+          absl::StrCat(done, ", but it is not ready yet"),
+          absl::StrCat("It was not ready after ", absl::FormatDuration(timeout), ". ", waited.why,
+                       PullText(waited.last), "\n\nThe engine goes on trying. `timeouts.", step,
+                       "` sets how long to wait."));
       break;
     case WaitResult::End::kStopped:
       // No error: an error would taint the object, and the next run would make it anew.

@@ -109,6 +109,7 @@ class Operations {
                                  Diagnostics& diagnostics);
   // What the object of this incarnation has become; null if it was not found.
   Outcome StateFrom(const Resource* found, const Schema& schema, const Value& state);
+  std::string PullText(const std::optional<Resource>& waited);
   // The object once it is ready, or as it was seen last, with the reason as a diagnostic. `step` is
   // what was done to it: "create" or "update".
   Resource Await(Resource stored, const Value& planned, absl::string_view step,

@@ -232,6 +232,24 @@ TEST_F(ProviderTest, AnUpdateHasItsOwnTimeoutAndSaysWhy) {
   EXPECT_EQ(updated.state.At("restart"), Text("always"));
 }
 
+TEST_F(ProviderTest, AVmThatIsNotReadyYetSaysHowFarItsImageIs) {
+  engine_.on_watch = [this] {
+    Resource pulling = *Stored();
+    v1::VmPlacement& placement = *pulling.mutable_vm()->mutable_status()->mutable_placement();
+    placement.set_phase(v1::VmPlacement::STARTING);
+    placement.set_host("mac-01");
+    placement.set_image_digest("sha256:12");
+    engine_.objects().Put(pulling);
+  };
+  v1::GetProgressResponse::HostProgress& host = (*engine_.progress.mutable_hosts())["mac-01"];
+  v1::PullProgress& pull = (*host.mutable_pulls())["sha256:12"];
+  pull.set_total_bytes(100LL << 30);
+  pull.set_done_bytes(41LL << 30);
+  const Result created = Apply(Value(), Plan(Value(), Config()).state);
+  ASSERT_THAT(created.errors, SizeIs(1));
+  EXPECT_THAT(created.errors[0], HasSubstr("mac-01 pulls its image: 41 % of 100G are there."));
+}
+
 TEST_F(ProviderTest, WhatIsSwitchedOffIsDoneWhenItHasLeftItsHost) {
   const Result created = Created(Config());
   engine_.on_watch = [this] {

@@ -43,6 +43,8 @@ class FakeEngine : public Resources, public Remote {
 
   // Tokens that stand, by id.
   std::map<std::string, v1::TokenInfo> tokens;
+  // Pulls under way, by host.
+  v1::GetProgressResponse progress;
   // Time to live of the last one.
   std::int64_t ttl_seconds = 0;
 
