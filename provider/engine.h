@@ -83,6 +83,7 @@ class Engine {
 
   // Since some moment; only differences mean something.
   absl::Duration Elapsed() const { return clock_.Elapsed(); }
+  absl::Time Now() const { return clock_.Now(); }
 
   // Whether this instance owns the object; nobody's objects are not owned.
   bool Owns(const Resource& resource) const;

@@ -1,6 +1,7 @@
 #include "provider/operations.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -10,7 +11,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "engine/base/telemetry.h"
+#include "engine/model/hold.h"
 #include "engine/model/size_text.h"
+#include "engine/model/timestamp.h"
 #include "provider/call_schema.h"
 #include "provider/readiness.h"
 #include "provider/write_only.h"
@@ -62,6 +65,31 @@ void WarnOfShortage(const Ref& ref, const v1::Capacity& capacity, Diagnostics& d
   if (!capacity.short_()) return;
   diagnostics.Warning(absl::StrCat("Not enough room for ", ToHuman(ref)),
                       absl::StrJoin(capacity.verdicts(), "\n"));
+}
+
+// What people have done beside the configuration: their changes, and their holds. One summary for
+// all objects, so that core shows many of them as one.
+void WarnOfOtherHands(const v1::Metadata& metadata, const Ref& ref, absl::Time now,
+                      Diagnostics& diagnostics) {
+  if (metadata.has_edited()) {
+    const v1::Edited& edited = metadata.edited();
+    const bool waits = edited.has_hold_until() && TimeOf(edited.hold_until()) > now;
+    diagnostics.Warning(
+        "Changed by another hand",
+        absl::StrCat(
+            ToHuman(ref), ": by ", edited.actor(), " (", edited.interface(),
+            "): ", edited.reason().empty() ? "no reason given" : edited.reason(), ". ",
+            waits ? absl::FormatTime("The change is held until %Y-%m-%dT%H:%MZ; then an apply",
+                                     TimeOf(edited.hold_until()), absl::UTCTimeZone())
+                  : "An apply",
+            " takes it back, unless the configuration says the same."));
+  }
+  const std::map<std::string, v1::Hold> holds(metadata.holds().begin(), metadata.holds().end());
+  for (const auto& [name, hold] : holds) {
+    if (StandingHold(metadata, name, now) == nullptr) continue;
+    diagnostics.Warning("A hold stands",
+                        absl::StrCat(ToHuman(ref), ": ", NamedHoldText(name, hold)));
+  }
 }
 
 // The object is `uid` or, if that is empty, must be new.
@@ -485,6 +513,8 @@ Outcome Operations::StateFrom(const Resource* found, const Schema& schema, const
   }
   outcome.state = StateOf(schema, *found, state);
   incarnations_.Remember(ref, found->metadata().uid());
+  if (engine_.Owns(*found))
+    WarnOfOtherHands(found->metadata(), ref, engine_.Now(), outcome.diagnostics);
   return outcome;
 }
 

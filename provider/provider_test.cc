@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "engine/model/timestamp.h"
 #include "provider/testing/values.h"
 #include "provider/testing/vm_world.h"
 #include "provider/wire.h"
@@ -12,6 +13,7 @@
 namespace espalier::provider {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -339,6 +341,36 @@ TEST_F(ProviderTest, ShowsDriftAndForgetsWhatIsGone) {
   const Result gone = Read(created.state);
   EXPECT_TRUE(gone.state.is_null());
   EXPECT_THAT(gone.errors, IsEmpty());
+}
+
+TEST_F(ProviderTest, SaysWhatPeopleDidBesideTheConfiguration) {
+  const Result created = Created(Config());
+  EXPECT_THAT(Read(created.state).warnings, IsEmpty());
+  Resource touched = *Stored();
+  v1::Metadata& metadata = *touched.mutable_metadata();
+  metadata.mutable_edited()->set_actor("ana");
+  metadata.mutable_edited()->set_interface("cli");
+  metadata.mutable_edited()->set_reason("INC-91");
+  v1::Hold& cordon = (*metadata.mutable_holds())["suspend"];
+  cordon.set_by("ben");
+  cordon.set_why("disk swap");
+  // Over, and not taken away yet.
+  v1::Hold& over = (*metadata.mutable_holds())["claim"];
+  SetTime(clock_.Now() - absl::Hours(1), *over.mutable_until());
+  engine_.objects().Put(touched);
+  const Result read = Read(created.state);
+  EXPECT_THAT(read.warnings,
+              ElementsAre(AllOf(HasSubstr("Changed by another hand"),
+                                HasSubstr("vm ci/build: by ana (cli): INC-91. An apply takes it")),
+                          HasSubstr("A hold stands: vm ci/build: suspend by ben: disk swap")));
+  // As long as it is held.
+  SetTime(absl::FromUnixSeconds(4102444800), *metadata.mutable_edited()->mutable_hold_until());
+  engine_.objects().Put(touched);
+  EXPECT_THAT(Read(created.state).warnings[0], HasSubstr("held until 2100-01-01T00:00Z; then"));
+  // What another owns is no news about this configuration.
+  metadata.mutable_owner()->set_instance("other");
+  engine_.objects().Put(touched);
+  EXPECT_THAT(Read(created.state).warnings, IsEmpty());
 }
 
 TEST_F(ProviderTest, NeverTakesAnErrorForAbsence) {

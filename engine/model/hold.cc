@@ -26,6 +26,10 @@ const v1::Hold* StandingHold(const v1::Metadata& metadata, absl::string_view nam
   return &found->second;
 }
 
+std::string NamedHoldText(absl::string_view name, const v1::Hold& hold) {
+  return absl::StrCat(name, " ", WhoWhenWhy(hold));
+}
+
 std::string SuspendedText(const v1::Hold& hold) {
   return absl::StrCat("suspended ", WhoWhenWhy(hold));
 }

@@ -19,6 +19,8 @@ inline constexpr char kClaimHold[] = "claim";
 // has taken it away yet. Null if there is none. Lives as long as the metadata.
 const v1::Hold* StandingHold(const v1::Metadata& metadata, absl::string_view name, absl::Time now);
 
+// "cordon by ana until 2026-11-21T05:12Z: disk swap".
+std::string NamedHoldText(absl::string_view name, const v1::Hold& hold);
 // "suspended by ana until 2026-11-21T05:12Z: INC-91".
 std::string SuspendedText(const v1::Hold& hold);
 // "claimed by ci-runner until 2026-11-21T05:12Z: job 4711".
