@@ -85,11 +85,10 @@ absl::StatusOr<MergeResult> Merge::Run(const std::string& base, const std::strin
     git_merge_options options = GIT_MERGE_OPTIONS_INIT;
     options.flags = GIT_MERGE_SKIP_REUC | (comparable_ ? GIT_MERGE_FIND_RENAMES : 0);
     git_index* raw = nullptr;
-    if (int code = git_merge_trees(&raw, raw_, base_.get(), ours_.get(), theirs_.get(), &options);
-        code < 0) {
-      return Refused(GitStatus(code, "merging"));
-    }
+    const int code = git_merge_trees(&raw, raw_, base_.get(), ours_.get(), theirs_.get(), &options);
+    // A name that no index takes leaves one behind as well.
     const GitIndex index(raw);
+    if (code < 0) return Refused(GitStatus(code, "merging"));
     if (git_index_has_conflicts(raw) == 1) {
       ESPALIER_ASSIGN_OR_RETURN(result.conflicts, ConflictsIn(raw));
       return result;
