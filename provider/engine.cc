@@ -68,18 +68,21 @@ CallContext Engine::WriteContext() {
 }
 
 template <typename Answer>
-absl::StatusOr<Answer> Engine::Patiently(absl::FunctionRef<absl::StatusOr<Answer>()> call,
-                                         int unsure_retries) {
+absl::StatusOr<Answer> Engine::Patiently(Repeat repeat,
+                                         absl::FunctionRef<absl::StatusOr<Answer>()> call) {
   const absl::Duration deadline = clock_.Elapsed() + kPatience;
   Wakeup wakeup;
   const StopSignal::Listener listener(stop_, wakeup);
   absl::Duration pause = kFirstPause;
   int aborted = 0;
+  int unsure = repeat == Repeat::kNamedWrite ? 0 : kUnsureRetries;
   while (true) {
     absl::StatusOr<Answer> answer = call();
-    const bool away = absl::IsUnavailable(answer.status()) && clock_.Elapsed() + pause < deadline;
+    const bool harmless = repeat != Repeat::kWrite || IsUnsent(answer.status());
+    const bool away =
+        absl::IsUnavailable(answer.status()) && harmless && clock_.Elapsed() + pause < deadline;
     const bool lost = absl::IsAborted(answer.status()) && aborted++ < kAbortedRetries;
-    const bool again = IsUnsure(answer.status()) && unsure_retries-- > 0;
+    const bool again = IsUnsure(answer.status()) && unsure++ < kUnsureRetries;
     if (!away && !lost && !again) return answer;
     if (clock_.WaitFor(wakeup, random_.Jitter(pause, 0.3))) return answer;
     pause = std::min(pause * 2, kLongestPause);
@@ -87,14 +90,14 @@ absl::StatusOr<Answer> Engine::Patiently(absl::FunctionRef<absl::StatusOr<Answer
 }
 
 absl::StatusOr<Resource> Engine::Get(const Ref& ref) {
-  return Patiently<Resource>([&] { return resources_.Get(Context(), ref); });
+  return Patiently<Resource>(Repeat::kRead, [&] { return resources_.Get(Context(), ref); });
 }
 
 absl::Status Engine::List(Query query, absl::FunctionRef<bool(const Resource&)> visit) {
   do {
     if (stop_.stopped()) return absl::CancelledError("the run was interrupted");
     const absl::StatusOr<ListPage> page =
-        Patiently<ListPage>([&] { return resources_.List(Context(), query); });
+        Patiently<ListPage>(Repeat::kRead, [&] { return resources_.List(Context(), query); });
     if (!page.ok()) return page.status();
     for (const Resource& resource : page->items()) {
       if (!visit(resource)) return absl::OkStatus();
@@ -106,7 +109,8 @@ absl::Status Engine::List(Query query, absl::FunctionRef<bool(const Resource&)> 
 
 absl::StatusOr<ApplyResult> Engine::Write(const ApplyRequest& request) {
   const CallContext context = WriteContext();
-  return Patiently<ApplyResult>([&] { return resources_.Apply(context, request); }, kUnsureRetries);
+  return Patiently<ApplyResult>(Repeat::kNamedWrite,
+                                [&] { return resources_.Apply(context, request); });
 }
 
 ApplyRequest Engine::RequestFor(std::vector<Declared> declared) const {
@@ -165,8 +169,8 @@ absl::StatusOr<ApplyResult> Engine::Delete(const Ref& ref, const std::string& ui
   *request.mutable_owner() = owner();
   request.set_dry_run(dry_run);
   const CallContext context = WriteContext();
-  return Patiently<ApplyResult>([&] { return resources_.Delete(context, request); },
-                                kUnsureRetries);
+  return Patiently<ApplyResult>(Repeat::kNamedWrite,
+                                [&] { return resources_.Delete(context, request); });
 }
 
 std::optional<v1::PullProgress> Engine::PullOf(const std::string& host, const std::string& digest) {
@@ -189,16 +193,17 @@ absl::StatusOr<ApplyResult> Engine::ChangeHold(v1::HoldChange change) {
 
 absl::StatusOr<v1::CreateTokenResponse> Engine::CreateToken(const v1::CreateTokenRequest& request) {
   return Patiently<v1::CreateTokenResponse>(
-      [&] { return remote_.CreateToken(Context(), request); });
+      Repeat::kWrite, [&] { return remote_.CreateToken(Context(), request); });
 }
 
 absl::Status Engine::RevokeToken(const std::string& id) {
   struct Nothing {};
-  return Patiently<Nothing>([&]() -> absl::StatusOr<Nothing> {
-           absl::Status revoked = remote_.RevokeToken(Context(), id);
-           if (!revoked.ok()) return revoked;
-           return Nothing();
-         })
+  return Patiently<Nothing>(Repeat::kRead,
+                            [&]() -> absl::StatusOr<Nothing> {
+                              absl::Status revoked = remote_.RevokeToken(Context(), id);
+                              if (!revoked.ok()) return revoked;
+                              return Nothing();
+                            })
       .status();
 }
 

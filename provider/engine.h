@@ -76,8 +76,8 @@ class Engine {
   std::optional<v1::PullProgress> PullOf(const std::string& host, const std::string& digest);
   // Sets and clears holds.
   absl::StatusOr<ApplyResult> ChangeHold(v1::HoldChange change);
-  // Makes a token. A repetition after an answer that was lost leaves one that nobody knows, which
-  // ends by its time.
+  // Makes a token. Asked again only if the engine surely did not hear of it: nobody would know of
+  // the first one.
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request);
   absl::Status RevokeToken(const std::string& id);
 
@@ -110,11 +110,18 @@ class Engine {
                      std::unique_ptr<Watch>& watch);
   // Takes everything that the watch holds ready.
   absl::Status Drain(Watch& watch, Seen& seen);
-  // Calls until the answer is not that the engine is away, for a while. A call that may be repeated
-  // is made again so often when nobody can know whether it was carried out.
+  // When a call without an answer is made again.
+  enum class Repeat {
+    // While the engine is away.
+    kRead,
+    // Also when nobody can know whether it was carried out: it has a name.
+    kNamedWrite,
+    // Only while the engine surely did not hear of it.
+    kWrite,
+  };
+  // Calls until the answer is not that the engine is away, for a while.
   template <typename Answer>
-  absl::StatusOr<Answer> Patiently(absl::FunctionRef<absl::StatusOr<Answer>()> call,
-                                   int unsure_retries = 0);
+  absl::StatusOr<Answer> Patiently(Repeat repeat, absl::FunctionRef<absl::StatusOr<Answer>()> call);
 
   Clock& clock_;
   Random& random_;

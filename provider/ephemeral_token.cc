@@ -84,6 +84,14 @@ Opened Open(const Value& config, const Value&, Engine& engine) {
   const absl::StatusOr<v1::CreateTokenResponse> made = engine.CreateToken(request);
   if (!made.ok()) {
     opened.diagnostics.Failure("Cannot make a token", made.status());
+    const bool may_be_there = IsUnsure(made.status()) || absl::IsUnavailable(made.status());
+    if (may_be_there && !IsUnsent(made.status())) {
+      opened.diagnostics.Warning(
+          "A token may have been made that nobody knows",
+          absl::StrCat("The engine did not say whether it made one. If it did, that ends by its "
+                       "time, after ",
+                       ttl, " seconds; `espalier token list` shows it."));
+    }
     return opened;
   }
   opened.private_data = made->token().id();

@@ -120,6 +120,27 @@ TEST_F(EphemeralsTest, ATokenThatIsRefusedOpensNothing) {
   EXPECT_FALSE(opened.has_private_());
 }
 
+// The engine knows no name of this write: asked again, it would make a second one.
+TEST_F(EphemeralsTest, ATokenIsAskedForOnceUnlessTheEngineHeardNothing) {
+  engine_.failures = {Unsent(absl::UnavailableError("Connection refused")),
+                      Unsent(absl::UnavailableError("Connection refused"))};
+  const auto opened = Open("espalier_token", {{"role", Text("viewer")}});
+  EXPECT_EQ(Errors(opened), "");
+  EXPECT_THAT(engine_.tokens, SizeIs(1));
+
+  for (const absl::Status& lost :
+       {absl::UnavailableError("Socket closed"), absl::DeadlineExceededError("too late")}) {
+    engine_.failures = {lost, absl::InternalError("asked again")};
+    const auto unsure = Open("espalier_token", {{"role", Text("viewer")}});
+    EXPECT_THAT(engine_.failures, SizeIs(1)) << lost;
+    EXPECT_FALSE(unsure.has_result());
+    ASSERT_THAT(unsure.diagnostics(), SizeIs(2));
+    EXPECT_THAT(unsure.diagnostics(0).detail(), HasSubstr(std::string(lost.message())));
+    EXPECT_EQ(unsure.diagnostics(1).severity(), tfplugin6::Diagnostic::WARNING);
+    EXPECT_THAT(unsure.diagnostics(1).detail(), HasSubstr("after 14400 seconds"));
+  }
+}
+
 TEST_F(EphemeralsTest, ATokenThatCannotBeRevokedIsNamed) {
   const auto opened = Open("espalier_token", {{"role", Text("viewer")}});
   engine_.failures = {absl::PermissionDeniedError("you may not")};

@@ -112,10 +112,10 @@ absl::Status Connection::FromGrpc(const grpc::Status& status) const {
   // gRPC tells how it tried; what people need stands last: "Connection refused".
   std::string why = status.error_message();
   const std::size_t last = why.rfind(": ");
-  if (absl::StartsWith(why, "failed to connect") && last != std::string::npos) {
-    why.erase(0, last + 2);
-  }
-  return absl::UnavailableError(absl::StrCat("engine ", engine_, ": ", why));
+  const bool unsent = absl::StartsWith(why, "failed to connect");
+  if (unsent && last != std::string::npos) why.erase(0, last + 2);
+  absl::Status away = absl::UnavailableError(absl::StrCat("engine ", engine_, ": ", why));
+  return unsent ? Unsent(std::move(away)) : away;
 }
 
 void Connection::SetUp(const CallContext& context, grpc::ClientContext& call) const {

@@ -30,7 +30,7 @@ class Connection {
 
   // Puts token, operation id and revision of a call into its metadata.
   void Prepare(const CallContext& context, grpc::ClientContext& call) const;
-  // The same code, and for UNAVAILABLE which engine it was.
+  // The same code, and for UNAVAILABLE which engine it was and whether it heard of the call.
   absl::Status FromGrpc(const grpc::Status& status) const;
 
   // Makes a call that nobody can cancel: `call` blocks until its end or its timeout.

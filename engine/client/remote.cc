@@ -13,6 +13,8 @@
 namespace espalier {
 namespace {
 
+constexpr char kUnsent[] = "espalier/unsent";
+
 class RemoteSecrets final : public Secrets {
  public:
   // `connection` must outlive it.
@@ -137,6 +139,13 @@ RemoteOptions WithEnvironment(RemoteOptions options, const Environment& env) {
   fill(options.cert_file, "ESPALIER_CERT_FILE");
   fill(options.key_file, "ESPALIER_KEY_FILE");
   return options;
+}
+
+bool IsUnsent(const absl::Status& status) { return status.GetPayload(kUnsent).has_value(); }
+
+absl::Status Unsent(absl::Status status) {
+  status.SetPayload(kUnsent, absl::Cord());
+  return status;
 }
 
 absl::StatusOr<std::unique_ptr<Remote>> MakeRemote(Clock& clock, Threads& threads, Io& io,

@@ -54,6 +54,11 @@ class Remote {
                                                               const std::string& host) = 0;
 };
 
+// Whether a call that failed so surely did not reach the engine: nobody answered the connection. Of
+// any other failure of the way nobody can know. Remotes mark what they return.
+bool IsUnsent(const absl::Status& status);
+absl::Status Unsent(absl::Status status);
+
 // Does not connect yet: the first call does, and fails with UNAVAILABLE if nobody answers.
 // INVALID_ARGUMENT for options that cannot work; NOT_FOUND for files that are not there.
 absl::StatusOr<std::unique_ptr<Remote>> MakeRemote(Clock& clock, Threads& threads, Io& io,
