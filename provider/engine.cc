@@ -18,6 +18,8 @@ constexpr int kAbortedRetries = 3;
 // Writes of which nobody knows whether they were carried out. Under the same operation id the
 // engine answers as it did, or does it now; without that, what it made would be in nobody's state.
 constexpr int kUnsureRetries = 2;
+// How long the engine may take for a write once the user wants an end.
+constexpr absl::Duration kLastWord = absl::Seconds(2);
 
 Query QueryFor(const Ref& ref) {
   Query query;
@@ -27,10 +29,13 @@ Query QueryFor(const Ref& ref) {
   return query;
 }
 
+absl::Status Interrupted() { return absl::CancelledError("the run was interrupted"); }
+
 }  // namespace
 
 bool IsUnsure(const absl::Status& status) {
-  return absl::IsDeadlineExceeded(status) || absl::IsInternal(status) || absl::IsUnknown(status);
+  return absl::IsDeadlineExceeded(status) || absl::IsInternal(status) || absl::IsUnknown(status) ||
+         absl::IsCancelled(status);
 }
 
 Engine::Engine(Clock& clock, Random& random, StopSignal& stop, Remote& remote, std::string instance,
@@ -58,12 +63,7 @@ bool Engine::Owns(const Resource& resource) const {
 CallContext Engine::Context() const {
   CallContext context;
   context.timeout = request_timeout_;
-  return context;
-}
-
-CallContext Engine::WriteContext() {
-  CallContext context = Context();
-  context.operation_id = random_.Uid();
+  context.cancellation = stop_.cancellation();
   return context;
 }
 
@@ -78,6 +78,7 @@ absl::StatusOr<Answer> Engine::Patiently(Repeat repeat,
   int unsure = repeat == Repeat::kNamedWrite ? 0 : kUnsureRetries;
   while (true) {
     absl::StatusOr<Answer> answer = call();
+    if (absl::IsCancelled(answer.status()) && stop_.stopped()) return Interrupted();
     const bool harmless = repeat != Repeat::kWrite || IsUnsent(answer.status());
     const bool away =
         absl::IsUnavailable(answer.status()) && harmless && clock_.Elapsed() + pause < deadline;
@@ -89,13 +90,28 @@ absl::StatusOr<Answer> Engine::Patiently(Repeat repeat,
   }
 }
 
+template <typename Answer>
+absl::StatusOr<Answer> Engine::Write(
+    absl::FunctionRef<absl::StatusOr<Answer>(const CallContext&)> call) {
+  CallContext context = Context();
+  context.operation_id = random_.Uid();
+  if (!context.cancelled()) {
+    absl::StatusOr<Answer> answer =
+        Patiently<Answer>(Repeat::kNamedWrite, [&] { return call(context); });
+    if (!absl::IsCancelled(answer.status()) || !context.cancelled()) return answer;
+  }
+  context.cancellation = nullptr;
+  context.timeout = std::min(context.timeout, kLastWord);
+  return call(context);
+}
+
 absl::StatusOr<Resource> Engine::Get(const Ref& ref) {
   return Patiently<Resource>(Repeat::kRead, [&] { return resources_.Get(Context(), ref); });
 }
 
 absl::Status Engine::List(Query query, absl::FunctionRef<bool(const Resource&)> visit) {
   do {
-    if (stop_.stopped()) return absl::CancelledError("the run was interrupted");
+    if (stop_.stopped()) return Interrupted();
     const absl::StatusOr<ListPage> page =
         Patiently<ListPage>(Repeat::kRead, [&] { return resources_.List(Context(), query); });
     if (!page.ok()) return page.status();
@@ -107,10 +123,13 @@ absl::Status Engine::List(Query query, absl::FunctionRef<bool(const Resource&)> 
   return absl::OkStatus();
 }
 
-absl::StatusOr<ApplyResult> Engine::Write(const ApplyRequest& request) {
-  const CallContext context = WriteContext();
-  return Patiently<ApplyResult>(Repeat::kNamedWrite,
-                                [&] { return resources_.Apply(context, request); });
+absl::StatusOr<ApplyResult> Engine::Apply(const ApplyRequest& request) {
+  if (request.dry_run()) {
+    return Patiently<ApplyResult>(Repeat::kRead,
+                                  [&] { return resources_.Apply(Context(), request); });
+  }
+  return Write<ApplyResult>(
+      [&](const CallContext& context) { return resources_.Apply(context, request); });
 }
 
 ApplyRequest Engine::RequestFor(std::vector<Declared> declared) const {
@@ -125,11 +144,11 @@ absl::StatusOr<ApplyResult> Engine::Apply(Declared declared, bool dry_run, bool 
   request.set_dry_run(dry_run);
   request.set_without_objects(dry_run);
   request.set_transfer(transfer);
-  return Write(request);
+  return Apply(request);
 }
 
 absl::StatusOr<ApplyResult> Engine::ApplyAll(std::vector<Declared> declared) {
-  return Write(RequestFor(std::move(declared)));
+  return Apply(RequestFor(std::move(declared)));
 }
 
 absl::StatusOr<ApplyResult> Engine::PreviewAll(std::vector<Declared> declared,
@@ -159,7 +178,7 @@ absl::StatusOr<ApplyResult> Engine::Release(const Ref& ref) {
   ApplyRequest request;
   *request.mutable_owner() = owner();
   *request.add_release() = ToProto(ref);
-  return Write(request);
+  return Apply(request);
 }
 
 absl::StatusOr<ApplyResult> Engine::Delete(const Ref& ref, const std::string& uid, bool dry_run) {
@@ -168,9 +187,12 @@ absl::StatusOr<ApplyResult> Engine::Delete(const Ref& ref, const std::string& ui
   request.set_uid(uid);
   *request.mutable_owner() = owner();
   request.set_dry_run(dry_run);
-  const CallContext context = WriteContext();
-  return Patiently<ApplyResult>(Repeat::kNamedWrite,
-                                [&] { return resources_.Delete(context, request); });
+  if (dry_run) {
+    return Patiently<ApplyResult>(Repeat::kRead,
+                                  [&] { return resources_.Delete(Context(), request); });
+  }
+  return Write<ApplyResult>(
+      [&](const CallContext& context) { return resources_.Delete(context, request); });
 }
 
 std::optional<v1::PullProgress> Engine::PullOf(const std::string& host, const std::string& digest) {
@@ -188,7 +210,7 @@ absl::StatusOr<ApplyResult> Engine::ChangeHold(v1::HoldChange change) {
   ApplyRequest request;
   *request.mutable_owner() = owner();
   *request.add_holds() = std::move(change);
-  return Write(request);
+  return Apply(request);
 }
 
 absl::StatusOr<v1::CreateTokenResponse> Engine::CreateToken(const v1::CreateTokenRequest& request) {
@@ -198,12 +220,11 @@ absl::StatusOr<v1::CreateTokenResponse> Engine::CreateToken(const v1::CreateToke
 
 absl::Status Engine::RevokeToken(const std::string& id) {
   struct Nothing {};
-  return Patiently<Nothing>(Repeat::kRead,
-                            [&]() -> absl::StatusOr<Nothing> {
-                              absl::Status revoked = remote_.RevokeToken(Context(), id);
-                              if (!revoked.ok()) return revoked;
-                              return Nothing();
-                            })
+  return Write<Nothing>([&](const CallContext& context) -> absl::StatusOr<Nothing> {
+           absl::Status revoked = remote_.RevokeToken(context, id);
+           if (!revoked.ok()) return revoked;
+           return Nothing();
+         })
       .status();
 }
 

@@ -90,13 +90,15 @@ class Engine {
   Owner owner() const;
 
  private:
-  // Of every call.
+  // Of a call that ends when the user stops.
   CallContext Context() const;
-  // The write's context: a name by which a repetition is known as such, and no cancellation,
-  // because a write that was broken off has an unknown outcome.
-  CallContext WriteContext();
+  // Makes a write, whose outcome is asked for also when the user stops: one that was broken off is
+  // asked for once more, briefly, under its name, and so is one that begins only then, because it
+  // tidies up.
+  template <typename Answer>
+  absl::StatusOr<Answer> Write(absl::FunctionRef<absl::StatusOr<Answer>(const CallContext&)> call);
   ApplyRequest RequestFor(std::vector<Declared> declared) const;
-  absl::StatusOr<ApplyResult> Write(const ApplyRequest& request);
+  absl::StatusOr<ApplyResult> Apply(const ApplyRequest& request);
   // What a watch has told.
   struct Seen {
     Objects objects;

@@ -3,6 +3,7 @@
 // happens, what goes into state is what the engine holds, or an error says that it may not be.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -29,12 +30,14 @@ constexpr absl::StatusCode kCodes[] = {
     absl::StatusCode::kUnavailable,         // down, or starting again
     absl::StatusCode::kDeadlineExceeded,    // slow
     absl::StatusCode::kFailedPrecondition,  // no
+    absl::StatusCode::kCancelled,           // hanging, until the user interrupts
 };
 
 // Whether a call that failed so may have been carried out.
 bool MayHaveHappened(absl::StatusCode code) {
   return code == absl::StatusCode::kInternal || code == absl::StatusCode::kUnknown ||
-         code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kDeadlineExceeded;
+         code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kDeadlineExceeded ||
+         code == absl::StatusCode::kCancelled;
 }
 
 // Which call fails, and how.
@@ -56,7 +59,9 @@ struct Fault {
 // has carried out and answers a repeated one as it did at first.
 class FaultyEngine final : public Resources, public Remote {
  public:
-  explicit FaultyEngine(FakeEngine& engine) : engine_(engine) {}
+  // `interrupt`: what a user does who waits for a call that does not end.
+  FaultyEngine(FakeEngine& engine, std::function<void()> interrupt)
+      : engine_(engine), interrupt_(std::move(interrupt)) {}
 
   // Calls are counted from now on.
   void Set(const Fault& fault) {
@@ -66,10 +71,10 @@ class FaultyEngine final : public Resources, public Remote {
   int calls() const { return calls_; }
 
   absl::StatusOr<Resource> Get(const CallContext& context, const Ref& ref) override {
-    return Faulty<absl::StatusOr<Resource>>([&] { return engine_.Get(context, ref); });
+    return Faulty<absl::StatusOr<Resource>>(&context, [&] { return engine_.Get(context, ref); });
   }
   absl::StatusOr<ListPage> List(const CallContext& context, const Query& query) override {
-    return Faulty<absl::StatusOr<ListPage>>([&] { return engine_.List(context, query); });
+    return Faulty<absl::StatusOr<ListPage>>(&context, [&] { return engine_.List(context, query); });
   }
   absl::StatusOr<ApplyResult> Apply(const CallContext& context,
                                     const ApplyRequest& request) override {
@@ -81,8 +86,9 @@ class FaultyEngine final : public Resources, public Remote {
   }
   absl::StatusOr<std::unique_ptr<Watch>> StartWatch(const CallContext& context, const Query& query,
                                                     const std::string& resume) override {
+    // A watch does not block: who waits for it hears of the interrupt.
     return Faulty<absl::StatusOr<std::unique_ptr<Watch>>>(
-        [&] { return engine_.StartWatch(context, query, resume); });
+        nullptr, [&] { return engine_.StartWatch(context, query, resume); });
   }
   std::vector<absl::StatusOr<std::int64_t>> UpdateStatus(
       const CallContext& context, absl::Span<const StatusWrite> writes) override {
@@ -114,19 +120,27 @@ class FaultyEngine final : public Resources, public Remote {
 
  private:
   template <typename Answer>
-  Answer Faulty(absl::FunctionRef<Answer()> call) {
+  Answer Faulty(const CallContext* context, absl::FunctionRef<Answer()> call) {
     const int number = calls_++;
     const bool fails =
         fault_.at >= 0 && (number == fault_.at || (fault_.lasting && number > fault_.at));
     if (!fails) return call();
     // Only the first of a lasting failure took effect.
     if (fault_.after && number == fault_.at) call().status().IgnoreError();
+    if (fault_.code == absl::StatusCode::kCancelled && context != nullptr) Hang(*context);
     return absl::Status(fault_.code, "as the test says");
+  }
+
+  // Until the user has enough: that ends a call under way, and of a write the outcome is asked for
+  // once more, which nobody can interrupt and nobody has to.
+  void Hang(const CallContext& context) {
+    interrupt_();
+    EXPECT_TRUE(context.cancelled() || context.timeout <= absl::Seconds(2)) << "nothing ends it";
   }
 
   absl::StatusOr<ApplyResult> Write(const CallContext& context,
                                     absl::FunctionRef<absl::StatusOr<ApplyResult>()> call) {
-    return Faulty<absl::StatusOr<ApplyResult>>([&]() -> absl::StatusOr<ApplyResult> {
+    return Faulty<absl::StatusOr<ApplyResult>>(&context, [&]() -> absl::StatusOr<ApplyResult> {
       const auto done = done_.find(context.operation_id);
       if (done != done_.end()) return done->second;
       absl::StatusOr<ApplyResult> result = call();
@@ -136,6 +150,7 @@ class FaultyEngine final : public Resources, public Remote {
   }
 
   FakeEngine& engine_;
+  const std::function<void()> interrupt_;
   Fault fault_;
   int calls_ = 0;
   std::map<std::string, ApplyResult> done_;
@@ -156,7 +171,11 @@ class World : private VmWorld {
     };
   }
 
-  void Set(const Fault& fault) { faulty_.Set(fault); }
+  // In a run of its own.
+  void Set(const Fault& fault) {
+    ConfigureAtEngine();
+    faulty_.Set(fault);
+  }
   int calls() const { return faulty_.calls(); }
   using VmWorld::Stored;
   std::string uid() { return Stored() == nullptr ? "" : Stored()->metadata().uid(); }
@@ -236,7 +255,7 @@ class World : private VmWorld {
     return result.state;
   }
 
-  FaultyEngine faulty_{engine_};
+  FaultyEngine faulty_{engine_, [this] { Interrupt(); }};
   Problems problems_;
   bool deleting_ = false;
   bool has_errors_ = false;

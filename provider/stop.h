@@ -1,10 +1,12 @@
-// StopSignal: core's word that the user wants an end. Waits look at it and are woken by it; writes
-// are not broken off, because half a write is worse than a late end. Thread-safe.
+// StopSignal: core's word that the user wants an end. Waits look at it and are woken by it; calls
+// of the engine are broken off by its cancellation. Thread-safe.
 #pragma once
 
+#include <list>
 #include <set>
 
 #include "absl/base/thread_annotations.h"
+#include "engine/base/call_context.h"
 #include "engine/base/clock.h"
 #include "engine/base/mutex.h"
 
@@ -17,6 +19,8 @@ class StopSignal {
   // Lowers it: the process goes on to serve another run (reattach mode).
   void Reset();
   bool stopped() const;
+  // What Stop() cancels, or has cancelled. It lives as long as the signal.
+  const Cancellation* cancellation() const;
 
   // While it lives, Stop() raises `wakeup`; at once if it was called before.
   class Listener {
@@ -33,7 +37,8 @@ class StopSignal {
 
  private:
   mutable Mutex mu_;
-  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  // The last one counts. Those of earlier runs are kept, because calls under way look at them.
+  std::list<Cancellation> runs_ ABSL_GUARDED_BY(mu_) = std::list<Cancellation>(1);
   std::multiset<Wakeup*> wakeups_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -123,11 +123,31 @@ void Connection::SetUp(const CallContext& context, grpc::ClientContext& call) co
   call.set_deadline(absl::ToChronoTime(clock_.Now() + std::min(context.timeout, kLongestTimeout)));
 }
 
-absl::Status Connection::Wait(const CallContext& context,
-                              absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call) const {
-  grpc::ClientContext prepared;
-  SetUp(context, prepared);
-  return FromGrpc(call(&prepared));
+absl::Status Connection::Wait(
+    const CallContext& context,
+    absl::FunctionRef<void(grpc::ClientContext*, grpc::CompletionQueue*, grpc::Status*)> start)
+    const {
+  if (context.cancelled()) return absl::CancelledError("cancelled before it began");
+  grpc::ClientContext call;
+  SetUp(context, call);
+  grpc::CompletionQueue queue;
+  grpc::Status result;
+  start(&call, &queue, &result);
+  void* tag = nullptr;
+  bool ok = false;
+  // The deadline is gRPC's to keep; the end comes in any case.
+  const auto wait = [&] {
+    const absl::Time look =
+        context.cancellation == nullptr ? absl::InfiniteFuture() : clock_.Now() + kCancellationPoll;
+    return queue.AsyncNext(&tag, &ok, absl::ToChronoTime(look));
+  };
+  while (wait() == grpc::CompletionQueue::TIMEOUT) {
+    if (context.cancelled()) call.TryCancel();
+  }
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) {
+  }
+  return FromGrpc(result);
 }
 
 absl::Status Connection::Unary(

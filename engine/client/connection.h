@@ -33,10 +33,14 @@ class Connection {
   // The same code, and for UNAVAILABLE which engine it was and whether it heard of the call.
   absl::Status FromGrpc(const grpc::Status& status) const;
 
-  // Makes a call that nobody can cancel: `call` blocks until its end or its timeout.
-  absl::Status Wait(const CallContext& context,
-                    absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call) const;
-  // Starts a call with `start(call, done)` and waits for its end, its timeout or its cancellation.
+  // Starts a call with `start(call, queue, result)`, whose end comes out of the queue, and waits
+  // for that, its timeout or its cancellation. The caller reads the connection itself: no other
+  // thread has to wake.
+  absl::Status Wait(
+      const CallContext& context,
+      absl::FunctionRef<void(grpc::ClientContext*, grpc::CompletionQueue*, grpc::Status*)> start)
+      const;
+  // The same for few and small calls: `start(call, done)`.
   absl::Status Unary(const CallContext& context,
                      const std::function<void(grpc::ClientContext*,
                                               std::function<void(grpc::Status)>)>& start) const;

@@ -9,34 +9,21 @@ namespace espalier {
 namespace {
 
 using Service = v1::ResourcesService::StubInterface;
-using Async = Service::async_interface;
 
-// A method of the service in the two ways that it can be called: waiting for it, and with a
-// callback.
+// Begins a call whose end comes out of the queue.
 template <typename Request, typename Answer>
-struct Method {
-  grpc::Status (Service::*wait)(grpc::ClientContext*, const Request&, Answer*);
-  void (Async::*start)(grpc::ClientContext*, const Request*, Answer*,
-                       std::function<void(grpc::Status)>);
-};
+using Method = std::unique_ptr<grpc::ClientAsyncResponseReaderInterface<Answer>> (Service::*)(
+    grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
 
 template <typename Request, typename Answer>
 absl::StatusOr<Answer> Ask(const Connection& connection, const CallContext& context, Service& stub,
                            Method<Request, Answer> method, const Request& request) {
   Answer answer;
-  absl::Status status;
-  if (context.cancellation == nullptr) {
-    // Nobody can cancel it: the caller reads the connection itself, and no other thread has to
-    // wake.
-    status = connection.Wait(context, [&](grpc::ClientContext* call) {
-      return (stub.*method.wait)(call, request, &answer);
-    });
-  } else {
-    status = connection.Unary(
-        context, [&](grpc::ClientContext* call, std::function<void(grpc::Status)> done) {
-          (stub.async()->*method.start)(call, &request, &answer, std::move(done));
-        });
-  }
+  const absl::Status status = connection.Wait(
+      context, [&](grpc::ClientContext* call, grpc::CompletionQueue* queue, grpc::Status* result) {
+        // The reader belongs to the call: its pointer owns nothing.
+        (stub.*method)(call, request, queue)->Finish(&answer, result, nullptr);
+      });
   if (!status.ok()) return status;
   return answer;
 }
@@ -49,31 +36,26 @@ RemoteResources::RemoteResources(const Connection& connection)
 absl::StatusOr<Resource> RemoteResources::Get(const CallContext& context, const Ref& ref) {
   v1::GetRequest request;
   *request.mutable_ref() = ToProto(ref);
-  return Ask(connection_, context, *stub_,
-             Method<v1::GetRequest, Resource>{&Service::Get, &Async::Get}, request);
+  return Ask(connection_, context, *stub_, &Service::AsyncGet, request);
 }
 
 absl::StatusOr<ListPage> RemoteResources::List(const CallContext& context, const Query& query) {
-  return Ask(connection_, context, *stub_, Method<Query, ListPage>{&Service::List, &Async::List},
-             query);
+  return Ask(connection_, context, *stub_, &Service::AsyncList, query);
 }
 
 absl::StatusOr<ApplyResult> RemoteResources::Apply(const CallContext& context,
                                                    const ApplyRequest& request) {
-  return Ask(connection_, context, *stub_,
-             Method<ApplyRequest, ApplyResult>{&Service::Apply, &Async::Apply}, request);
+  return Ask(connection_, context, *stub_, &Service::AsyncApply, request);
 }
 
 absl::StatusOr<ApplyResult> RemoteResources::Delete(const CallContext& context,
                                                     const DeleteRequest& request) {
-  return Ask(connection_, context, *stub_,
-             Method<DeleteRequest, ApplyResult>{&Service::Delete, &Async::Delete}, request);
+  return Ask(connection_, context, *stub_, &Service::AsyncDelete, request);
 }
 
 absl::StatusOr<DriftReport> RemoteResources::Drift(const CallContext& context,
                                                    const DriftRequest& request) {
-  return Ask(connection_, context, *stub_,
-             Method<DriftRequest, DriftReport>{&Service::Drift, &Async::Drift}, request);
+  return Ask(connection_, context, *stub_, &Service::AsyncDrift, request);
 }
 
 std::vector<absl::StatusOr<std::int64_t>> RemoteResources::UpdateStatus(
@@ -81,10 +63,7 @@ std::vector<absl::StatusOr<std::int64_t>> RemoteResources::UpdateStatus(
   v1::UpdateStatusRequest request;
   request.mutable_writes()->Add(writes.begin(), writes.end());
   absl::StatusOr<v1::UpdateStatusResponse> answer =
-      Ask(connection_, context, *stub_,
-          Method<v1::UpdateStatusRequest, v1::UpdateStatusResponse>{&Service::UpdateStatus,
-                                                                    &Async::UpdateStatus},
-          request);
+      Ask(connection_, context, *stub_, &Service::AsyncUpdateStatus, request);
   absl::Status status = answer.status();
   if (status.ok() && static_cast<std::size_t>(answer->items_size()) != writes.size()) {
     status = absl::InternalError("the engine answered another number of status writes");

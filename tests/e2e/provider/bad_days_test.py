@@ -1,10 +1,53 @@
 """What an apply that is under way makes of bad days: an engine that is killed and comes back, one that
 stays away, a token that ends, a second run on the same objects. What single calls make of every refusal
 is provider/fault_test.cc."""
+import signal
+import socket
+import threading
 import unittest
 
 from fleet import Fleet, wait_for
 from terraform import Terraform
+
+
+class SilentEngine:
+    """Takes connections as an engine does and never answers a call."""
+
+    def __init__(self):
+        self.heard = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self._connections = []
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._listener.close()
+        for connection in self._connections:
+            connection.close()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._connections.append(connection)
+            threading.Thread(target=self._listen, args=(connection,), daemon=True).start()
+
+    def _listen(self, connection):
+        # An empty frame of settings: that is all that a client waits for.
+        connection.sendall(b"\0\0\0\x04\0\0\0\0\0")
+        said = b""
+        try:
+            while more := connection.recv(4096):
+                said += more
+                if b"espalier.v1" in said:
+                    self.heard.set()
+        except OSError:
+            pass
 
 
 class BadDaysTest(unittest.TestCase):
@@ -74,6 +117,21 @@ class BadDaysTest(unittest.TestCase):
         terraform.env["ESPALIER_TOKEN"] = self.fleet.token
         terraform.destroy()
         self.assertIsNone(self.fleet.vm("ended"))
+
+    def test_an_interrupt_ends_a_call_that_the_engine_does_not_answer(self):
+        with SilentEngine() as engine, Terraform(engine=engine.address, token="t") as terraform:
+            terraform.write("""
+              provider "espalier" { request_timeout = "1h" }
+              resource "espalier_namespace" "a" { name = "a" }
+              """)
+            # While it plans for an apply, core listens to nobody.
+            process = terraform.start("plan", "-no-color")
+            self.addCleanup(process.kill)
+            self.assertTrue(engine.heard.wait(60))
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 1, out)
+            self.assertIn("the run was interrupted", out)
 
     def test_a_second_run_on_the_same_objects_is_refused_by_the_plan(self):
         terraform, process = self.waiting("shared", "60s")
