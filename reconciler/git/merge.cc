@@ -25,6 +25,10 @@ absl::Status Refused(const absl::Status& status) {
   return absl::IsInternal(status) ? absl::FailedPreconditionError(status.message()) : status;
 }
 
+bool HaveSameFiles(const GitTreeHandle& a, const GitTreeHandle& b) {
+  return git_oid_equal(git_tree_id(a.get()), git_tree_id(b.get())) == 1;
+}
+
 // The lines of a range, each with its end.
 absl::string_view TextAt(absl::string_view text, const LineRange& range) {
   const auto skip = [](absl::string_view rest, std::int32_t lines) {
@@ -72,15 +76,17 @@ absl::StatusOr<MergeResult> Merge::Run(const std::string& base, const std::strin
                                        const std::string& head) {
   ESPALIER_ASSIGN_OR_RETURN(ours_, TreeOf(target));
   ESPALIER_ASSIGN_OR_RETURN(theirs_, TreeOf(head));
+  ESPALIER_ASSIGN_OR_RETURN(base_, TreeOf(base));
   MergeResult result;
   auto impl = std::make_unique<GitTree::Impl>();
   impl->repository = repository_;
-  if (base == target) {
+  // Where one side has changed nothing, libgit2 would read the other into an index, and lose the
+  // memory of a name that no index takes.
+  if (HaveSameFiles(base_, ours_)) {
     impl->root = std::move(theirs_);
-  } else if (base == head) {
+  } else if (HaveSameFiles(base_, theirs_)) {
     impl->root = std::move(ours_);
   } else {
-    ESPALIER_ASSIGN_OR_RETURN(base_, TreeOf(base));
     ESPALIER_RETURN_IF_ERROR(CheckSizes());
     git_merge_options options = GIT_MERGE_OPTIONS_INIT;
     options.flags = GIT_MERGE_SKIP_REUC | (comparable_ ? GIT_MERGE_FIND_RENAMES : 0);
