@@ -133,13 +133,14 @@ Attribute TextMap(absl::string_view name, absl::string_view description) {
   return attribute;
 }
 
-Attribute TimeoutsAttribute() {
+Attribute TimeoutsAttribute(const KindInfo& kind) {
   Attribute attribute = TextAttribute(kTimeouts, Attribute::Use::kOptional,
                                       "How long each step may take, like \"90s\" or \"1h30m\".");
   attribute.shape = Attribute::Shape::kObject;
+  const std::string fallback = absl::FormatDuration(DefaultTimeout(kind.kind));
   for (const char* step : {"create", "delete", "update"}) {
-    attribute.attributes.push_back(TextAttribute(step, Attribute::Use::kOptional,
-                                                 absl::StrCat("For ", step, ". Default: 10m.")));
+    attribute.attributes.push_back(TextAttribute(
+        step, Attribute::Use::kOptional, absl::StrCat("For ", step, ". Default: ", fallback, ".")));
   }
   return attribute;
 }
@@ -211,7 +212,7 @@ Schema ResourceSchema(const KindInfo& kind) {
   }
   attributes.push_back(TextMap(kLabels, "Free labels, matched by selectors."));
   attributes.push_back(TextMap(kAnnotations, "Free notes for people and tools."));
-  attributes.push_back(TimeoutsAttribute());
+  attributes.push_back(TimeoutsAttribute(kind));
   AddWaiting(kind, attributes);
   const std::vector<StableField> stable = StableStatusOf(kind);
   if (!stable.empty()) attributes.push_back(StatusAttribute(stable));

@@ -110,6 +110,16 @@ TEST(SchemaTest, KeepsVolatileStatusOutOfState) {
   EXPECT_EQ(Find(schemas.FindResource("espalier_namespace")->attributes, "status"), nullptr);
 }
 
+TEST(SchemaTest, SaysHowLongEachKindIsWaitedFor) {
+  const Schemas schemas;
+  for (const KindInfo& kind : AllKinds()) {
+    const Schema& schema = *schemas.FindResource("espalier_" + kind.name);
+    EXPECT_EQ(Find(Find(schema.attributes, kTimeouts)->attributes, "create")->description,
+              kind.kind == Kind::kImage ? "For create. Default: 2m." : "For create. Default: 10m.")
+        << kind.name;
+  }
+}
+
 TEST(SchemaTest, GivesNamespacesToNamespacedKindsOnly) {
   const Schemas schemas;
   EXPECT_NE(Find(schemas.FindResource("espalier_vm")->attributes, "namespace"), nullptr);
