@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <utility>
 
 namespace espalier::provider {
 namespace {
@@ -49,15 +50,46 @@ void OnCrash(int number) {
   ::raise(number);
 }
 
+// Who has overflowed its stack has no room on it for the handler. Pages that nobody touches cost
+// nothing. To be called by each thread.
+void StandByForOverflow() {
+  static constexpr std::size_t kBytes = 64 << 10;
+  alignas(16) static thread_local char stack[kBytes];
+  stack_t other = {};
+  other.ss_sp = stack;
+  other.ss_size = kBytes;
+  ::sigaltstack(&other, nullptr);
+}
+
+class StandingBy final : public Threads {
+ public:
+  explicit StandingBy(std::unique_ptr<Threads> threads) : threads_(std::move(threads)) {}
+
+  std::unique_ptr<Thread> Start(absl::string_view name, absl::AnyInvocable<void()> body) override {
+    return threads_->Start(name, [body = std::move(body)]() mutable {
+      StandByForOverflow();
+      body();
+    });
+  }
+
+ private:
+  const std::unique_ptr<Threads> threads_;
+};
+
 }  // namespace
 
 void ReportCrashesToCore() {
+  StandByForOverflow();
   struct sigaction action = {};
   action.sa_handler = &OnCrash;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER | SA_ONSTACK);
   for (const int number : {SIGSEGV, SIGABRT, SIGFPE, SIGBUS, SIGILL}) {
     ::sigaction(number, &action, nullptr);
   }
+}
+
+std::unique_ptr<Threads> ReportingThreads(std::unique_ptr<Threads> threads) {
+  return std::make_unique<StandingBy>(std::move(threads));
 }
 
 }  // namespace espalier::provider

@@ -67,7 +67,7 @@ int Fail(absl::string_view why) {
 // The object graph, in the order in which it is made.
 struct Process {
   const std::unique_ptr<Clock> clock = MakeRealClock();
-  const std::unique_ptr<Threads> threads = MakeRealThreads();
+  const std::unique_ptr<Threads> threads = ReportingThreads(MakeRealThreads());
   const std::unique_ptr<Io> io = MakeRealIo();
   const std::unique_ptr<Random> random = Random::FromMachine();
   const std::unique_ptr<Log> log =
