@@ -16,8 +16,7 @@ absl::string_view Advice(absl::StatusCode code) {
              "runs.";
     case absl::StatusCode::kUnauthenticated:
       return "The engine does not know this token. Check `token` (or ESPALIER_TOKEN); tokens may "
-             "have "
-             "been revoked or have ended.";
+             "have been revoked or have ended.";
     case absl::StatusCode::kPermissionDenied:
       return "The token's role does not allow this. `espalier token create --role ROLE` makes "
              "another token.";
@@ -27,6 +26,11 @@ absl::string_view Advice(absl::StatusCode code) {
       return "The engine took too long. What it did is seen by the next `terraform plan`.";
     case absl::StatusCode::kResourceExhausted:
       return "The engine refused it because a limit is reached.";
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+      return "The engine failed at it; its log says why. What it did is seen by the next "
+             "`terraform "
+             "plan`.";
     default:
       return "";
   }

@@ -128,6 +128,49 @@ TEST_F(ProviderTest, RepeatsAWriteUnderTheSameNameWhenTheEngineRestarts) {
   EXPECT_EQ(engine_.operation_ids[0], engine_.operation_ids[2]);
 }
 
+TEST_F(ProviderTest, TellsWhatTheEngineRefusedAndWhatToDo) {
+  const Value planned = Plan(Value(), Config({{"power", Text("off")}})).state;
+  struct Case {
+    absl::Status status;
+    const char* told;
+  };
+  // What core shows below the summary, as HTTP would number it.
+  const Case cases[] = {
+      {absl::UnauthenticatedError("unknown token"),  // 401
+       "unknown token\n\nThe engine does not know this token. Check `token` (or ESPALIER_TOKEN); "
+       "tokens may have been revoked or have ended."},
+      {absl::PermissionDeniedError("role viewer may not write"),  // 403
+       "role viewer may not write\n\nThe token's role does not allow this. `espalier token create "
+       "--role ROLE` makes another token."},
+      {absl::AbortedError("vm ci/build changed meanwhile"),  // 409
+       "vm ci/build changed meanwhile\n\nSomebody else changed it at the same moment. Run the "
+       "command again."},
+      {absl::ResourceExhaustedError("a set has at most 10000 objects"),  // 429
+       "a set has at most 10000 objects\n\nThe engine refused it because a limit is reached."},
+      {absl::InternalError("the store is broken"),  // 500
+       "the store is broken\n\nThe engine failed at it; its log says why. What it did is seen by "
+       "the next `terraform plan`."},
+      {absl::UnknownError("stream removed"),  // 500 of something between
+       "stream removed\n\nThe engine failed at it; its log says why. What it did is seen by the "
+       "next `terraform plan`."},
+      {absl::UnavailableError("engine mac:7443: Connection refused"),  // 503
+       "engine mac:7443: Connection refused\n\nThe engine did not answer. Check `endpoint` (or "
+       "ESPALIER_ENGINE) and that espalierd runs."},
+      {absl::DeadlineExceededError("Deadline Exceeded"),  // slow
+       "Deadline Exceeded\n\nThe engine took too long. What it did is seen by the next `terraform "
+       "plan`."},
+  };
+  for (const Case& each : cases) {
+    engine_.failures.assign(50, each.status);
+    const Result created = Apply(Value(), planned);
+    EXPECT_TRUE(created.state.is_null());
+    EXPECT_THAT(created.warnings, IsEmpty());
+    EXPECT_THAT(created.errors,
+                ::testing::ElementsAre(absl::StrCat("Cannot create vm ci/build: ", each.told)));
+    EXPECT_EQ(Stored(), nullptr);
+  }
+}
+
 TEST_F(ProviderTest, KeepsNothingOfACreateThatWasRefused) {
   const Value planned = Plan(Value(), Config()).state;
   engine_.problems = {MakeProblem(Problem::ERROR, "owner_conflict", "", "belongs to git fleet")};
