@@ -66,7 +66,7 @@ POINTS = {
     },
     "Others": {
         53: "A data source whose name is not known yet waits for apply; one that is not there is an error at its attribute",
-        54: "An ephemeral value is nowhere on disk, is renewed, and is closed exactly once",
+        54: "An ephemeral value is nowhere on disk, lasts for the whole run without being renewed, and is closed exactly once",
         55: "A secret is in no state, no plan and no log",
         56: "Functions with null, unknown, wrong and many arguments; an error points at its argument",
         57: "An action shows its progress and ends exactly once; its failure fails the apply",
@@ -80,24 +80,10 @@ POINTS = {
     },
 }
 
-# Tests of tests/e2e/provider that show a point as well, whole modules or single ones; run.py runs them with
-# its own, and nobody else does.
-ELSEWHERE = {
-    "import_test": (48,),
-    "import_test.test_every_kind_by_id_with_generated_configuration": (47, 48),
-    "import_test.test_every_kind_by_identity": (49,),
-    "import_test.test_a_namespace_left_out_is_the_providers": (47,),
-    "import_test.test_a_wrong_form_is_answered_with_the_right_one": (47,),
-    "import_test.test_a_wrong_identity_is_answered_with_the_right_one": (49,),
-    "import_test.test_an_object_moves_between_addresses_of_the_provider": (51,),
-    "import_test.test_an_object_does_not_become_another_kind": (51,),
-    "list_test": (52,),
-    "ephemeral_test": (54,),
-    "canary_test": (55,),
-    "functions_test": (56,),
-    "action_test": (57,),
-    "mock_test": (64,),
-}
+# Modules of tests/e2e/provider whose tests show points as well; run.py runs them with its own, and nobody
+# else does.
+ELSEWHERE = ("action_test", "canary_test", "ephemeral_test", "functions_test", "import_test", "list_test",
+             "mock_test")
 
 # Unit tests that show a point which no core provokes, or not in every place.
 UNIT = {

@@ -40,7 +40,7 @@ class ActionTest(unittest.TestCase):
     def invoke(self, address, **more):
         return self.terraform.run("apply", "-auto-approve", "-no-color", f"-invoke={address}", **more)
 
-    def test_a_vm_is_restarted(self):
+    def test_point_57_a_vm_is_restarted(self):
         self.vm("a")
         before = self.placement("a")
         self.terraform.write(RESTART)
@@ -52,7 +52,7 @@ class ActionTest(unittest.TestCase):
         self.assertEqual(after["host"], before["host"], "it goes on with its disk")
         self.assertEqual(self.holds("namespaces/default/vms/a"), {})
 
-    def test_a_change_brings_it_about_and_a_failure_fails_the_apply(self):
+    def test_point_57_a_change_brings_it_about_and_a_failure_fails_the_apply(self):
         self.terraform.write(RESTART + """
           resource "terraform_data" "secret" {
             lifecycle {
@@ -69,7 +69,7 @@ class ActionTest(unittest.TestCase):
         self.terraform.apply()
         self.assertEqual(self.placement("a")["attempt"], 2)
 
-    def test_a_host_is_drained(self):
+    def test_point_57_a_host_is_drained(self):
         self.vm("a", host="mac-01")
         self.vm("b")
         self.fleet.put_vm("a", {"image": self.fleet.image})
@@ -89,7 +89,7 @@ class ActionTest(unittest.TestCase):
         wait_for(lambda: self.placement("a").get("host") == "mac-02", "VM a to move")
         wait_for(lambda: not self.holds("hosts/mac-01"), "the drain to end")
 
-    def test_a_cache_is_refreshed(self):
+    def test_point_57_a_cache_is_refreshed(self):
         self.fleet.request("PUT", "image_caches/all", {
             "apiVersion": "espalier/v1", "kind": "ImageCache", "metadata": {"name": "all"},
             "spec": {"images": [self.fleet.image], "all_hosts": True}})
@@ -103,7 +103,7 @@ class ActionTest(unittest.TestCase):
         self.assertIn("2 of 2 images are there", out)
         self.assertEqual(self.holds("image_caches/all"), {})
 
-    def test_mistakes_are_found_before_anything_is_done(self):
+    def test_point_57_mistakes_are_found_before_anything_is_done(self):
         self.terraform.write("""
           action "espalier_host_drain" "one" {
             config {

@@ -109,12 +109,12 @@ class CanaryTest(unittest.TestCase):
             self.assertIn("saved/tfplan", names)
             self.assertIn("terraform.tfstate", names)
 
-    def test_a_token_of_the_environment(self):
+    def test_point_55_a_token_of_the_environment(self):
         with Terraform(self.fleet.engine, self.fleet.token, CANARY_PASSWORD="canary-password") as terraform:
             terraform.write(RESOURCES % {"image": self.fleet.image})
             self.run_all(terraform, self.fleet.token)
 
-    def test_a_secret_that_is_write_only(self):
+    def test_point_55_a_secret_that_is_write_only(self):
         secret = "canary-" + "write-only" * 4
         with Terraform(self.fleet.engine, self.fleet.token, TF_VAR_password=secret) as terraform:
             terraform.write(GIVEN)
@@ -129,7 +129,7 @@ class CanaryTest(unittest.TestCase):
         self.assertEqual(list(spec["password"]), ["sealed"])
         return spec["password"]["sealed"]
 
-    def test_a_write_only_secret_is_given_with_each_version(self):
+    def test_point_55_a_write_only_secret_is_given_with_each_version(self):
         with Terraform(self.fleet.engine, self.fleet.token, TF_VAR_password="canary-first") as terraform:
             terraform.write(GIVEN)
             terraform.apply()
@@ -149,7 +149,7 @@ class CanaryTest(unittest.TestCase):
             self.assertEqual(self.seal(), second)
             terraform.destroy()
 
-    def test_somebody_elses_secret_is_seen_and_replaced(self):
+    def test_point_55_somebody_elses_secret_is_seen_and_replaced(self):
         with Terraform(self.fleet.engine, self.fleet.token, TF_VAR_password="canary-ours") as terraform:
             terraform.write(GIVEN)
             terraform.apply()
@@ -164,7 +164,7 @@ class CanaryTest(unittest.TestCase):
             self.assertEqual(self.seal(), ours)
             terraform.destroy()
 
-    def test_an_imported_secret_stays_and_can_be_given(self):
+    def test_point_55_an_imported_secret_stays_and_can_be_given(self):
         with Terraform(self.fleet.engine, self.fleet.token, TF_VAR_password="canary-ours") as terraform:
             terraform.write(GIVEN)
             terraform.apply()
@@ -176,18 +176,18 @@ class CanaryTest(unittest.TestCase):
             self.assertIn("No changes", terraform.run("plan", "-no-color"))
             terraform.destroy()
 
-    def test_what_is_wrong_with_a_write_only_secret_is_said_at_its_place(self):
+    def test_point_55_what_is_wrong_with_a_write_only_secret_is_said_at_its_place(self):
         with Terraform(self.fleet.engine, self.fleet.token) as terraform:
             terraform.write(GIVEN.replace("value_wo_version = var.version_of_password", ""))
             out = terraform.fails("plan", TF_VAR_password="canary-ours")
             self.assertIn("value_wo_version: is required with value_wo", out)
 
-    def test_a_token_of_the_configuration(self):
+    def test_point_55_a_token_of_the_configuration(self):
         with Terraform(self.fleet.engine, TF_VAR_token=self.fleet.token) as terraform:
             terraform.write(FROM_VARIABLE + RESOURCES % {"image": self.fleet.image})
             self.run_all(terraform, self.fleet.token)
 
-    def test_a_token_that_the_run_itself_has_made(self):
+    def test_point_55_a_token_that_the_run_itself_has_made(self):
         with tempfile.TemporaryDirectory() as elsewhere, Terraform(self.fleet.engine, self.fleet.token) as terraform:
             told = os.path.join(elsewhere, "token")
             terraform.write(MADE % {"told": told})
@@ -201,7 +201,7 @@ class CanaryTest(unittest.TestCase):
             for name, data in self.texts(terraform):
                 self.assertNotIn(secret.encode(), data, name)
 
-    def test_a_token_that_is_refused(self):
+    def test_point_55_a_token_that_is_refused(self):
         wrong = "canary-" + "0123456789" * 4
         with Terraform(self.fleet.engine, wrong) as terraform:
             terraform.write('data "espalier_vm" "a" { name = "a" }')

@@ -70,7 +70,7 @@ class EphemeralTest(unittest.TestCase):
         with open(self.path("seen")) as seen:
             return seen.read()
 
-    def test_a_token_works_while_it_is_needed_and_is_written_nowhere(self):
+    def test_point_54_a_token_works_while_it_is_needed_and_is_written_nowhere(self):
         log = self.path("trace.log")
         self.terraform.write(self.using_token())
         self.terraform.run("plan", "-out=plan", TF_LOG="trace", TF_LOG_PATH=log)
@@ -95,21 +95,21 @@ class EphemeralTest(unittest.TestCase):
         self.assertIn("CloseEphemeralResource", text)
         self.terraform.assert_no_changes()
 
-    def test_a_token_is_revoked_after_a_failure_too(self):
+    def test_point_54_a_token_is_revoked_after_a_failure_too(self):
         # Core does not close it then: the provider does when it ends.
         self.terraform.write(self.using_token(then=" && false"))
         self.terraform.fails("apply", "-auto-approve")
         self.assertEqual(self.status_with(self.seen()), 401)
         self.assertNotIn("canary", self.tokens())
 
-    def test_what_the_engine_refuses_is_told(self):
+    def test_point_54_what_the_engine_refuses_is_told(self):
         self.terraform.write('ephemeral "espalier_token" "t" { role = "agent" }')
         self.assertIn("needs its host", self.terraform.fails("plan"))
         self.terraform.write('ephemeral "espalier_token" "t" { role = "root" }')
         problems = self.terraform.validate()["diagnostics"]
         self.assertIn("Invalid role", [p["summary"] for p in problems])
 
-    def test_a_connection_is_asked_for_once_the_vm_is_there(self):
+    def test_point_54_a_connection_is_asked_for_once_the_vm_is_there(self):
         self.addCleanup(self.terraform.destroy)
         self.terraform.write(f"""
           resource "espalier_vm" "a" {{
@@ -136,7 +136,7 @@ class EphemeralTest(unittest.TestCase):
         self.terraform.assert_no_changes()
         self.assertEqual(set(self.terraform.state()), {"espalier_vm.a", "terraform_data.use"})
 
-    def test_a_connection_that_does_not_come_says_why(self):
+    def test_point_54_a_connection_that_does_not_come_says_why(self):
         self.terraform.write("""
           ephemeral "espalier_vm_connection" "a" {
             name    = "a"

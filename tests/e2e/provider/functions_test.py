@@ -21,7 +21,7 @@ class FunctionsTest(unittest.TestCase):
         self.terraform.write(f"output \"x\" {{ value = {call} }}")
         return self.terraform.fails("plan")
 
-    def test_they_compute_what_their_arguments_say(self):
+    def test_point_56_they_compute_what_their_arguments_say(self):
         digest = "sha256:" + "a" * 64
         found = self.outputs("""
           output "memory" { value = provider::espalier::parse_memory("12GiB") }
@@ -43,7 +43,7 @@ class FunctionsTest(unittest.TestCase):
                        "digest": digest}})
         self.terraform.assert_no_changes()
 
-    def test_what_is_not_known_yet_is_computed_once_it_is(self):
+    def test_point_56_what_is_not_known_yet_is_computed_once_it_is(self):
         found = self.outputs(SOME + """
           output "memory" { value = provider::espalier::parse_memory(terraform_data.later.output) }
           output "ref"    { value = provider::espalier::ref("ci", terraform_data.later.id) }
@@ -51,7 +51,7 @@ class FunctionsTest(unittest.TestCase):
         self.assertEqual(found["memory"], 12288)
         self.assertRegex(found["ref"], "^ci/[0-9a-f-]{36}$")
 
-    def test_errors_point_at_the_argument(self):
+    def test_point_56_errors_point_at_the_argument(self):
         for call, texts in {
                 'provider::espalier::parse_memory("12GB")': ['"memory"', "none of B, KiB"],
                 "provider::espalier::parse_memory(null)": ['"memory"', "null"],
@@ -67,7 +67,7 @@ class FunctionsTest(unittest.TestCase):
                 for text in texts:
                     self.assertIn(text, error)
 
-    def test_they_are_known_while_terraform_validates(self):
+    def test_point_56_they_are_known_while_terraform_validates(self):
         self.terraform.write("""
           resource "espalier_vm" "a" {
             name       = "a"

@@ -40,13 +40,13 @@ class ImportTest(unittest.TestCase):
         made = {address: resource["values"] for address, resource in self.maker.state().items()}
         self.assertEqual({address: resource["values"] for address, resource in terraform.state().items()}, made)
 
-    def test_every_kind_by_id_with_generated_configuration(self):
+    def test_point_47_48_every_kind_by_id_with_generated_configuration(self):
         for cli in every():
             with self.subTest(cli=cli.title):
                 body = "".join(f'import {{\n  to = espalier_{kind}.x\n  id = "{IDS[kind]}"\n}}\n' for kind in KINDS)
                 self.assert_imports_as_made(self.terraform(body, cli=cli))
 
-    def test_every_kind_by_identity(self):
+    def test_point_49_every_kind_by_identity(self):
         body = ""
         for kind in KINDS:
             *ns, name = IDS[kind].split("/")
@@ -54,7 +54,7 @@ class ImportTest(unittest.TestCase):
             body += f'import {{\n  to = espalier_{kind}.x\n  identity = {{ {namespace}name = "{name}" }}\n}}\n'
         self.assert_imports_as_made(self.terraform(body, cli=at_least(1, 12)))
 
-    def test_our_generator_leaves_out_what_need_not_be_said(self):
+    def test_point_48_our_generator_leaves_out_what_need_not_be_said(self):
         terraform = self.terraform('import {\n  to = espalier_host.x\n  id = "x"\n}\n', cli=at_least(1, 14))
         terraform.run("plan", "-generate-config-out=generated.tf")
         with open(os.path.join(terraform.directory, "generated.tf")) as generated:
@@ -64,7 +64,7 @@ class ImportTest(unittest.TestCase):
         for line in text.splitlines():
             self.assertNotRegex(line, r"^ *(uid|id|status) ")
 
-    def test_a_namespace_left_out_is_the_providers(self):
+    def test_point_47_a_namespace_left_out_is_the_providers(self):
         terraform = self.terraform("""
           provider "espalier" { namespace = "default" }
           import {
@@ -75,7 +75,7 @@ class ImportTest(unittest.TestCase):
         out = terraform.run("plan", "-no-color", "-generate-config-out=generated.tf")
         self.assertIn("1 to import", out)
 
-    def test_a_wrong_form_is_answered_with_the_right_one(self):
+    def test_point_47_a_wrong_form_is_answered_with_the_right_one(self):
         terraform = self.terraform('resource "espalier_vm_pool" "x" {\n  name = "x"\n  replicas = 0\n'
                                    '  template = { image = "none" }\n}')
         out = terraform.fails("import", "espalier_vm_pool.x", "a/b/c")
@@ -83,7 +83,7 @@ class ImportTest(unittest.TestCase):
         self.assertIn('"a/b/c" is not one', out)
         self.assertIn("no such object", terraform.fails("import", "espalier_vm_pool.x", "default/none"))
 
-    def test_a_wrong_identity_is_answered_with_the_right_one(self):
+    def test_point_49_a_wrong_identity_is_answered_with_the_right_one(self):
         terraform = self.terraform("""
           import {
             to       = espalier_vm_pool.x
@@ -115,7 +115,7 @@ class ImportTest(unittest.TestCase):
           """, header=both)
         return terraform
 
-    def test_an_object_moves_between_addresses_of_the_provider(self):
+    def test_point_51_an_object_moves_between_addresses_of_the_provider(self):
         terraform = self.moving("moved", "namespace")
         before = terraform.state("espalier_namespace.old")
         self.assertIn("0 to add, 0 to change, 0 to destroy", terraform.run("plan", "-no-color"))
@@ -123,7 +123,7 @@ class ImportTest(unittest.TestCase):
         self.assertEqual(terraform.state("espalier_namespace.new"), before)
         terraform.destroy()
 
-    def test_an_object_does_not_become_another_kind(self):
+    def test_point_51_an_object_does_not_become_another_kind(self):
         terraform = self.moving("stays", "host")
         out = terraform.fails("plan")
         self.assertIn("Cannot move between types", out)

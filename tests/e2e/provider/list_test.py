@@ -36,7 +36,7 @@ class ListTest(unittest.TestCase):
         events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
         return [event["list_resource_found"] for event in events if "list_resource_found" in event], said
 
-    def test_a_plural_data_source_holds_what_matches(self):
+    def test_point_52_a_plural_data_source_holds_what_matches(self):
         terraform = self.terraform("""
           data "espalier_images" "all" {}
           data "espalier_images" "odd" { selector = { parity = "odd" } }
@@ -59,7 +59,7 @@ class ListTest(unittest.TestCase):
         self.assertEqual(items("data.espalier_images.odd")[0], state["data.espalier_image.one"]["values"])
         terraform.assert_no_changes()
 
-    def test_a_selection_known_late_is_read_late(self):
+    def test_point_52_a_selection_known_late_is_read_late(self):
         terraform = self.terraform("""
           resource "terraform_data" "late" { input = "odd" }
           data "espalier_images" "late" { selector = { parity = terraform_data.late.output } }
@@ -69,7 +69,7 @@ class ListTest(unittest.TestCase):
         self.assertEqual(terraform.run("output", "count").strip(), "3")
         terraform.assert_no_changes()
 
-    def test_mistakes_in_a_selection_have_their_attribute(self):
+    def test_point_52_mistakes_in_a_selection_have_their_attribute(self):
         terraform = self.terraform("""
           data "espalier_vms" "bad" {
             namespace = "Not_A_Name"
@@ -80,7 +80,7 @@ class ListTest(unittest.TestCase):
                  if d["severity"] == "error"}
         self.assertEqual(found, {"namespace", "selector"})
 
-    def test_a_query_finds_what_matches(self):
+    def test_point_52_a_query_finds_what_matches(self):
         found, _ = self.query('list "espalier_image" "all" { provider = espalier }',
                               """list "espalier_image" "odd" {
                                    provider = espalier
@@ -97,12 +97,12 @@ class ListTest(unittest.TestCase):
         self.assertEqual([each["reference"] for each in whole], [self.fleet.image] * 3)
         self.assertFalse(any("resource_object" in each for each in found if each["address"].endswith("all")))
 
-    def test_a_query_has_its_limit(self):
+    def test_point_52_a_query_has_its_limit(self):
         for limit, expected in ((1, 1), (7, 7), (100, 7)):
             found, _ = self.query(f'list "espalier_image" "a" {{\n  provider = espalier\n  limit = {limit}\n}}')
             self.assertEqual(len(found), expected)
 
-    def test_a_query_says_what_is_wrong(self):
+    def test_point_52_a_query_says_what_is_wrong(self):
         _, said = self.query("""list "espalier_vm" "a" {
                                   provider = espalier
                                   config { namespace = "Not_A_Name" }
@@ -112,7 +112,7 @@ class ListTest(unittest.TestCase):
                              config='provider "espalier" { token = "nobody" }')
         self.assertIn("Cannot list vms", said)
 
-    def test_what_a_query_generates_plans_nothing_but_the_import(self):
+    def test_point_52_what_a_query_generates_plans_nothing_but_the_import(self):
         terraform = self.terraform("", cli=at_least(1, 14), ESPALIER_TRANSFER="true")
         with open(os.path.join(terraform.directory, "all.tfquery.hcl"), "w") as out:
             out.write("""list "espalier_image" "odd" {

@@ -98,10 +98,10 @@ class MockTest(unittest.TestCase):
             self.write(terraform, "mocks/espalier.tfmock.hcl", MOCKS)
             return terraform.run("test", "-no-color", ok=ok)
 
-    def test_modules_are_tested_without_an_engine(self):
+    def test_point_64_modules_are_tested_without_an_engine(self):
         self.assertIn("3 passed, 0 failed", self.run_tests(MODULE, (0,)))
 
-    def test_what_the_schema_forbids_is_found_in_a_mock_too(self):
+    def test_point_64_what_the_schema_forbids_is_found_in_a_mock_too(self):
         wrong = MODULE.replace('guest_metadata =', 'cpu = "many"\n  guest_metadata =')
         self.assertIn("a number is required", self.run_tests(wrong, (1,)))
 
