@@ -65,7 +65,8 @@ class ActionsTest : public testing::Test, protected ProviderWorld {
   std::string Plan(const std::string& type, Value config) {
     tfplugin6::PlanAction::Request request;
     request.set_action_type(type);
-    Encode(*Conform(AttributesOf(type), config, Strictness::kLenient), *request.mutable_config());
+    Encode(*Conform(AttributesOf(type), std::move(config), Strictness::kLenient),
+           *request.mutable_config());
     const auto response = Ask<tfplugin6::PlanAction>(request);
     EXPECT_FALSE(response.has_deferred());
     tfplugin6::ValidateActionConfig::Request validate;

@@ -40,7 +40,7 @@ void CheckLegal(const Attributes& attributes, const std::string& where) {
 
 TEST(SchemaTest, IsLegalForCoreWhateverTheKind) {
   const Schemas schemas;
-  static const std::set<std::string> reserved = {
+  static const std::set<std::string> kReserved = {
       "count", "for_each", "depends_on", "provider", "lifecycle", "connection", "provisioner"};
   for (const std::vector<Schema>* all : {&schemas.resources(), &schemas.data_sources(),
                                          &schemas.plural_data_sources(), &schemas.lists()}) {
@@ -49,7 +49,7 @@ TEST(SchemaTest, IsLegalForCoreWhateverTheKind) {
       CheckLegal(schema.attributes, schema.type_name);
       EXPECT_FALSE(schema.description.empty());
       for (const Attribute& attribute : schema.attributes) {
-        EXPECT_EQ(reserved.count(attribute.name), 0U) << schema.type_name << "." << attribute.name;
+        EXPECT_EQ(kReserved.count(attribute.name), 0U) << schema.type_name << "." << attribute.name;
       }
     }
   }

@@ -5,23 +5,24 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 namespace espalier::provider {
 namespace {
 
-Value Config(Value::Entries entries) {
+Value Config(const Value::Entries& entries) {
   Value config = Value::Map({});
   for (const char* name : {"ca_file", "client_cert_file", "client_key_file", "endpoint", "instance",
                            "namespace", "request_timeout", "token", "transfer"}) {
     config.Set(name, Value());
   }
-  for (auto& [name, value] : entries) config.Set(name, value);
+  for (const auto& [name, value] : entries) config.Set(name, value);
   return config;
 }
 
 // The values of these variables; no other is set.
 Environment Variables(std::map<std::string, std::string> variables) {
-  return [variables](const std::string& name) -> std::optional<std::string> {
+  return [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
     const auto found = variables.find(name);
     if (found == variables.end()) return std::nullopt;
     return found->second;

@@ -88,7 +88,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Make(Clock& clock, Io& i
       new Connection(clock, options.engine, token, std::move(channel)));
 }
 
-Connection::Connection(Clock& clock, std::string engine, std::string token,
+Connection::Connection(Clock& clock, std::string engine, const std::string& token,
                        std::shared_ptr<grpc::Channel> channel)
     : clock_(clock),
       engine_(std::move(engine)),

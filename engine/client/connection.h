@@ -49,7 +49,7 @@ class Connection {
   // Prepare, and the deadline.
   void SetUp(const CallContext& context, grpc::ClientContext& call) const;
 
-  Connection(Clock& clock, std::string engine, std::string token,
+  Connection(Clock& clock, std::string engine, const std::string& token,
              std::shared_ptr<grpc::Channel> channel);
 
   Clock& clock_;

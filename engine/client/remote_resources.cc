@@ -19,7 +19,7 @@ template <typename Request, typename Answer>
 absl::StatusOr<Answer> Ask(const Connection& connection, const CallContext& context, Service& stub,
                            Method<Request, Answer> method, const Request& request) {
   Answer answer;
-  const absl::Status status = connection.Wait(
+  absl::Status status = connection.Wait(
       context, [&](grpc::ClientContext* call, grpc::CompletionQueue* queue, grpc::Status* result) {
         // The reader belongs to the call: its pointer owns nothing.
         (stub.*method)(call, request, queue)->Finish(&answer, result, nullptr);
