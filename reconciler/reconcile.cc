@@ -667,6 +667,7 @@ SourceNow SourceReconciler::NowOf(const Resource& source, const SourceState& sta
           .applied = state.status.applied_commit(),
           .wanted = state.wanted.get(),
           .drift = state.drift.get(),
+          .pace = state.pace,
           .alert = policy == v1::DriftPolicy::ALERT || policy == v1::DriftPolicy::CORRECT};
 }
 

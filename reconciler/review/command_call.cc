@@ -11,8 +11,10 @@
 #include "engine/model/hold.h"
 #include "engine/model/ref.h"
 #include "engine/render/safe_text.h"
+#include "engine/render/words.h"
 #include "reconciler/apply_set.h"
 #include "reconciler/conditions.h"
+#include "reconciler/review/review_text.h"
 
 namespace espalier {
 namespace {
@@ -125,27 +127,65 @@ class Call {
     return Apply(std::move(request), "Changes are applied again.");
   }
 
+  // Only what git declares now, within the source's scope, and nothing that is destroyed by it: who
+  // adopts reads no plan.
   CommandAnswer Adopt() {
     if (words().empty()) return {.text = "What? `/espalier adopt vm/ci/build`."};
     if (context_.wanted == nullptr) return {.text = "Nothing was read from the branch yet."};
-    ApplyRequest request;
-    *request.mutable_owner() = OwnerOf(context_.source.metadata().name(), context_.wanted->commit);
-    request.set_transfer(true);
+    if (context_.wanted->commit != context_.target) {
+      return {.text = "What the branch declares now is not valid: that comes first."};
+    }
+    if (!context_.pace.may_apply) {
+      return {.text = absl::StrCat("Not now: ", MarkdownText(context_.pace.message), ".")};
+    }
+    std::set<Ref> objects;
     for (const std::string& word : words()) {
       const absl::StatusOr<Ref> ref = ParseRef(word);
       if (!ref.ok()) return {.text = MarkdownText(ref.status().message())};
-      const auto found =
-          std::find_if(context_.wanted->declared.begin(), context_.wanted->declared.end(),
-                       [&](const LoadedObject& one) { return RefOf(one->resource()) == *ref; });
-      if (found == context_.wanted->declared.end()) {
+      if (!IsDeclared(*ref)) {
         return {.text = absl::StrCat("The branch does not declare ", MarkdownText(ToHuman(*ref)),
                                      ": only what is merged can be adopted.")};
       }
-      *request.add_objects() = **found;
+      objects.insert(*ref);
     }
-    CommandAnswer answer = Apply(std::move(request), "Adopted.");
+    const std::string& source = context_.source.metadata().name();
+    ApplyRequest request =
+        CorrectionOf(source, context_.source.git_source().spec(), *context_.wanted, objects);
+    request.set_transfer(true);
+    request.set_dry_run(true);
+    const absl::StatusOr<ApplyResult> planned = resources_.Apply(call_, request);
+    if (std::string refused = WhyRefused(planned); !refused.empty()) return {.text = refused};
+    const std::vector<std::string> destroyed = DestroyedBy(planned->plan());
+    if (!destroyed.empty()) {
+      return {.text = absl::StrCat(
+                  "As it is declared that would destroy ",
+                  MarkdownText(absl::StrJoin(destroyed, ", ")),
+                  ". Declare it as it is, adopt it, and change it in a pull request with a plan.")};
+    }
+    request.set_dry_run(false);
+    request.set_expected_digest(planned->plan().digest());
+    CommandAnswer answer = Apply(std::move(request), AdoptedText(planned->plan()));
     answer.plan_again = true;
     return answer;
+  }
+
+  bool IsDeclared(const Ref& ref) const {
+    const auto& declared = context_.wanted->declared;
+    return std::any_of(declared.begin(), declared.end(),
+                       [&](const LoadedObject& one) { return RefOf(one->resource()) == ref; });
+  }
+
+  // What became of each.
+  static std::string AdoptedText(const v1::Plan& plan) {
+    std::vector<std::string> lines;
+    lines.reserve(plan.actions_size());
+    for (const v1::Action& action : plan.actions()) {
+      const bool adopted = action.verb() == v1::Action::ADOPT;
+      lines.push_back(absl::StrCat(
+          "- ", adopted ? "Adopted " : "Not adopted: ", MarkdownText(ObjectText(action.ref())),
+          ": ", MarkdownText(action.reason())));
+    }
+    return absl::StrJoin(lines, "\n");
   }
 
   CommandAnswer AcceptDrift() {
@@ -175,16 +215,16 @@ class Call {
     if (!request.has_owner()) {
       *request.mutable_owner() = OwnerOf(context_.source.metadata().name(), "");
     }
-    const absl::StatusOr<ApplyResult> result = resources_.Apply(call_, request);
-    if (!result.ok()) {
-      return {.text =
-                  absl::StrCat("The engine refuses: ", MarkdownText(result.status().message()))};
-    }
-    const Verdict refused = RefusedBy(result->problems());
-    if (!refused.message.empty()) {
-      return {.text = absl::StrCat("The engine refuses: ", MarkdownText(refused.message))};
-    }
+    const std::string refused = WhyRefused(resources_.Apply(call_, request));
+    if (!refused.empty()) return {.text = refused};
     return {.text = done};
+  }
+
+  // Empty: the engine does not refuse.
+  static std::string WhyRefused(const absl::StatusOr<ApplyResult>& result) {
+    const std::string why = result.ok() ? RefusedBy(result->problems()).message
+                                        : std::string(result.status().message());
+    return why.empty() ? "" : absl::StrCat("The engine refuses: ", MarkdownText(why));
   }
 
   std::string Asker() const {

@@ -9,6 +9,7 @@
 #include "engine/api/resources.h"
 #include "engine/base/call_context.h"
 #include "engine/model/ref.h"
+#include "reconciler/pacing.h"
 #include "reconciler/review/forges.h"
 #include "reconciler/source_set.h"
 
@@ -17,8 +18,11 @@ namespace espalier {
 struct CommandContext {
   const GivenCommand& given;
   const Resource& source;
-  // What shall stand; null while nothing was read.
+  // The commit of the branch that is followed, and what shall stand; null while nothing was read.
+  const std::string& target;
   const LoadedSet* wanted = nullptr;
+  // Whether the source may apply now.
+  const Pace& pace;
   // The pull request's head as it is known now; empty if it is not open.
   std::string head;
   // Of the plans that may be confirmed from here.

@@ -515,7 +515,11 @@ void ReviewDesk::ShowNotice(const SourceNow& now, State& state) {
 void ReviewDesk::CarryOut(const SourceNow& now, State& state, const GivenCommand& given,
                           Turn& turn) {
   const std::string& name = now.source.metadata().name();
-  CommandContext context = {.given = given, .source = now.source, .wanted = now.wanted};
+  CommandContext context = {.given = given,
+                            .source = now.source,
+                            .target = now.target,
+                            .wanted = now.wanted,
+                            .pace = now.pace};
   const auto review = given.on_issue ? state.open.end() : state.open.find(given.number);
   if (review != state.open.end()) {
     context.head = review->second.seen.facts.head_sha;

@@ -22,6 +22,7 @@
 #include "engine/base/log.h"
 #include "engine/loop/loop.h"
 #include "reconciler/git_metrics.h"
+#include "reconciler/pacing.h"
 #include "reconciler/proposal.h"
 #include "reconciler/reads.h"
 #include "reconciler/report/shown_plans.h"
@@ -42,6 +43,8 @@ struct SourceNow {
   // What shall stand, and the last drift report. Null: not known yet.
   const LoadedSet* wanted = nullptr;
   const DriftReport* drift = nullptr;
+  // Whether it may apply.
+  const Pace& pace;
   // Drift is to be said in an issue.
   bool alert = false;
 };

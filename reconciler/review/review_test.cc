@@ -396,6 +396,74 @@ TEST_F(ReviewTest, E3ActsOnNothingButWhatWasRead) {
                    .contains("confirm"));
 }
 
+// Taken over is what is merged, while the source may apply, and nothing is destroyed by it.
+TEST_F(ReviewTest, AdoptsWhatTheBranchDeclares) {
+  const auto make = [this](Resource object) {
+    ApplyRequest request;
+    request.mutable_owner()->set_manager(Owner::CLI);
+    *request.add_objects()->mutable_resource() = std::move(object);
+    const auto applied = engine_->Apply(As("eva"), request);
+    ASSERT_TRUE(applied.ok() && applied->applied()) << applied.status();
+  };
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  Resource image;
+  image.mutable_metadata()->set_name("x");
+  image.mutable_image()->mutable_spec()->set_reference("registry.example/x:0");
+  make(image);
+  Resource vm;
+  vm.mutable_metadata()->set_name("build");
+  vm.mutable_metadata()->set_namespace_("default");
+  vm.mutable_vm()->mutable_spec()->set_image("a");
+  vm.mutable_vm()->mutable_spec()->set_memory_mib(4096);
+  make(vm);
+  files_["x.yaml"] = ImageYaml("x");
+  files_["vm.yaml"] =
+      "apiVersion: espalier/v1\nkind: Vm\nmetadata: {name: build, namespace: default}\n"
+      "spec: {image: a, memory_mib: 8192}\n";
+  base_ = repository_.CommitText(files_);
+  ASSERT_TRUE(Eventually([&] {
+    return Status().seen_commit() == base_ &&
+           Status().conditions().at("Planned").state() == v1::Condition::FALSE;
+  }));
+  files_["c.yaml"] = ImageYaml("c");
+  Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  const auto answer_to = [&](const std::string& command) {
+    const std::size_t before = Comments(7).size();
+    forge_->Say(7, "ana", command);
+    EXPECT_TRUE(Eventually([&] { return Comments(7).size() > before; }));
+    return Comments(7).back();
+  };
+  const auto owner = [this](const Ref& ref) {
+    return engine_->Get(As("ana"), ref)->metadata().owner().manager();
+  };
+  forge_->Say(7, "ana", "/espalier adopt image/c");
+  (void)answer_to("/espalier adopt vm/default/build");
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 3; }));
+  EXPECT_THAT(Comments(7), testing::IsSupersetOf({HasSubstr("only what is merged"),
+                                                  HasSubstr("would destroy vm default/build")}));
+  // No window is open: it waits as everything does.
+  PutSource([](v1::GitSourceSpec& spec) {
+    v1::Window& window = (*spec.mutable_windows())["freeze"];
+    window.set_effect(v1::Window::FREEZE);
+    window.set_start("00:00");
+    window.set_minutes(10080);
+  });
+  EXPECT_THAT(answer_to("/espalier adopt image/x"), HasSubstr("Not now: window freeze forbids it"));
+  EXPECT_EQ(owner({Kind::kImage, "", "x"}), Owner::CLI);
+  // A rule of the source leaves the reference alone, whoever the object was.
+  PutSource([](v1::GitSourceSpec& spec) {
+    v1::IgnoreRule& rule = (*spec.mutable_ignore())["references"];
+    rule.add_kinds("image");
+    rule.add_fields("spec.reference");
+  });
+  EXPECT_THAT(answer_to("/espalier adopt image/x"), HasSubstr("Adopted image x"));
+  EXPECT_EQ(owner({Kind::kImage, "", "x"}), Owner::GIT);
+  EXPECT_EQ(engine_->Get(As("ana"), {Kind::kImage, "", "x"})->image().spec().reference(),
+            "registry.example/x:0");
+  EXPECT_EQ(owner({Kind::kVm, "default", "build"}), Owner::CLI);
+}
+
 // What was not in the plan before the merge is not destroyed until somebody says so.
 TEST_F(ReviewTest, StopsNewDestructionUntilItIsConfirmed) {
   ASSERT_TRUE(Eventually([&] { return Has("a"); }));

@@ -137,9 +137,31 @@ bool IsOwnPace(const Caller& caller, const Owner& owner, const v1::HoldChange& c
          (change.hold() == kSuspendHold || change.hold() == kConfirmHold);
 }
 
-absl::Status NoOverride(const Caller& caller, bool override, bool transfer) {
-  if (caller.role != Role::kReconciler || (!override && !transfer)) return absl::OkStatus();
-  return Denied(caller, "take over what another owns", "that is a person's decision");
+absl::Status NoOverride(const Caller& caller, bool override) {
+  if (caller.role != Role::kReconciler || !override) return absl::OkStatus();
+  return Denied(caller, "change what another owns", "that is a person's decision");
+}
+
+// Taking over is a person's decision too, which a reconciler hears in a pull request. It reaches as
+// far as the admin who made the source has said in it, word for word: who may declare what is
+// nobody's yet anywhere may not for that reason take everything from everybody.
+absl::Status MayTakeOver(const Caller& caller, const ApplyRequest& request,
+                         const v1::GitSourceSpec* source) {
+  if (caller.role != Role::kReconciler || !request.transfer()) return absl::OkStatus();
+  const std::string what = "take over what another owns";
+  if (request.has_prune() || !request.release().empty() || !request.holds().empty()) {
+    return Denied(caller, what, "it has to be all that the request does");
+  }
+  for (const Declared& declared : request.objects()) {
+    if (declared.resource().body_case() == kNoKind) continue;
+    const KindInfo& kind = InfoOf(declared.resource().body_case());
+    if (kind.namespaced ? source->namespaces_size() > 0 : source->kinds_size() > 0) continue;
+    return Denied(caller, what,
+                  absl::StrCat("its git_source lists no ", kind.namespaced ? "namespaces" : "kinds",
+                               ", and ", kind.name, " ", declared.resource().metadata().name(),
+                               " has to be within what it lists"));
+  }
+  return absl::OkStatus();
 }
 
 // Plans change nothing, so whoever may read may ask for them, in anybody's name but the engine's.
@@ -214,7 +236,8 @@ absl::Status MayApply(const Caller& caller, const ApplyRequest& request,
   if (IsFarewell(caller, request, source)) return absl::OkStatus();
   if (IsReadOfReader(caller, request.dry_run(), request.owner())) return absl::OkStatus();
   ESPALIER_RETURN_IF_ERROR(MayClaim(caller, request.owner(), source));
-  ESPALIER_RETURN_IF_ERROR(NoOverride(caller, request.has_override(), request.transfer()));
+  ESPALIER_RETURN_IF_ERROR(NoOverride(caller, request.has_override()));
+  ESPALIER_RETURN_IF_ERROR(MayTakeOver(caller, request, source));
   for (const Declared& declared : request.objects()) {
     // A body that is missing is the planner's problem to report; nothing can be written with it.
     if (declared.resource().body_case() == kNoKind) continue;
@@ -235,7 +258,7 @@ absl::Status MayDelete(const Caller& caller, const DeleteRequest& request,
                        const v1::GitSourceSpec* source) {
   if (IsReadOfReader(caller, request.dry_run(), request.owner())) return absl::OkStatus();
   ESPALIER_RETURN_IF_ERROR(MayClaim(caller, request.owner(), source));
-  ESPALIER_RETURN_IF_ERROR(NoOverride(caller, request.has_override(), false));
+  ESPALIER_RETURN_IF_ERROR(NoOverride(caller, request.has_override()));
   return Touch(caller, request.ref(), source);
 }
 

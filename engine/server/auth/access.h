@@ -7,8 +7,9 @@
 //   agent       its own Host and the Vms there, Images and credentials with their secrets; reports
 //               about them only
 //   reconciler  reads, and is told the secrets of its own source; writes as git for that source,
-//               within what the GitSource allows; of that GitSource the status, and the holds that
-//               suspend it or confirm one plan
+//               within what the GitSource allows, taking over from others only within what it lists
+//               by name; of that GitSource the status, and the holds that suspend it or confirm one
+//               plan
 #pragma once
 
 #include <string>

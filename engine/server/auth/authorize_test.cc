@@ -210,6 +210,25 @@ std::vector<Row> Table() {
       {"transfer by git",
        apply(Kind::kVm, Owner::GIT, "fleet",
              [](ApplyRequest& request) { request.set_transfer(true); }),
+       "ar"},
+      {"transfer by git and prune",
+       apply(Kind::kVm, Owner::GIT, "fleet",
+             [](ApplyRequest& request) {
+               request.set_transfer(true);
+               request.mutable_prune();
+             }),
+       "a"},
+      {"transfer by git of a kind that the source does not list",
+       apply(Kind::kHost, Owner::GIT, "fleet",
+             [](ApplyRequest& request) { request.set_transfer(true); }),
+       "a"},
+      {"transfer by git into a namespace that the source does not list",
+       apply(Kind::kVm, Owner::GIT, "fleet",
+             [](ApplyRequest& request) {
+               request.set_transfer(true);
+               request.mutable_objects(0)->mutable_resource()->mutable_metadata()->set_namespace_(
+                   "payroll");
+             }),
        "a"},
 
       {"delete a vm by cli", remove("vm", Owner::CLI, false), "ae"},
@@ -332,6 +351,27 @@ TEST_F(AuthorizeTest, AReconcilerSettlesWhatADeletedSourceLeftAndNothingMore) {
   ApplyRequest holds = farewell;
   *holds.add_holds()->mutable_ref() = ToProto({Kind::kVm, "default", "a"});
   EXPECT_TRUE(absl::IsPermissionDenied(apply(holds)));
+}
+
+// What a source may declare anywhere it may not for that reason take from anybody.
+TEST_F(AuthorizeTest, AReconcilerTakesOverOnlyWithinWhatItsSourceLists) {
+  const auto transfer = [](Kind kind, const std::string& namespaces, const std::string& kinds) {
+    PermissiveResources inner;
+    Resource source = Named(Kind::kGitSource, "fleet");
+    v1::GitSourceSpec& spec = *source.mutable_git_source()->mutable_spec();
+    if (!namespaces.empty()) spec.add_namespaces(namespaces);
+    if (!kinds.empty()) spec.add_kinds(kinds);
+    inner.Put(source);
+    AuthorizedResources resources(inner, nullptr);
+    return Apply(resources, As(Role::kReconciler), Named(kind, "x"), Owner::GIT, "fleet",
+                 [](ApplyRequest& request) { request.set_transfer(true); });
+  };
+  EXPECT_EQ(transfer(Kind::kVm, "", "vm").message(),
+            "someone may not take over what another owns: its git_source lists no namespaces, and "
+            "vm x has to be within what it lists");
+  EXPECT_TRUE(transfer(Kind::kVm, "default", "").ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(transfer(Kind::kImage, "default", "")));
+  EXPECT_TRUE(transfer(Kind::kImage, "", "image").ok());
 }
 
 TEST_F(AuthorizeTest, ARefusalSaysWhatIsMissing) {

@@ -43,7 +43,7 @@ def merge(world, number, files):
 
 
 def play(world):
-    world.follow()
+    world.follow("  kinds: [image]\n")
     world.eventually("the first apply", lambda: stands(world, "b"))
 
     # Planned again, paused: what is merged meanwhile waits, until it goes on.
@@ -78,6 +78,23 @@ def play(world):
     world.eventually("the second result",
                      lambda: last(world.statuses(merged, APPLY)) == "success: 2 to destroy")
     assert stands(world, "c") and not stands(world, "a") and not stands(world, "b")
+
+    # What somebody else made belongs to git once it is merged and somebody says so.
+    (world.directory / "d.yaml").write_text(image("d"))
+    world.espalier("apply", "-f", "d.yaml")
+    head = world.open(3, "taken", {"d.yaml": image("d", "2")})
+    world.eventually("the conflict", lambda: "refused: " in last(world.statuses(head, PLAN)))
+    world.eventually("its words", lambda: len(world.comments(3)) == 1)
+    third = Talk(world, 3)
+    answer = third.say("adopt image/d")
+    assert "only what is merged" in answer, answer
+    merged = merge(world, 3, {"d.yaml": image("d", "2")})
+    world.eventually("the refusal", lambda: "**stopped**" in third.shown())
+    answer = third.say("adopt image/d")
+    assert "Adopted image d" in answer and "taken over from cli" in answer, answer
+    world.eventually("the third result", lambda: last(world.statuses(merged, APPLY)).startswith("success: "))
+    live = world.espalier("get", "image", "d", "-o", "yaml")
+    assert "registry.example/d:2" in live and "manager: git" in live and merged in live, live
 
 
 if __name__ == "__main__":

@@ -73,7 +73,8 @@ class PullRequestWorld(scenario.World):
         for ref in refs:
             self.git("push", "-q", "-f", "../fleet.git", f"{what}:{ref}", cwd=self.directory / "checkout")
 
-    def declare_source(self):
+    def declare_source(self, more=""):
+        """`more`: fields of the spec."""
         (self.directory / "source.yaml").write_text(f"""apiVersion: espalier/v1
 kind: GitSource
 metadata: {{name: fleet}}
@@ -89,12 +90,12 @@ spec:
     project: {self.told["project"]}
     token: {{env: FORGE_TOKEN}}
     poll_seconds: 3600
-""")
+{more}""")
         self.espalier("apply", "-f", "source.yaml")
 
-    def follow(self):
+    def follow(self, more=""):
         """Declares the source, and starts its reconciler, which the forge's webhooks reach."""
-        self.declare_source()
+        self.declare_source(more)
         self.reconciler("fleet")
         self.control("webhook", url=self.environment["HOOKS"] + "/fleet", secret=SECRET)
 
