@@ -174,7 +174,7 @@ absl::Status ReviewDesk::Work(const SourceNow& now, Turn& turn) {
   for (auto& [number, review] : state.open) {
     ESPALIER_RETURN_IF_ERROR(LookAt(now, state, review, turn));
   }
-  ShowMerged(now, state);
+  ShowMerged(now, state, turn);
   ShowNotice(now, state);
   return acceptances_.Work(
       {.source = now.source, .target = now.target, .applied = now.applied, .wanted = now.wanted},
@@ -251,7 +251,7 @@ absl::Status ReviewDesk::LookAt(const SourceNow& now, State& state, Review& revi
   if (review.findings.pull_request.head_sha != facts.head_sha) {
     // A status at once: a commit that has none looks as if nobody cared.
     review.findings = {.source = name, .pull_request = facts};
-    Show(name, state, review);
+    Show(name, state, review, turn);
   }
   if (now.target.empty() || state.look < state.awaited_look) return absl::OkStatus();
   const bool may_plan = review.MayPlan();
@@ -291,12 +291,12 @@ absl::Status ReviewDesk::TakeProposal(const SourceNow& now, State& state, Review
   if (!read.fetched.ok()) {
     findings.stage = ReviewStage::kUnread;
     findings.failure = std::string(read.fetched.message());
-    Show(name, state, review);
+    Show(name, state, review, turn);
     return absl::OkStatus();
   }
   if (read.files.empty()) {
     findings.stage = ReviewStage::kUnrelated;
-    Show(name, state, review);
+    Show(name, state, review, turn);
     return absl::OkStatus();
   }
   for (const MergeConflict& conflict : read.conflicts) AddProblems(conflict, findings.problems);
@@ -327,7 +327,7 @@ absl::Status ReviewDesk::TakeProposal(const SourceNow& now, State& state, Review
     const ProposedFile* file = places->FindFile(path);
     return file != nullptr && file->change.lines.IsInDiff(line);
   };
-  Show(name, state, review);
+  Show(name, state, review, turn);
   return absl::OkStatus();
 }
 
@@ -386,7 +386,9 @@ void ReviewDesk::WarnIfWorse(const std::string& source, Review& review) {
   review.read_plan = now;
 }
 
-void ReviewDesk::Show(const std::string& source, State& state, Review& review) {
+void ReviewDesk::Show(const std::string& source, State& state, Review& review, const Turn& turn) {
+  review.findings.revision =
+      std::max(turn.now.revision(), static_cast<std::int64_t>(review.findings.plan.revision()));
   Surface surface = SurfaceOf(review.findings, state.traits);
   if (surface.commit == review.surface.commit && surface.SaysTheSameAs(review.surface)) return;
   review.surface = std::move(surface);
@@ -453,7 +455,7 @@ void ReviewDesk::Stopped(const std::string& source, const std::string& reason, c
   KeepShownActions(found->second.stopped_plan);
 }
 
-void ReviewDesk::ShowMerged(const SourceNow& now, State& state) {
+void ReviewDesk::ShowMerged(const SourceNow& now, State& state, const Turn& turn) {
   const std::string& name = now.source.metadata().name();
   if (std::optional<HistoryResult> history = reads_.TakeHistory(name)) {
     state.contained.insert(history->contained.begin(), history->contained.end());
@@ -481,6 +483,7 @@ void ReviewDesk::ShowMerged(const SourceNow& now, State& state) {
     } else {
       outcome.reason = "waiting to be applied";
     }
+    outcome.revision = turn.now.revision();
     Surface surface = SurfaceOf(outcome, state.traits);
     if (!surface.SaysTheSameAs(merge.surface)) {
       merge.surface = surface;

@@ -152,8 +152,8 @@ class ReviewDesk {
   void CarryOut(const SourceNow& now, State& state, const GivenCommand& given, Turn& turn);
   // A comment that is changed tells nobody: what got worse is said in one of its own.
   void WarnIfWorse(const std::string& source, Review& review);
-  void Show(const std::string& source, State& state, Review& review);
-  void ShowMerged(const SourceNow& now, State& state);
+  void Show(const std::string& source, State& state, Review& review, const Turn& turn);
+  void ShowMerged(const SourceNow& now, State& state, const Turn& turn);
   void ShowNotice(const SourceNow& now, State& state);
 
   Clock& clock_;

@@ -49,9 +49,12 @@ bool Outbox::Put(const Surface& surface) {
   OutboxEntry& entry = entries_[surface.number];
   OutboxEntry next = entry;
   next.surface = surface;
-  const bool same_commit = entry.surface.commit == surface.commit;
-  if (same_commit && entry.surface.revision > surface.revision && !surface.final) return false;
-  if (EncodeEntry(entry) == EncodeEntry(next)) return false;
+  // A process that has just started knows nothing of the commit yet.
+  if (surface.reading && entry.surface.commit == surface.commit) return false;
+  const bool same = surface.SaysTheSameAs(entry.surface) &&
+                    surface.with_check == entry.surface.with_check &&
+                    surface.number == entry.surface.number;
+  if (same) return false;
   entry = std::move(next);
   Save(surface.number, entry);
   return true;

@@ -23,8 +23,9 @@ class Outbox {
   // aside and logged: its pull request is found out anew. Borrowed: io and log.
   Outbox(Io& io, Log& log, std::string dir);
 
-  // The surface that shall stand from now on. False: it is what stands in the outbox already, or
-  // is older than that.
+  // The surface that shall stand from now on: what is put last is newest, whatever it says. False:
+  // it says what stands in the outbox already, or less: of a commit of which something is known,
+  // that it is being read.
   bool Put(const Surface& surface);
   // The answer to the command of a comment. Each is given once.
   void PutReply(std::int64_t number, const std::string& comment, const std::string& text);

@@ -18,7 +18,7 @@ Surface SurfaceAt(const std::string& commit, std::int64_t revision, const std::s
   surface.commit = commit;
   surface.revision = revision;
   surface.statuses.push_back({.sha = commit, .status = {.context = "c", .description = "d"}});
-  surface.comment = comment;
+  surface.comment = "marker\n" + comment;
   surface.check.notes.push_back({.path = "a.yaml", .first_line = 1, .last_line = 2});
   surface.plan = {.commit = commit, .digest = "d1", .destroys = {"vm ci/a"}};
   return surface;
@@ -52,12 +52,25 @@ TEST_F(OutboxTest, SurvivesTheProcess) {
 
 TEST_F(OutboxTest, E10KeepsTheNewestOfOneCommit) {
   Outbox outbox = Open();
-  EXPECT_TRUE(outbox.Put(SurfaceAt("aaaa", 3, "three")));
-  EXPECT_FALSE(outbox.Put(SurfaceAt("aaaa", 3, "three")));
-  EXPECT_FALSE(outbox.Put(SurfaceAt("aaaa", 2, "two")));
-  EXPECT_EQ(outbox.Find(12)->surface.comment, "three");
+  EXPECT_TRUE(outbox.Put(SurfaceAt("aaaa", 3, "a plan")));
+  EXPECT_FALSE(outbox.Put(SurfaceAt("aaaa", 4, "a plan")));
+  // What has no plan is as new as what has one.
+  EXPECT_TRUE(outbox.Put(SurfaceAt("aaaa", 0, "a conflict")));
+  EXPECT_EQ(outbox.Find(12)->surface.comment, "marker\na conflict");
   EXPECT_TRUE(outbox.Put(SurfaceAt("bbbb", 2, "another commit")));
-  EXPECT_EQ(outbox.Find(12)->surface.comment, "another commit");
+  EXPECT_EQ(outbox.Find(12)->surface.comment, "marker\nanother commit");
+}
+
+// A process that has just started says of every pull request that it is being read.
+TEST_F(OutboxTest, KeepsWhatIsKnownOfACommitThatIsReadAgain) {
+  Open().Put(SurfaceAt("aaaa", 3, "a plan"));
+  Outbox outbox = Open();
+  Surface reading = SurfaceAt("aaaa", 9, "");
+  reading.reading = true;
+  EXPECT_FALSE(outbox.Put(reading));
+  EXPECT_EQ(outbox.Find(12)->surface.comment, "marker\na plan");
+  reading.commit = "bbbb";
+  EXPECT_TRUE(outbox.Put(reading));
 }
 
 TEST_F(OutboxTest, KeepsAnswersBesideSurfaces) {

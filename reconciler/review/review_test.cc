@@ -324,6 +324,52 @@ TEST_F(ReviewTest, NamesTheLinesOfMistakesAndConflicts) {
   EXPECT_THAT(StatusOf(conflicting.head_sha, kPlan), HasSubstr("failure"));
 }
 
+// The branch moves under a plan that stood there: what it comes to then replaces the plan.
+TEST_F(ReviewTest, TakesBackAPlanThatTheBranchHasOvertaken) {
+  std::map<std::string, std::string> ours = files_;
+  ours["b.yaml"] = ImageYaml("b", "2");
+  const PullRequest changing = Open(7, ours);
+  std::map<std::string, std::string> more = files_;
+  more["c.yaml"] = ImageYaml("c");
+  const PullRequest adding = Open(8, more);
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(changing.head_sha, kPlan).find("success") == 0 &&
+           StatusOf(adding.head_sha, kPlan).find("success") == 0;
+  }));
+  // One is a conflict now, the other declares an object that stands elsewhere already.
+  files_["b.yaml"] = ImageYaml("b", "3");
+  files_["elsewhere.yaml"] = ImageYaml("c");
+  repository_.CommitText(files_);
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(changing.head_sha, kPlan).find("failure") == 0 &&
+           StatusOf(adding.head_sha, kPlan).find("failure") == 0;
+  })) << StatusOf(changing.head_sha, kPlan)
+      << StatusOf(adding.head_sha, kPlan);
+  EXPECT_THAT(Comments(7)[0], HasSubstr("both sides changed the same lines"));
+  EXPECT_THAT(Comments(8)[0], HasSubstr("elsewhere.yaml"));
+}
+
+// What is merged while the source may not apply says so, and what came of it once it may.
+TEST_F(ReviewTest, SaysThatAMergeWaits) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  PutSource([](v1::GitSourceSpec& spec) {
+    v1::Window& window = (*spec.mutable_windows())["release"];
+    window.set_effect(v1::Window::FREEZE);
+    window.set_start("00:00");
+    window.set_minutes(10080);
+  });
+  files_["c.yaml"] = ImageYaml("c");
+  PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  Merge(pull_request, files_);
+  ASSERT_TRUE(
+      Eventually([&] { return StatusOf(pull_request.merge_sha, kApply).find("pending") == 0; }));
+  EXPECT_FALSE(Has("c"));
+  PutSource();
+  ASSERT_TRUE(Eventually(
+      [&] { return StatusOf(pull_request.merge_sha, kApply) == "success: 1 to create"; }));
+}
+
 TEST_F(ReviewTest, SaysThatNothingIsTouched) {
   files_["README.md"] = "hello\n";
   const PullRequest pull_request = Open(7, files_);

@@ -244,7 +244,8 @@ Surface SurfaceOf(const ReviewFindings& findings, const ForgeTraits& traits) {
   Surface surface;
   surface.number = findings.pull_request.number;
   surface.commit = findings.pull_request.head_sha;
-  surface.revision = findings.plan.revision();
+  surface.revision = findings.revision;
+  surface.reading = findings.stage == ReviewStage::kReading;
   CommitStatus status = StatusOf(findings);
   status.description = Cut(status.description, traits.status_bytes);
   surface.statuses.push_back({.sha = surface.commit, .status = status});
@@ -293,7 +294,7 @@ Surface SurfaceOf(const MergeOutcome& result, const ForgeTraits& traits) {
   Surface surface;
   surface.number = result.pull_request.number;
   surface.commit = result.pull_request.head_sha;
-  surface.revision = result.plan.revision();
+  surface.revision = result.revision;
   surface.plan = result.shown;
   CommitStatus status;
   status.context = ApplyContext(result.source);

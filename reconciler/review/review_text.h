@@ -3,6 +3,7 @@
 // there already. Whatever comes from outside is made harmless by engine/render.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ struct ReviewFindings {
   PullRequest pull_request;
   ReviewStage stage = ReviewStage::kReading;
   std::string failure;
+  // The engine's revision when it was found out.
+  std::int64_t revision = 0;
   // Of the files, of the merge, and of the engine, in that order.
   std::vector<Problem> problems;
   std::size_t objects = 0;
@@ -84,6 +87,8 @@ struct MergeOutcome {
   Stage stage = Stage::kWaiting;
   // For kWaiting and kStopped: why.
   std::string reason;
+  // The engine's revision at which that is so.
+  std::int64_t revision = 0;
   // The plan that was carried out, or that is stopped.
   Plan plan;
   std::string applied_commit;

@@ -33,8 +33,11 @@ struct Surface {
   std::int64_t number = 0;
   // The commit that it is about: the head.
   std::string commit;
-  // Engine's revision of what it says: of two surfaces about one commit the larger is newer.
+  // The engine's when it was found out, by which another reconciler tells which of two comments
+  // about one commit is newer.
   std::int64_t revision = 0;
+  // Says only that the commit is being read.
+  bool reading = false;
   std::vector<PlacedStatus> statuses;
   // The one comment, marker and all. Empty: none.
   std::string comment;
