@@ -375,7 +375,7 @@ void SourceReconciler::AskPace(const Resource& source, SourceState& state, Turn&
   state.waits_until = clock_.Elapsed() + std::clamp(left, absl::ZeroDuration(), kLongestWait);
   if (!state.apply_wanted && state.applied != nullptr) SayApplied(source, state, turn.now);
   // It may wait for something else by now.
-  if (state.apply_wanted && state.waits && state.waiting == state.wanted) SayWaiting(state);
+  if (state.apply_wanted && state.waits && state.waiting == state.wanted) SayWaiting(source, state);
 }
 
 absl::Status SourceReconciler::ApplyIfWanted(const Resource& source, SourceState& state,
@@ -410,6 +410,7 @@ absl::Status SourceReconciler::ApplyIfWanted(const Resource& source, SourceState
         desk_.MayApply(NowOf(source, state, turn.now), state.wanted->commit, planned->plan());
     if (gate.answer != ReviewDesk::Gate::Answer::kGo) {
       Refuse(source, state, NotReviewed(gate), planned->plan());
+      if (gate.answer == ReviewDesk::Gate::Answer::kWait) desk_.Waits(name, gate.reason);
       return absl::OkStatus();
     }
     ESPALIER_ASSIGN_OR_RETURN(const Verdict done,
@@ -507,10 +508,11 @@ void SourceReconciler::Wait(const Resource& source, SourceState& state) {
   // The plan is made anew now and then, for whoever reads it; when it may go on, at once.
   state.apply_after = clock_.Elapsed() + NextRead(SpecOfSource(source), kWaitingPolls);
   state.waiting = state.wanted;
-  SayWaiting(state);
+  SayWaiting(source, state);
 }
 
-void SourceReconciler::SayWaiting(SourceState& state) {
+void SourceReconciler::SayWaiting(const Resource& source, SourceState& state) {
+  desk_.Waits(source.metadata().name(), state.pace.message);
   Say(kApplied,
       {.state = v1::Condition::FALSE,
        .reason = state.pace.reason,

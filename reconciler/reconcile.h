@@ -76,7 +76,7 @@ class SourceReconciler final : public Reconciler {
   // `plan`: what is refused.
   void Refuse(const Resource& source, SourceState& state, const Verdict& verdict, const Plan& plan);
   void Wait(const Resource& source, SourceState& state);
-  void SayWaiting(SourceState& state);
+  void SayWaiting(const Resource& source, SourceState& state);
   void MarkApplied(const std::string& source, SourceState& state, bool changed);
 
   absl::Status LookForDrift(const Resource& source, SourceState& state, Turn& turn);

@@ -444,15 +444,25 @@ void ReviewDesk::Applied(const std::string& source, const std::string& commit, c
     KeepShownActions(state.applied_plan);
   }
   state.applied_commit = commit;
+  state.waiting_reason.clear();
   state.stopped_reason.clear();
 }
 
 void ReviewDesk::Stopped(const std::string& source, const std::string& reason, const Plan& plan) {
   const auto found = states_.find(source);
   if (found == states_.end()) return;
+  found->second.waiting_reason.clear();
   found->second.stopped_reason = reason;
   found->second.stopped_plan = plan;
   KeepShownActions(found->second.stopped_plan);
+}
+
+void ReviewDesk::Waits(const std::string& source, const std::string& reason) {
+  const auto found = states_.find(source);
+  if (found == states_.end()) return;
+  found->second.waiting_reason = reason;
+  // The plan stays: it may be confirmed before its time.
+  found->second.stopped_reason.clear();
 }
 
 void ReviewDesk::ShowMerged(const SourceNow& now, State& state, const Turn& turn) {
@@ -481,7 +491,8 @@ void ReviewDesk::ShowMerged(const SourceNow& now, State& state, const Turn& turn
       outcome.reason = state.stopped_reason;
       outcome.plan = state.stopped_plan;
     } else {
-      outcome.reason = "waiting to be applied";
+      outcome.reason =
+          state.waiting_reason.empty() ? "waiting to be applied" : state.waiting_reason;
     }
     outcome.revision = turn.now.revision();
     Surface surface = SurfaceOf(outcome, state.traits);

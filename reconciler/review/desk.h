@@ -81,6 +81,8 @@ class ReviewDesk {
   // What became of a commit: for the pull requests that brought it.
   void Applied(const std::string& source, const std::string& commit, const Plan& plan);
   void Stopped(const std::string& source, const std::string& reason, const Plan& plan);
+  // Nothing is wrong with what is wanted: its time has not come.
+  void Waits(const std::string& source, const std::string& reason);
 
   // The branch was found to have moved: it is to be read soon.
   bool WantsRead(const std::string& source) const { return acceptances_.WantsRead(source); }
@@ -131,7 +133,8 @@ class ReviewDesk {
     // Of the last apply of this process.
     std::string applied_commit;
     Plan applied_plan;
-    // Why what is wanted is not applied; empty: nothing is in the way.
+    // Why what is wanted is not applied: what it waits for, or what stops it. Empty: neither.
+    std::string waiting_reason;
     std::string stopped_reason;
     Plan stopped_plan;
     // Merged commits that the applied one contains, and the one that was asked about.

@@ -364,10 +364,35 @@ TEST_F(ReviewTest, SaysThatAMergeWaits) {
   Merge(pull_request, files_);
   ASSERT_TRUE(
       Eventually([&] { return StatusOf(pull_request.merge_sha, kApply).find("pending") == 0; }));
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(pull_request.merge_sha, kApply).find("pending: window release forbids it") == 0;
+  })) << StatusOf(pull_request.merge_sha, kApply);
   EXPECT_FALSE(Has("c"));
   PutSource();
   ASSERT_TRUE(Eventually(
       [&] { return StatusOf(pull_request.merge_sha, kApply) == "success: 1 to create"; }));
+}
+
+// What was stopped and then has to wait is not stopped any more.
+TEST_F(ReviewTest, SaysThatWhatWasStoppedWaits) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["c.yaml"] = ImageYaml("c");
+  PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  std::map<std::string, std::string> fewer = files_;
+  fewer.erase("a.yaml");
+  Merge(pull_request, fewer);
+  ASSERT_TRUE(Eventually(
+      [&] { return StatusOf(pull_request.merge_sha, kApply).find("failure: it destroys") == 0; }));
+  PutSource([](v1::GitSourceSpec& spec) {
+    v1::Window& window = (*spec.mutable_windows())["release"];
+    window.set_effect(v1::Window::FREEZE);
+    window.set_start("00:00");
+    window.set_minutes(10080);
+  });
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(pull_request.merge_sha, kApply).find("pending: window release") == 0;
+  })) << StatusOf(pull_request.merge_sha, kApply);
 }
 
 TEST_F(ReviewTest, SaysThatNothingIsTouched) {
