@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,23 +65,22 @@ struct ProposalResult {
 
 // A question about commits that the mirror has, answered without a fetch.
 struct HistoryRequest {
-  // A commit: what is applied.
-  std::string tip;
-  // Which of these does `tip` contain? At most limits::kHistoryQuestions.
+  // Commits that the branch was at, oldest first.
+  std::vector<std::string> tips;
+  // Which of the tips brought these, and does the last of them contain them? At most
+  // limits::kHistoryQuestions.
   std::vector<std::string> asked;
-  // List the commits of `tip` that this one does not contain; empty: list none.
-  std::string since;
+
+  bool operator==(const HistoryRequest&) const = default;
 };
 
 struct HistoryResult {
-  std::string tip;
-  // RESOURCE_EXHAUSTED: `since` is further away than limits::kHistoryCommits. NOT_FOUND: the mirror
-  // lacks `tip`.
-  absl::Status read;
-  // Those of HistoryRequest::asked that `tip` follows from or is.
-  std::vector<std::string> contained;
-  // Parents before children.
-  std::vector<std::string> commits;
+  HistoryRequest request;
+  // By commit that was asked about, the first tip that contains it. The first of all tips may not
+  // be the one that brought it.
+  std::map<std::string, std::string> brought;
+  // Those that the last tip contains.
+  std::set<std::string> contained;
 };
 
 }  // namespace espalier

@@ -21,6 +21,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 using Files = std::map<std::string, std::string>;
@@ -214,13 +215,18 @@ TEST_F(ProposalTest, AnswersQuestionsAboutTheHistoryWithoutAFetch) {
   ASSERT_TRUE(ReadProposal(1, second).fetched.ok());
   fetched_.clear();
   const HistoryResult result =
-      reader_->ReadHistory({.tip = second, .asked = {first, squashed, second}, .since = first});
-  EXPECT_TRUE(result.read.ok()) << result.read;
-  EXPECT_EQ(result.tip, second);
-  EXPECT_THAT(result.contained, ElementsAre(first, second));
-  EXPECT_THAT(result.commits, ElementsAre(second));
-  EXPECT_EQ(reader_->ReadHistory({.tip = std::string(40, '1')}).read.code(),
-            absl::StatusCode::kNotFound);
+      reader_->ReadHistory({.tips = {first, second}, .asked = {first, squashed, second}});
+  EXPECT_THAT(result.contained, UnorderedElementsAre(first, second));
+  EXPECT_THAT(result.brought, UnorderedElementsAre(Pair(first, first), Pair(second, second)));
+  // Both at once; and of a history that was rewritten since.
+  EXPECT_THAT(reader_->ReadHistory({.tips = {second}, .asked = {first}}).brought,
+              UnorderedElementsAre(Pair(first, second)));
+  const HistoryResult rewritten =
+      reader_->ReadHistory({.tips = {second, squashed}, .asked = {first, second}});
+  EXPECT_THAT(rewritten.contained, UnorderedElementsAre(first));
+  EXPECT_THAT(rewritten.brought, UnorderedElementsAre(Pair(first, second), Pair(second, second)));
+  EXPECT_THAT(reader_->ReadHistory({.tips = {std::string(40, '1')}, .asked = {first}}).brought,
+              IsEmpty());
   EXPECT_THAT(fetched_, IsEmpty());
 }
 

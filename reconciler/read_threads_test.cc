@@ -179,7 +179,7 @@ TEST_F(ReadThreadsTest, ReadsNoFurtherThanResultsAreTaken) {
   for (int number = 1; number <= more; ++number) ASSERT_TRUE(StartProposal(number).ok());
   ASSERT_TRUE(WaitForNote(absl::StrCat("proposal fleet ", more - 2)));
   // A question goes past them, so that when it is answered their turn has come and gone.
-  ASSERT_TRUE(reads_.StartHistory("fleet", {.tip = base_, .asked = {base_}}).ok());
+  ASSERT_TRUE(reads_.StartHistory("fleet", {.tips = {base_}, .asked = {base_}}).ok());
   ASSERT_TRUE(WaitForNote("history fleet"));
   EXPECT_THAT(reads_.TakeHistory("fleet")->contained, ElementsAre(base_));
   EXPECT_THAT(Noted(), Not(Contains(absl::StrCat("fetch refs/pull/", more - 1, "/head"))));

@@ -345,7 +345,8 @@ void SourceReconciler::TakeSet(const Resource& source, const ReadResult& read, S
     if (state.head->valid() && stands) {
       // The commit changed nothing that is declared here: what it wants is applied already.
       state.wanted = state.head;
-      desk_.Applied(source.metadata().name(), state.wanted->commit, Plan());
+      desk_.Applied(source.metadata().name(), state.wanted->commit, Plan(),
+                    state.status.applied_commit() == state.wanted->commit);
       MarkApplied(source.metadata().name(), state, /*changed=*/false);
     } else if (state.head->valid()) {
       state.wanted = state.head;
@@ -422,7 +423,8 @@ absl::Status SourceReconciler::ApplyIfWanted(const Resource& source, SourceState
     }
   }
   const bool news = changed || state.applied != state.wanted;
-  desk_.Applied(name, state.wanted->commit, planned->plan());
+  desk_.Applied(name, state.wanted->commit, planned->plan(),
+                state.status.applied_commit() == state.wanted->commit);
   MarkApplied(name, state, changed);
   SayApplied(source, state, turn.now);
   if (news) state.drift_due = clock_.Elapsed();

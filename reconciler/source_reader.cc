@@ -316,21 +316,21 @@ bool SourceReader::HasCommit(const std::string& commit) const {
 // History.
 
 HistoryResult SourceReader::ReadHistory(const HistoryRequest& request) const {
-  HistoryResult result = {.tip = request.tip};
+  HistoryResult result = {.request = request};
   const absl::StatusOr<std::shared_ptr<const OpenRepository>> repository = mirror_.Open();
-  if (!repository.ok() || !HasCommit(request.tip)) {
-    result.read = absl::NotFoundError(absl::StrCat("the mirror has no commit ", request.tip));
-    return result;
+  if (!repository.ok()) return result;
+  const std::vector<std::string>& tips = request.tips;
+  const std::size_t asked = std::min(request.asked.size(), limits::kHistoryQuestions);
+  for (std::size_t i = 0; i < asked; ++i) {
+    const std::string& commit = request.asked[i];
+    const auto follows = [&](const std::string& tip) { return Follows(**repository, tip, commit); };
+    // What is asked about was brought lately.
+    auto tip = std::find_if(tips.rbegin(), tips.rend(), follows);
+    if (tip == tips.rend()) continue;
+    if (tip == tips.rbegin()) result.contained.insert(commit);
+    while (std::next(tip) != tips.rend() && follows(*std::next(tip))) ++tip;
+    result.brought[commit] = *tip;
   }
-  for (const std::string& commit : request.asked) {
-    if (result.contained.size() == limits::kHistoryQuestions) break;
-    if (Follows(**repository, request.tip, commit)) result.contained.push_back(commit);
-  }
-  if (request.since.empty()) return result;
-  absl::StatusOr<std::vector<std::string>> commits =
-      CommitsSince(**repository, request.tip, {request.since}, limits::kHistoryCommits);
-  result.read = commits.status();
-  if (commits.ok()) result.commits = *std::move(commits);
   return result;
 }
 

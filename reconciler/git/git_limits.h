@@ -24,9 +24,8 @@ inline constexpr std::size_t kProposalReads = 1000;
 inline constexpr std::size_t kProposalResults = 4;
 // Parsed files that are kept for the open pull requests of one source, beside the source's own.
 inline constexpr std::size_t kProposalFiles = 20000;
-// What one question about the history asks and lists.
+// What one question about the history asks.
 inline constexpr std::size_t kHistoryQuestions = 1000;
-inline constexpr std::size_t kHistoryCommits = 1000;
 // Commits whose signatures are checked at once: beyond this somebody has to say from where on they
 // count. A signature of a commit, and what it signs: the commit's own bytes.
 inline constexpr std::size_t kSignedCommits = 10000;

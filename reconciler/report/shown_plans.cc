@@ -1,11 +1,14 @@
 #include "reconciler/report/shown_plans.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "engine/base/limits.h"
 #include "engine/base/status.h"
@@ -17,6 +20,20 @@ namespace {
 
 // Of one source: those of the pull requests that are open, and of some that were.
 constexpr std::size_t kKept = 500;
+
+// Commits of one source whose plan is kept: a merge is told its result within minutes, or once a
+// forge that was down for days is back.
+constexpr std::size_t kAppliedKept = 50;
+
+// "0000000012-4f2a..." -> its count and its commit.
+std::int64_t CountOf(absl::string_view file) {
+  std::int64_t count = 0;
+  return absl::SimpleAtoi(file.substr(0, file.find('-')), &count) ? count : 0;
+}
+std::string CommitOf(absl::string_view file) {
+  const std::size_t dash = file.find('-');
+  return dash == absl::string_view::npos ? "" : std::string(file.substr(dash + 1));
+}
 
 bool IsDigest(absl::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
@@ -72,6 +89,60 @@ absl::StatusOr<std::string> ShownPlans::Read(const std::string& source, absl::st
   if (!IsDigest(digest)) return absl::NotFoundError("not the digest of a plan");
   return io_.ReadFile(absl::StrCat(DirOf(source), "/", digest, as_json ? ".json" : ".txt"),
                       limits::kMessageBytes);
+}
+
+std::string ShownPlans::AppliedDirOf(const std::string& source) const {
+  return absl::StrCat(cache_dir_, "/", source, "/reports/applied");
+}
+
+std::vector<std::string> ShownPlans::AppliedFiles(const std::string& source) const {
+  std::vector<std::string> files =
+      io_.List(AppliedDirOf(source)).value_or(std::vector<std::string>());
+  std::erase_if(files, [](const std::string& file) { return CountOf(file) == 0; });
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void ShownPlans::PutApplied(const std::string& source, const std::string& commit,
+                            const Plan& plan) {
+  const std::string dir = AppliedDirOf(source);
+  const std::vector<std::string> files = AppliedFiles(source);
+  const std::int64_t count = files.empty() ? 1 : CountOf(files.back()) + 1;
+  const std::string path = absl::StrFormat("%s/%010d-%s", dir, count, commit);
+  absl::Status kept = io_.MakeDirs(dir, 0700);
+  if (kept.ok()) kept = io_.WriteFile(path, plan.SerializeAsString(), 0600);
+  if (!kept.ok()) {
+    log_.Warn("applied plan not kept",
+              {{telemetry::kSource, source}, {telemetry::kError, kept.ToString()}});
+    return;
+  }
+  for (std::size_t i = 0; i + kAppliedKept <= files.size(); ++i) {
+    (void)io_.RemoveAll(absl::StrCat(dir, "/", files[i]));
+  }
+}
+
+std::vector<std::string> ShownPlans::Applied(const std::string& source) const {
+  std::vector<std::string> commits;
+  for (const std::string& file : AppliedFiles(source)) commits.push_back(CommitOf(file));
+  return commits;
+}
+
+absl::StatusOr<Plan> ShownPlans::ReadApplied(const std::string& source,
+                                             const std::string& commit) const {
+  for (const std::string& file : AppliedFiles(source)) {
+    if (CommitOf(file) != commit) continue;
+    ESPALIER_ASSIGN_OR_RETURN(
+        const std::string bytes,
+        io_.ReadFile(absl::StrCat(AppliedDirOf(source), "/", file), limits::kMessageBytes));
+    Plan plan;
+    if (!plan.ParseFromString(bytes)) return absl::DataLossError("not a plan");
+    return plan;
+  }
+  return absl::NotFoundError("no such commit");
+}
+
+void ShownPlans::ForgetApplied(const std::string& source) {
+  (void)io_.RemoveAll(AppliedDirOf(source));
 }
 
 }  // namespace espalier

@@ -1,9 +1,11 @@
-// ShownPlans: the whole of each plan that was shown in a pull request, on the disk, for whoever
-// follows its link. A plan is found by its digest alone, which stands nowhere but in the pull
-// request: who can read that may read this. Thread-safe.
+// ShownPlans: on the disk, the whole of each plan that was shown in a pull request, for whoever
+// follows its link, and what was carried out for the last commits, for the pull requests that
+// brought them. A shown plan is found by its digest alone, which stands nowhere but in the pull
+// request: who can read that may read this. Thread-safe, but for one source's applied ones.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -27,9 +29,22 @@ class ShownPlans {
   absl::StatusOr<std::string> Read(const std::string& source, absl::string_view digest,
                                    bool as_json) const;
 
+  // What applying the commit did, in place of the oldest beyond a number. A disk that fails is
+  // logged. Files are `<cache_dir>/<source>/reports/applied/<count>-<commit>`.
+  void PutApplied(const std::string& source, const std::string& commit, const Plan& plan);
+  // The commits of which that is known, oldest first.
+  std::vector<std::string> Applied(const std::string& source) const;
+  // NOT_FOUND: it is not known (any more); DATA_LOSS.
+  absl::StatusOr<Plan> ReadApplied(const std::string& source, const std::string& commit) const;
+  // The source is gone; another of its name may have other commits.
+  void ForgetApplied(const std::string& source);
+
  private:
   std::string DirOf(const std::string& source) const;
   void RemoveOldest(const std::string& dir);
+  std::string AppliedDirOf(const std::string& source) const;
+  // Names of files, oldest first.
+  std::vector<std::string> AppliedFiles(const std::string& source) const;
 
   Io& io_;
   Log& log_;

@@ -30,6 +30,10 @@ constexpr std::size_t kBroughtKept = 200;
 // A dry run of a large set.
 constexpr absl::Duration kPlanTimeout = absl::Minutes(2);
 
+bool Contains(const std::vector<std::string>& commits, const std::string& commit) {
+  return std::find(commits.begin(), commits.end(), commit) != commits.end();
+}
+
 CallContext PlanCall(const Turn& turn) {
   CallContext context = turn.context;
   context.timeout = kPlanTimeout;
@@ -138,11 +142,17 @@ bool ReviewDesk::Listen(const SourceNow& now, Turn& turn) {
     state = State();
     state.uid = now.source.metadata().uid();
     acceptances_.Forget(name);
+    state.applied = plans_.Applied(name);
     forges_.Follow(name);
     forges_.Look(name);
   }
+  bool answered = false;
+  if (std::optional<HistoryResult> history = reads_.TakeHistory(name)) {
+    state.history = *std::move(history);
+    answered = true;
+  }
   std::optional<ForgeNews> news = forges_.Take(name);
-  if (!news.has_value()) return false;
+  if (!news.has_value()) return answered;
   state.reported = news->status;
   state.traits = news->traits;
   state.heard = true;
@@ -160,7 +170,7 @@ bool ReviewDesk::Listen(const SourceNow& now, Turn& turn) {
   for (const GivenCommand& given : news->commands) {
     if (state.handled.insert(given.comment_id).second) CarryOut(now, state, given, turn);
   }
-  return !news->ended.empty() || !news->brought.empty() || !news->commands.empty();
+  return answered || !news->ended.empty() || !news->brought.empty() || !news->commands.empty();
 }
 
 absl::Status ReviewDesk::Work(const SourceNow& now, Turn& turn) {
@@ -197,6 +207,7 @@ std::size_t ReviewDesk::OpenCount(const std::string& source) const {
 
 void ReviewDesk::Forget(const std::string& source) {
   states_.erase(source);
+  plans_.ForgetApplied(source);
   acceptances_.Forget(source);
   forges_.Leave(source);
 }
@@ -224,7 +235,6 @@ void ReviewDesk::TakeEnded(const std::vector<EndedPullRequest>& ended, State& st
       Merge& merge = state.merged[one.facts.number];
       merge.facts = one.facts;
       merge.shown = one.shown;
-      state.history_of.clear();
     } else {
       forges_.Post(source, SurfaceOfClosed(source, one.facts));
     }
@@ -435,17 +445,18 @@ ReviewDesk::Gate ReviewDesk::MayApply(const SourceNow& now, const std::string& c
                                  absl::StrJoin(unseen, ", "))};
 }
 
-void ReviewDesk::Applied(const std::string& source, const std::string& commit, const Plan& plan) {
+void ReviewDesk::Applied(const std::string& source, const std::string& commit, const Plan& plan,
+                         bool again) {
   const auto found = states_.find(source);
   if (found == states_.end()) return;
   State& state = found->second;
-  if (state.applied_commit != commit) {
-    state.applied_plan = plan;
-    KeepShownActions(state.applied_plan);
-  }
-  state.applied_commit = commit;
   state.waiting_reason.clear();
   state.stopped_reason.clear();
+  if (again || Contains(state.applied, commit)) return;
+  Plan kept = plan;
+  KeepShownActions(kept);
+  plans_.PutApplied(source, commit, kept);
+  state.applied = plans_.Applied(source);
 }
 
 void ReviewDesk::Stopped(const std::string& source, const std::string& reason, const Plan& plan) {
@@ -465,16 +476,51 @@ void ReviewDesk::Waits(const std::string& source, const std::string& reason) {
   found->second.stopped_reason.clear();
 }
 
+const HistoryResult* ReviewDesk::HistoryOf(const SourceNow& now, State& state) {
+  HistoryRequest request;
+  request.tips = state.applied;
+  if (!now.applied.empty() && !Contains(request.tips, now.applied)) {
+    request.tips.push_back(now.applied);
+  }
+  if (now.wanted != nullptr) {
+    std::erase(request.tips, now.wanted->commit);
+    request.tips.push_back(now.wanted->commit);
+  }
+  for (const auto& [number, merge] : state.merged) request.asked.push_back(merge.facts.merge_sha);
+  if (state.history.request == request) return &state.history;
+  if (state.asked_history != request &&
+      reads_.StartHistory(now.source.metadata().name(), request).ok()) {
+    state.asked_history = std::move(request);
+  }
+  return nullptr;
+}
+
+std::string ReviewDesk::BroughtBy(const State& state, const Merge& merge) const {
+  if (Contains(state.applied, merge.facts.merge_sha)) return merge.facts.merge_sha;
+  const auto found = state.history.brought.find(merge.facts.merge_sha);
+  return found == state.history.brought.end() ? "" : found->second;
+}
+
+void ReviewDesk::TellResult(const std::string& source, const std::string& brought,
+                            const State& state, MergeOutcome& outcome) const {
+  outcome.stage = MergeOutcome::Stage::kApplied;
+  outcome.applied_commit = brought;
+  // Before the oldest that is known there may have been others.
+  const bool may_be_older = !state.applied.empty() && brought == state.applied.front() &&
+                            brought != outcome.pull_request.merge_sha;
+  absl::StatusOr<Plan> plan = absl::NotFoundError("");
+  if (!may_be_older) plan = plans_.ReadApplied(source, brought);
+  outcome.plan_known = plan.ok();
+  if (plan.ok()) outcome.plan = *std::move(plan);
+}
+
 void ReviewDesk::ShowMerged(const SourceNow& now, State& state, const Turn& turn) {
   const std::string& name = now.source.metadata().name();
-  if (std::optional<HistoryResult> history = reads_.TakeHistory(name)) {
-    state.contained.insert(history->contained.begin(), history->contained.end());
-  }
-  if (!state.merged.empty() && !now.applied.empty() && state.history_of != now.applied) {
-    HistoryRequest request;
-    request.tip = now.applied;
-    for (const auto& [number, merge] : state.merged) request.asked.push_back(merge.facts.merge_sha);
-    if (reads_.StartHistory(name, std::move(request)).ok()) state.history_of = now.applied;
+  const auto is_told = [&](const auto& entry) {
+    return Contains(state.applied, entry.second.facts.merge_sha);
+  };
+  if (!std::all_of(state.merged.begin(), state.merged.end(), is_told)) {
+    (void)HistoryOf(now, state);
   }
   for (auto it = state.merged.begin(); it != state.merged.end();) {
     Merge& merge = it->second;
@@ -482,10 +528,9 @@ void ReviewDesk::ShowMerged(const SourceNow& now, State& state, const Turn& turn
     outcome.source = name;
     outcome.pull_request = merge.facts;
     outcome.shown = merge.shown;
-    const std::string& brought_as = merge.facts.merge_sha;
-    if (brought_as == now.applied || state.contained.contains(brought_as)) {
-      outcome.stage = MergeOutcome::Stage::kApplied;
-      outcome.plan = state.applied_plan;
+    const std::string brought = BroughtBy(state, merge);
+    if (!brought.empty() && (brought == now.applied || Contains(state.applied, brought))) {
+      TellResult(name, brought, state, outcome);
     } else if (!state.stopped_reason.empty()) {
       outcome.stage = MergeOutcome::Stage::kStopped;
       outcome.reason = state.stopped_reason;
@@ -501,7 +546,6 @@ void ReviewDesk::ShowMerged(const SourceNow& now, State& state, const Turn& turn
       forges_.Post(name, surface);
     }
     if (surface.final) {
-      state.contained.erase(brought_as);
       it = state.merged.erase(it);
     } else {
       ++it;

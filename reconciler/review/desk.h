@@ -78,8 +78,9 @@ class ReviewDesk {
     std::string reason;
   };
   Gate MayApply(const SourceNow& now, const std::string& commit, const Plan& plan);
-  // What became of a commit: for the pull requests that brought it.
-  void Applied(const std::string& source, const std::string& commit, const Plan& plan);
+  // What became of a commit: for the pull requests that brought it. `again`: it was applied before,
+  // and what it did then is its result.
+  void Applied(const std::string& source, const std::string& commit, const Plan& plan, bool again);
   void Stopped(const std::string& source, const std::string& reason, const Plan& plan);
   // Nothing is wrong with what is wanted: its time has not come.
   void Waits(const std::string& source, const std::string& reason);
@@ -130,16 +131,15 @@ class ReviewDesk {
     std::set<std::string> asked;
     // Comments whose commands were carried out.
     std::set<std::string> handled;
-    // Of the last apply of this process.
-    std::string applied_commit;
-    Plan applied_plan;
+    // Commits whose result is on the disk, oldest first.
+    std::vector<std::string> applied;
     // Why what is wanted is not applied: what it waits for, or what stops it. Empty: neither.
     std::string waiting_reason;
     std::string stopped_reason;
     Plan stopped_plan;
-    // Merged commits that the applied one contains, and the one that was asked about.
-    std::set<std::string> contained;
-    std::string history_of;
+    // What git was asked about merges, and what it said last.
+    HistoryRequest asked_history;
+    HistoryResult history;
     Notice notice;
     bool notice_known = false;
   };
@@ -157,6 +157,13 @@ class ReviewDesk {
   void WarnIfWorse(const std::string& source, Review& review);
   void Show(const std::string& source, State& state, Review& review, const Turn& turn);
   void ShowMerged(const SourceNow& now, State& state, const Turn& turn);
+  // The commit that brought the merge, of those that were or are to be applied; empty: none did, or
+  // it is not known yet.
+  std::string BroughtBy(const State& state, const Merge& merge) const;
+  void TellResult(const std::string& source, const std::string& brought, const State& state,
+                  MergeOutcome& outcome) const;
+  // Asks git which commits brought the merges. Null: it has yet to say.
+  const HistoryResult* HistoryOf(const SourceNow& now, State& state);
   void ShowNotice(const SourceNow& now, State& state);
 
   Clock& clock_;

@@ -345,8 +345,11 @@ TEST_F(ReviewTest, TakesBackAPlanThatTheBranchHasOvertaken) {
            StatusOf(adding.head_sha, kPlan).find("failure") == 0;
   })) << StatusOf(changing.head_sha, kPlan)
       << StatusOf(adding.head_sha, kPlan);
-  EXPECT_THAT(Comments(7)[0], HasSubstr("both sides changed the same lines"));
-  EXPECT_THAT(Comments(8)[0], HasSubstr("elsewhere.yaml"));
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StrContains(Comments(7)[0], "both sides changed the same lines") &&
+           absl::StrContains(Comments(8)[0], "elsewhere.yaml");
+  })) << Comments(7)[0]
+      << Comments(8)[0];
 }
 
 // What is merged while the source may not apply says so, and what came of it once it may.
@@ -393,6 +396,86 @@ TEST_F(ReviewTest, SaysThatWhatWasStoppedWaits) {
   ASSERT_TRUE(Eventually([&] {
     return StatusOf(pull_request.merge_sha, kApply).find("pending: window release") == 0;
   })) << StatusOf(pull_request.merge_sha, kApply);
+}
+
+// However much happened meanwhile, and in whichever process.
+TEST_F(ReviewTest, TellsEachMergeItsOwnResult) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  std::map<std::string, std::string> files = files_;
+  files["c.yaml"] = ImageYaml("c");
+  PullRequest first = Open(7, files);
+  std::map<std::string, std::string> more = files_;
+  more["d.yaml"] = ImageYaml("d");
+  more["e.yaml"] = ImageYaml("e");
+  PullRequest second = Open(8, more);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1 && Comments(8).size() == 1; }));
+  forge_->Fail(absl::UnavailableError("502"));
+  Merge(first, files);
+  ASSERT_TRUE(Eventually([&] { return Status().applied_commit() == first.merge_sha; }));
+  files.merge(more);
+  Merge(second, files);
+  ASSERT_TRUE(Eventually([&] { return Status().applied_commit() == second.merge_sha; }));
+  files["f.yaml"] = ImageYaml("f");
+  const std::string pushed = repository_.CommitText(files);
+  ASSERT_TRUE(Eventually([&] { return Status().applied_commit() == pushed; }));
+  Stop();
+  forge_->Fail(absl::OkStatus());
+  Start();
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(first.merge_sha, kApply) == "success: 1 to create" &&
+           StatusOf(second.merge_sha, kApply) == "success: 2 to create";
+  })) << StatusOf(first.merge_sha, kApply)
+      << StatusOf(second.merge_sha, kApply);
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StrContains(Comments(7)[0], "exactly the plan that was shown") &&
+           absl::StrContains(Comments(8)[0], "exactly the plan that was shown");
+  })) << Comments(7)[0]
+      << Comments(8)[0];
+}
+
+TEST_F(ReviewTest, TellsMergesThatWereAppliedAtOnceSo) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  std::map<std::string, std::string> files = files_;
+  files["c.yaml"] = ImageYaml("c");
+  PullRequest first = Open(7, files);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  PutSource([](v1::GitSourceSpec& spec) {
+    v1::Window& window = (*spec.mutable_windows())["release"];
+    window.set_effect(v1::Window::FREEZE);
+    window.set_start("00:00");
+    window.set_minutes(10080);
+  });
+  Merge(first, files);
+  files["d.yaml"] = ImageYaml("d");
+  const std::string last = repository_.CommitText(files);
+  ASSERT_TRUE(Eventually([&] { return Status().seen_commit() == last; }));
+  PutSource();
+  ASSERT_TRUE(
+      Eventually([&] { return StatusOf(first.merge_sha, kApply) == "success: 2 to create"; }));
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StrContains(Comments(7)[0],
+                             absl::StrCat("with what came after it, as ", last.substr(0, 7)));
+  })) << Comments(7)[0];
+}
+
+TEST_F(ReviewTest, SaysThatAResultIsNotKnownAnyMore) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["c.yaml"] = ImageYaml("c");
+  PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  forge_->Fail(absl::UnavailableError("502"));
+  Merge(pull_request, files_);
+  ASSERT_TRUE(Eventually([&] { return Status().applied_commit() == pull_request.merge_sha; }));
+  Stop();
+  ASSERT_TRUE(io_->RemoveAll(dir_.path() + "/cache/fleet/reports").ok());
+  forge_->Fail(absl::OkStatus());
+  Start();
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(pull_request.merge_sha, kApply) ==
+           "success: applied; what it did is not known any more";
+  })) << StatusOf(pull_request.merge_sha, kApply);
+  ASSERT_TRUE(Eventually([&] { return absl::StrContains(Comments(7)[0], "not known any more"); }));
+  EXPECT_THAT(Comments(7)[0], Not(HasSubstr("not the plan")));
 }
 
 TEST_F(ReviewTest, SaysThatNothingIsTouched) {

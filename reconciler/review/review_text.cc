@@ -320,9 +320,19 @@ Surface SurfaceOf(const MergeOutcome& result, const ForgeTraits& traits) {
       break;
     case MergeOutcome::Stage::kApplied:
       status.state = CommitStatus::State::kSuccess;
-      status.description = PlanSummary(result.plan);
-      absl::StrAppend(&heading, "applied: ", PlanSummary(result.plan), "\n\n", Comparison(result));
       surface.final = true;
+      if (!result.plan_known) {
+        status.description = "applied; what it did is not known any more";
+        absl::StrAppend(&heading, "applied\n\nWhat it did is not known any more.\n");
+        break;
+      }
+      status.description = PlanSummary(result.plan);
+      absl::StrAppend(&heading, "applied: ", PlanSummary(result.plan), "\n\n");
+      if (result.applied_commit != result.pull_request.merge_sha) {
+        absl::StrAppend(&heading, "It was applied with what came after it, as ",
+                        Short(result.applied_commit), ".\n");
+      }
+      absl::StrAppend(&heading, Comparison(result));
       break;
   }
   status.description = Cut(status.description, traits.status_bytes);

@@ -89,8 +89,10 @@ struct MergeOutcome {
   std::string reason;
   // The engine's revision at which that is so.
   std::int64_t revision = 0;
-  // The plan that was carried out, or that is stopped.
+  // The plan that was carried out, or that is stopped. Not known: it was carried out long ago.
   Plan plan;
+  bool plan_known = true;
+  // For kApplied: the commit that was applied, which contains the merge.
   std::string applied_commit;
 };
 
