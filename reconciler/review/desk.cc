@@ -104,6 +104,27 @@ std::string LinkOf(const ProposalResult& read, const PullRequest& pull_request,
   return FileUrl(pull_request, read.head_commit, place.file(), file->HeadLine(place.line()));
 }
 
+// What the plans in pull requests destroy.
+class Shown {
+ public:
+  void Add(const ShownPlan& plan) {
+    any_ = true;
+    destroys_.insert(plan.destroys.begin(), plan.destroys.end());
+  }
+  bool any() const { return any_; }
+  // Those that none of them destroys.
+  std::vector<std::string> Lacks(const std::vector<std::string>& destroys) const {
+    std::vector<std::string> unseen;
+    std::copy_if(destroys.begin(), destroys.end(), std::back_inserter(unseen),
+                 [this](const std::string& object) { return !destroys_.contains(object); });
+    return unseen;
+  }
+
+ private:
+  bool any_ = false;
+  std::set<std::string> destroys_;
+};
+
 bool Touches(const Plan& plan, const v1::Ref& ref) {
   return std::any_of(plan.actions().begin(), plan.actions().end(), [&](const v1::Action& action) {
     return action.verb() != v1::Action::NOOP && action.ref().kind() == ref.kind() &&
@@ -417,14 +438,27 @@ ReviewDesk::Gate ReviewDesk::MayApply(const SourceNow& now, const std::string& c
   const v1::Hold* confirmed = StandingHold(now.source.metadata(), kConfirmHold, clock_.Now());
   if (confirmed != nullptr && confirmed->why() == plan.digest()) return {};
   State& state = found->second;
-  std::vector<std::string> shown;
-  bool reviewed = false;
-  const auto add = [&](const ShownPlan& plan_shown) {
-    reviewed = true;
-    shown.insert(shown.end(), plan_shown.destroys.begin(), plan_shown.destroys.end());
-  };
-  for (const auto& [number, merge] : state.merged) add(merge.shown);
-  if (!reviewed) {
+  Shown shown;
+  bool others = false;
+  for (const auto& [number, merge] : state.merged) {
+    if (merge.facts.merge_sha == commit) {
+      shown.Add(merge.shown);
+    } else {
+      others = true;
+    }
+  }
+  if (others && !shown.Lacks(destroys).empty()) {
+    // What was shown for a merge counts for commits that contain it, and for no others.
+    const HistoryResult* history = HistoryOf(now, state);
+    if (history == nullptr) {
+      return {.answer = Gate::Answer::kWait,
+              .reason = "git has yet to say which merges the commit contains"};
+    }
+    for (const auto& [number, merge] : state.merged) {
+      if (history->contained.contains(merge.facts.merge_sha)) shown.Add(merge.shown);
+    }
+  }
+  if (!shown.any()) {
     const auto brought = state.brought.find(commit);
     if (brought == state.brought.end()) {
       if (state.asked.insert(commit).second) forges_.AskWhoBrought(name, commit);
@@ -433,12 +467,9 @@ ReviewDesk::Gate ReviewDesk::MayApply(const SourceNow& now, const std::string& c
     }
     // Pushed to the branch: nobody was shown anything, the budget is what protects.
     if (!brought->second.has_value()) return {};
-    add(brought->second->shown);
+    shown.Add(brought->second->shown);
   }
-  std::sort(shown.begin(), shown.end());
-  std::vector<std::string> unseen;
-  std::set_difference(destroys.begin(), destroys.end(), shown.begin(), shown.end(),
-                      std::back_inserter(unseen));
+  const std::vector<std::string> unseen = shown.Lacks(destroys);
   if (unseen.empty()) return {};
   return {.answer = Gate::Answer::kStop,
           .reason = absl::StrCat("it destroys what the plan before the merge did not: ",

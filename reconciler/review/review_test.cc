@@ -643,6 +643,46 @@ TEST_F(ReviewTest, StopsNewDestructionUntilItIsConfirmed) {
       Eventually([&] { return StatusOf(pull_request.merge_sha, kApply).find("success") == 0; }));
 }
 
+// What was shown for a merge that the branch has left again allows nothing later.
+TEST_F(ReviewTest, CountsWhatWasShownOnlyForCommitsThatContainTheMerge) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  std::map<std::string, std::string> without_a = files_;
+  without_a.erase("a.yaml");
+  PullRequest first = Open(7, without_a);
+  std::map<std::string, std::string> more = files_;
+  more["c.yaml"] = ImageYaml("c");
+  PullRequest second = Open(8, more);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1 && Comments(8).size() == 1; }));
+  const auto freeze = [](v1::GitSourceSpec& spec) {
+    v1::Window& window = (*spec.mutable_windows())["release"];
+    window.set_effect(v1::Window::FREEZE);
+    window.set_start("00:00");
+    window.set_minutes(10080);
+  };
+  PutSource(freeze);
+  // Another pull request is merged into what the branch is put back to, and destroys the same
+  // without having said so.
+  std::map<std::string, TestFile> tree;
+  for (const auto& [path, bytes] : without_a) tree[path].bytes = bytes;
+  tree["c.yaml"].bytes = ImageYaml("c");
+  second.state = PullRequest::State::kMerged;
+  second.merge_sha = repository_.Write({.files = tree, .parents = {base_}});
+  forge_->SetPullRequest(second);
+  Merge(first, without_a);
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(first.merge_sha, kApply).find("pending") == 0 &&
+           StatusOf(second.merge_sha, kApply).find("pending") == 0;
+  }));
+  repository_.SetRef("refs/heads/main", second.merge_sha);
+  ASSERT_TRUE(Eventually([&] { return Status().seen_commit() == second.merge_sha; }));
+  PutSource();
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(second.merge_sha, kApply) ==
+           "failure: it destroys what the plan before the merge did not: image a";
+  })) << StatusOf(second.merge_sha, kApply);
+  EXPECT_TRUE(Has("a"));
+}
+
 TEST_F(ReviewTest, E12TellsTheLatestOnceTheForgeIsBack) {
   forge_->Fail(absl::UnavailableError("502"));
   files_["c.yaml"] = ImageYaml("c");
