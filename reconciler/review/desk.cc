@@ -133,9 +133,31 @@ bool Touches(const Plan& plan, const v1::Ref& ref) {
 }
 
 // Why nothing of the source is applied whatever is merged; empty if nothing stands against it.
-std::string Suspension(const Resource& source, absl::Time now) {
-  const v1::Hold* hold = StandingHold(source.metadata(), kSuspendHold, now);
-  return hold == nullptr ? "" : SuspendedText(*hold);
+std::string Suspension(const Resource& source, const Snapshot& now, absl::Time at) {
+  return SuspensionOf(source, [&](const Ref& ref) { return now.Find(ref); }, at);
+}
+
+// What suspends objects, by object.
+std::map<Ref, std::string> SuspendedObjects(const Snapshot& now, absl::Time at) {
+  std::map<Ref, std::string> suspended;
+  for (const Resource& object : now.All()) {
+    const v1::Hold* hold = StandingHold(object.metadata(), kSuspendHold, at);
+    if (hold != nullptr) suspended[RefOf(object)] = SuspendedText(*hold);
+  }
+  return suspended;
+}
+
+// What of that the plan is about: another plan is to be made when it changes.
+std::string SuspendedIn(const Plan& plan, const std::map<Ref, std::string>& suspended) {
+  std::string all;
+  if (suspended.empty()) return all;
+  for (const v1::Action& action : plan.actions()) {
+    const absl::StatusOr<Ref> ref = FromProto(action.ref());
+    if (!ref.ok()) continue;
+    const auto found = suspended.find(*ref);
+    if (found != suspended.end()) absl::StrAppend(&all, ToString(*ref), " ", found->second, "\n");
+  }
+  return all;
 }
 
 }  // namespace
@@ -202,6 +224,7 @@ absl::Status ReviewDesk::Work(const SourceNow& now, Turn& turn) {
     state.target = now.target;
     state.awaited_look = forges_.Look(now.source.metadata().name());
   }
+  if (!state.open.empty()) state.suspended = SuspendedObjects(turn.now, clock_.Now());
   for (auto& [number, review] : state.open) {
     ESPALIER_RETURN_IF_ERROR(LookAt(now, state, review, turn));
   }
@@ -286,10 +309,13 @@ absl::Status ReviewDesk::LookAt(const SourceNow& now, State& state, Review& revi
   }
   if (now.target.empty() || state.look < state.awaited_look) return absl::OkStatus();
   const bool may_plan = review.MayPlan();
-  std::string made_of =
-      absl::StrCat(facts.head_sha, " into ", now.target, " by ", now.source.metadata().generation(),
-                   may_plan ? " planned" : " validated", " ", Suspension(now.source, clock_.Now()));
-  if (review.made_of == made_of) return absl::OkStatus();
+  std::string made_of = absl::StrCat(
+      facts.head_sha, " into ", now.target, " by ", now.source.metadata().generation(),
+      may_plan ? " planned" : " validated", " ", Suspension(now.source, turn.now, clock_.Now()));
+  if (review.made_of == made_of &&
+      review.suspended_objects == SuspendedIn(review.findings.plan, state.suspended)) {
+    return absl::OkStatus();
+  }
   const auto reading = std::count_if(state.open.begin(), state.open.end(),
                                      [](const auto& entry) { return entry.second.reading; });
   if (reading >= kReadsAtOnce) return absl::OkStatus();
@@ -318,7 +344,7 @@ absl::Status ReviewDesk::TakeProposal(const SourceNow& now, State& state, Review
     return absl::OkStatus();
   }
   findings = {.source = name, .pull_request = review.seen.facts};
-  findings.suspended = Suspension(now.source, clock_.Now());
+  findings.suspended = Suspension(now.source, turn.now, clock_.Now());
   if (!read.fetched.ok()) {
     findings.stage = ReviewStage::kUnread;
     findings.failure = std::string(read.fetched.message());
@@ -347,6 +373,7 @@ absl::Status ReviewDesk::TakeProposal(const SourceNow& now, State& state, Review
     }
   }
   for (Problem& problem : findings.problems) MoveToHead(read, problem);
+  review.suspended_objects = SuspendedIn(findings.plan, state.suspended);
   WarnIfWorse(name, review);
   // The set is large and has served.
   read.merged.reset();

@@ -21,6 +21,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/loop/loop.h"
+#include "engine/model/ref.h"
 #include "reconciler/git_metrics.h"
 #include "reconciler/pacing.h"
 #include "reconciler/proposal.h"
@@ -100,6 +101,8 @@ class ReviewDesk {
     bool reading = false;
     // Of which head, target, generation and rights `findings` are; empty: to be looked at anew.
     std::string made_of;
+    // The suspensions of objects that its plan heeds.
+    std::string suspended_objects;
     ReviewFindings findings;
     Surface surface;
     // What the last plan came to that people could read.
@@ -125,6 +128,8 @@ class ReviewDesk {
     std::int64_t awaited_look = 0;
     std::int64_t look = 0;
     std::map<std::int64_t, Review> open;
+    // What suspends objects, as of the last turn.
+    std::map<Ref, std::string> suspended;
     std::map<std::int64_t, Merge> merged;
     // By commit, what forges said who brought it, and who is asked.
     std::map<std::string, std::optional<EndedPullRequest>> brought;

@@ -487,6 +487,44 @@ TEST_F(ReviewTest, SaysThatNothingIsTouched) {
   EXPECT_THAT(Comments(7), SizeIs(0));
 }
 
+// Whatever suspends what the pull request touches stands in it while it does.
+TEST_F(ReviewTest, SaysWhatIsSuspended) {
+  const auto suspend = [this](const Ref& ref, const std::string& why) {
+    ApplyRequest request;
+    request.mutable_owner()->set_manager(Owner::CLI);
+    v1::HoldChange& change = *request.add_holds();
+    *change.mutable_ref() = ToProto(ref);
+    change.set_hold("suspend");
+    change.set_why(why);
+    change.set_clear(why.empty());
+    const auto applied = engine_->Apply(As("eva"), request);
+    ASSERT_TRUE(applied.ok() && applied->applied()) << applied.status();
+  };
+  const auto shown = [this](const std::string& text) {
+    return Eventually([&] { return absl::StrContains(Comments(7)[0], text); });
+  };
+  const auto gone = [this](const std::string& text) {
+    return Eventually([&] { return !absl::StrContains(Comments(7)[0], text); });
+  };
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["a.yaml"] = ImageYaml("a", "2");
+  Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  // All sources.
+  suspend({Kind::kCluster, "", "default"}, "release week");
+  EXPECT_TRUE(shown("Nothing is applied at present")) << Comments(7)[0];
+  EXPECT_THAT(Comments(7)[0], HasSubstr("release week"));
+  suspend({Kind::kCluster, "", "default"}, "");
+  EXPECT_TRUE(gone("release week")) << Comments(7)[0];
+  // One object that it changes, and one that it does not.
+  suspend({Kind::kImage, "", "b"}, "elsewhere");
+  suspend({Kind::kImage, "", "a"}, "disk swap");
+  EXPECT_TRUE(shown("disk swap")) << Comments(7)[0];
+  suspend({Kind::kImage, "", "a"}, "");
+  EXPECT_TRUE(gone("disk swap")) << Comments(7)[0];
+  EXPECT_TRUE(shown("1 to update")) << Comments(7)[0];
+}
+
 // Whoever may not write learns what is wrong with the text and nothing of the fleet.
 TEST_F(ReviewTest, E1ValidatesOnlyWhatComesFromOutside) {
   ASSERT_TRUE(Eventually([&] { return Has("a"); }));
