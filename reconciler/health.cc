@@ -1,5 +1,7 @@
 #include "reconciler/health.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -106,30 +108,35 @@ Health HealthOf(const Resource& object) {
   return {};
 }
 
-void HealthSum::Add(const Resource& object) {
+void HealthSum::Add(const Resource& object, bool late) {
   ++objects_;
   const Health health = HealthOf(object);
   if (health.state == State::kReady) return;
   ++not_ready_;
   failed_ = failed_ || health.state == State::kFailed;
-  if (named_.size() < kNamed) {
-    named_.push_back(absl::StrCat(ToHuman(RefOf(object)), " (", health.why, ")"));
+  late_ = late_ || late;
+  std::vector<std::string>& named = late ? named_late_ : named_;
+  if (named.size() < kNamed) {
+    named.push_back(absl::StrCat(ToHuman(RefOf(object)), " (", health.why, ")"));
   }
 }
 
-Verdict HealthSum::ToVerdict(bool overdue) const {
+Verdict HealthSum::ToVerdict() const {
   if (all_ready()) {
     return {.state = v1::Condition::TRUE,
             .reason = "Healthy",
             .message =
                 objects_ == 1 ? "1 object is ready" : absl::StrCat(objects_, " objects are ready")};
   }
+  std::vector<std::string> named = named_late_;
+  named.insert(named.end(), named_.begin(), named_.end());
+  named.resize(std::min(named.size(), kNamed));
   std::string message =
       absl::StrCat(not_ready_, " of ", Count(objects_, "object"), not_ready_ == 1 ? " is" : " are",
-                   " not ready: ", absl::StrJoin(named_, ", "));
-  if (not_ready_ > static_cast<int>(named_.size())) absl::StrAppend(&message, ", ...");
+                   " not ready: ", absl::StrJoin(named, ", "));
+  if (not_ready_ > static_cast<int>(named.size())) absl::StrAppend(&message, ", ...");
   if (failed_) return {v1::Condition::FALSE, "Failed", std::move(message)};
-  if (overdue) return {v1::Condition::FALSE, "NotReadyInTime", std::move(message)};
+  if (late_) return {v1::Condition::FALSE, "NotReadyInTime", std::move(message)};
   return {v1::Condition::UNKNOWN, "Progressing", std::move(message)};
 }
 

@@ -31,17 +31,21 @@ Health HealthOf(const Resource& object);
 // Objects of one source, added up.
 class HealthSum {
  public:
-  void Add(const Resource& object);
+  // `late`: if it is not ready, the time that it had for that is over.
+  void Add(const Resource& object, bool late = false);
 
   bool all_ready() const { return not_ready_ == 0; }
-  // TRUE, UNKNOWN while something is on its way, FALSE if something failed or, once the time for
-  // becoming ready is over (`overdue`), is not ready. Names the first objects that are not.
-  Verdict ToVerdict(bool overdue) const;
+  // TRUE, UNKNOWN while something is on its way, FALSE if something failed or is late. Names the
+  // first objects that are not ready, those that are late before others.
+  Verdict ToVerdict() const;
 
  private:
   int objects_ = 0;
   int not_ready_ = 0;
   bool failed_ = false;
+  bool late_ = false;
+  // Late ones, and others.
+  std::vector<std::string> named_late_;
   std::vector<std::string> named_;
 };
 

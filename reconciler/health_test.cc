@@ -105,18 +105,21 @@ TEST(HealthTest, OfHostsImagesAndCaches) {
 
 TEST(HealthSumTest, SaysWhatIsNotReadyAndWhenThatIsTooLate) {
   HealthSum sum;
-  sum.Add(Vm(Placement::RUNNING));
-  EXPECT_EQ(sum.ToVerdict(true).state, v1::Condition::TRUE);
-  EXPECT_EQ(sum.ToVerdict(true).message, "1 object is ready");
+  sum.Add(Vm(Placement::RUNNING), /*late=*/true);
+  EXPECT_EQ(sum.ToVerdict().state, v1::Condition::TRUE) << "what is ready is not late";
+  EXPECT_EQ(sum.ToVerdict().message, "1 object is ready");
   sum.Add(Vm(Placement::PENDING, "no free slot"));
-  EXPECT_EQ(sum.ToVerdict(false).state, v1::Condition::UNKNOWN);
-  EXPECT_EQ(sum.ToVerdict(false).message,
+  EXPECT_EQ(sum.ToVerdict().state, v1::Condition::UNKNOWN);
+  EXPECT_EQ(sum.ToVerdict().message,
             "1 of 2 objects is not ready: vm default/build (pending: no free slot)");
-  EXPECT_EQ(sum.ToVerdict(true).reason, "NotReadyInTime");
+  sum.Add(Vm(Placement::STARTING), /*late=*/true);
+  EXPECT_EQ(sum.ToVerdict().reason, "NotReadyInTime");
+  EXPECT_THAT(sum.ToVerdict().message, HasSubstr("ready: vm default/build (starting), vm"))
+      << "what is late is named first";
   for (int i = 0; i < 10; ++i) sum.Add(Vm(Placement::FAILED, "no such image"));
-  EXPECT_EQ(sum.ToVerdict(false).state, v1::Condition::FALSE) << "a failure is not waited for";
-  EXPECT_THAT(sum.ToVerdict(false).message, HasSubstr("11 of 12 objects are not ready: "));
-  EXPECT_THAT(sum.ToVerdict(false).message, HasSubstr(", ..."));
+  EXPECT_EQ(sum.ToVerdict().reason, "Failed") << "a failure is not waited for";
+  EXPECT_THAT(sum.ToVerdict().message, HasSubstr("12 of 13 objects are not ready: "));
+  EXPECT_THAT(sum.ToVerdict().message, HasSubstr(", ..."));
 }
 
 }  // namespace

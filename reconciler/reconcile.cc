@@ -558,8 +558,13 @@ void SourceReconciler::MarkApplied(const std::string& source, SourceState& state
   }
   if (!changed) return;
   // What was ready is not what is applied now; sources that wait for this one must not go by it.
-  state.unready_since = clock_.Elapsed();
+  state.changed = std::min(state.changed, clock_.Elapsed());
   state.health_due = clock_.Elapsed() + kHealthDelay;
+  // What is late does not become timely by what came after it. What another process called late has
+  // just been applied again.
+  const bool stays = std::exchange(state.health_seen, true) &&
+                     StateIn(state.status, kHealthy) == v1::Condition::FALSE;
+  if (stays) return;
   Say(kHealthy,
       {.state = v1::Condition::UNKNOWN, .reason = "Progressing", .message = "just applied"}, state);
 }
@@ -574,26 +579,38 @@ void SourceReconciler::LookAtHealth(const Resource& source, SourceState& state,
   if (clock_.Elapsed() < state.health_due) return;
   state.health_due = absl::InfiniteDuration();
   if (state.status.applied_commit().empty()) return;
-  HealthSum sum;
-  for (const Resource& object : now.All()) {
-    if (IsOwnedBy(object, source.metadata().name())) sum.Add(object);
-  }
-  if (sum.all_ready()) {
-    state.unready_since = absl::InfiniteDuration();
-    Say(kHealthy, sum.ToVerdict(false), state);
-    return;
-  }
-  const absl::Duration elapsed = clock_.Elapsed();
-  state.unready_since = std::min(state.unready_since, elapsed);
   const v1::GitSourceSpec& spec = SpecOfSource(source);
-  const absl::Duration deadline =
-      state.unready_since +
+  const absl::Duration timeout =
       absl::Seconds(spec.has_ready_timeout_seconds() ? spec.ready_timeout_seconds() : 600);
+  const absl::Duration elapsed = clock_.Elapsed();
+  // What is found not to be ready now was so since the apply, if there was one.
+  const absl::Duration since = std::min(elapsed, state.changed);
+  state.changed = absl::InfiniteDuration();
   // What was called late before a restart is late after it.
-  const bool overdue =
-      elapsed >= deadline || StateIn(state.status, kHealthy) == v1::Condition::FALSE;
-  if (!overdue) state.health_due = deadline;
-  Say(kHealthy, sum.ToVerdict(overdue), state);
+  const bool late_before = !std::exchange(state.health_seen, true) &&
+                           StateIn(state.status, kHealthy) == v1::Condition::FALSE;
+  HealthSum sum;
+  std::map<Ref, SourceState::Unready> unready;
+  for (const Resource& object : now.All()) {
+    if (!IsOwnedBy(object, source.metadata().name())) continue;
+    const Ref ref = RefOf(object);
+    SourceState::Unready entry = {.uid = object.metadata().uid(),
+                                  .generation = object.metadata().generation(),
+                                  .since = late_before ? elapsed - timeout : since};
+    // Each has its own clock: what is applied beside it changes nothing.
+    const auto known = state.unready.find(ref);
+    if (known != state.unready.end() && known->second.uid == entry.uid &&
+        known->second.generation == entry.generation) {
+      entry.since = known->second.since;
+    }
+    const absl::Duration deadline = entry.since + timeout;
+    sum.Add(object, elapsed >= deadline);
+    if (HealthOf(object).state == Health::State::kReady) continue;
+    if (elapsed < deadline) state.health_due = std::min(state.health_due, deadline);
+    unready[ref] = std::move(entry);
+  }
+  state.unready = std::move(unready);
+  Say(kHealthy, sum.ToVerdict(), state);
 }
 
 // Drift.

@@ -1002,6 +1002,30 @@ TEST_F(ReconcileTest, SaysWhatIsNotReadyAndWaitsForItNoLongerThanItsTime) {
   EXPECT_EQ(Condition(kHealthy).state(), v1::Condition::TRUE);
 }
 
+// Each object has its own time: commits that change others do not give it more.
+TEST_F(ReconcileTest, CallsLateWhatIsNotReadyHoweverOftenOthersChange) {
+  PutSource("fleet", [](v1::GitSourceSpec& spec) { spec.set_ready_timeout_seconds(60); });
+  for (int tag = 1; tag <= 4; ++tag) {
+    repository_.CommitText(
+        {{"a.yaml", ImageYaml("a", "1")}, {"b.yaml", ImageYaml("b", absl::StrCat(tag))}});
+    StepAfter(absl::Seconds(35));
+    EXPECT_EQ(TagOf("b"), absl::StrCat(tag));
+    StepAfter(absl::Seconds(3));
+  }
+  EXPECT_EQ(Condition(kHealthy).reason(), "NotReadyInTime");
+  EXPECT_THAT(Condition(kHealthy).message(), HasSubstr("not ready: image a ("));
+  // The same process does not forget it for the next, and a restart neither.
+  repository_.CommitText({{"a.yaml", ImageYaml("a", "1")}, {"b.yaml", ImageYaml("b", "9")}});
+  StepAfter(absl::Seconds(35));
+  EXPECT_EQ(TagOf("b"), "9");
+  EXPECT_EQ(Condition(kHealthy).state(), v1::Condition::FALSE);
+  // What is late and changed has its time again; so has what came last.
+  repository_.CommitText({{"a.yaml", ImageYaml("a", "2")}, {"b.yaml", ImageYaml("b", "9")}});
+  StepAfter(absl::Seconds(35));
+  StepAfter(absl::Seconds(3));
+  EXPECT_EQ(Condition(kHealthy).state(), v1::Condition::UNKNOWN);
+}
+
 TEST_F(ReconcileTest, ComesAfterOtherSourcesCommitByCommit) {
   const auto in = [](const std::string& path) {
     return [path](v1::GitSourceSpec& spec) {

@@ -82,8 +82,17 @@ struct SourceState {
 
   // When health is to be looked at next; infinite while nothing has changed.
   absl::Duration health_due = -absl::InfiniteDuration();
-  // Since when something is not ready; infinite while everything is.
-  absl::Duration unready_since = absl::InfiniteDuration();
+  // What is not ready, and since when it is not as it is now.
+  struct Unready {
+    std::string uid;
+    std::int64_t generation = 0;
+    absl::Duration since;
+  };
+  std::map<Ref, Unready> unready;
+  // The first apply since health was looked at; infinite if there was none.
+  absl::Duration changed = absl::InfiniteDuration();
+  // Health was looked at in this process, or there was an apply.
+  bool health_seen = false;
 };
 
 }  // namespace espalier
