@@ -18,9 +18,6 @@
 namespace espalier {
 namespace {
 
-// Of one source: those of the pull requests that are open, and of some that were.
-constexpr std::size_t kKept = 500;
-
 // Commits of one source whose plan is kept: a merge is told its result within minutes, or once a
 // forge that was down for days is back.
 constexpr std::size_t kAppliedKept = 50;
@@ -41,8 +38,8 @@ bool IsDigest(absl::string_view text) {
 
 }  // namespace
 
-ShownPlans::ShownPlans(Io& io, Log& log, std::string cache_dir)
-    : io_(io), log_(log), cache_dir_(std::move(cache_dir)) {}
+ShownPlans::ShownPlans(Io& io, Log& log, std::string cache_dir, std::size_t kept)
+    : io_(io), log_(log), cache_dir_(std::move(cache_dir)), kept_(kept) {}
 
 std::string ShownPlans::DirOf(const std::string& source) const {
   return absl::StrCat(cache_dir_, "/", source, "/reports/plans");
@@ -51,10 +48,13 @@ std::string ShownPlans::DirOf(const std::string& source) const {
 void ShownPlans::Put(const std::string& source, const ApplyResult& result) {
   const std::string dir = DirOf(source);
   const std::string path = absl::StrCat(dir, "/", result.plan().digest());
-  // The same plan is shown again whenever something else was pushed.
-  if (io_.Stat(absl::StrCat(path, ".txt")).ok()) return;
+  // The same plan is shown again whenever something else was pushed. The text is written again all
+  // the same: by its age it is known what is shown no more.
+  const bool is_new = !io_.Stat(absl::StrCat(path, ".txt")).ok();
   absl::Status kept = io_.MakeDirs(dir, 0700);
-  if (kept.ok()) kept = io_.WriteFile(absl::StrCat(path, ".json"), PlanToJson(result), 0600);
+  if (kept.ok() && is_new) {
+    kept = io_.WriteFile(absl::StrCat(path, ".json"), PlanToJson(result), 0600);
+  }
   if (kept.ok()) {
     kept = io_.WriteFile(
         absl::StrCat(path, ".txt"),
@@ -64,20 +64,23 @@ void ShownPlans::Put(const std::string& source, const ApplyResult& result) {
     log_.Warn("plan not kept",
               {{telemetry::kSource, source}, {telemetry::kError, kept.ToString()}});
   }
-  RemoveOldest(dir);
+  if (is_new) RemoveOldest(dir);
 }
 
 void ShownPlans::RemoveOldest(const std::string& dir) {
+  std::vector<std::string> names = io_.List(dir).value_or(std::vector<std::string>());
+  std::erase_if(names, [](const std::string& name) { return !absl::EndsWith(name, ".txt"); });
+  // Ages are looked at for a tenth of them at once, not for each.
+  if (names.size() <= kept_ + kept_ / 10) return;
   std::vector<std::pair<absl::Time, std::string>> plans;
-  for (const std::string& name : io_.List(dir).value_or(std::vector<std::string>())) {
-    if (!absl::EndsWith(name, ".txt")) continue;
+  plans.reserve(names.size());
+  for (const std::string& name : names) {
     const std::string path = absl::StrCat(dir, "/", absl::StripSuffix(name, ".txt"));
     const absl::StatusOr<FileInfo> info = io_.Stat(absl::StrCat(path, ".txt"));
     if (info.ok()) plans.emplace_back(info->modified, path);
   }
-  if (plans.size() <= kKept) return;
   std::sort(plans.begin(), plans.end());
-  for (std::size_t i = 0; i < plans.size() - kKept; ++i) {
+  for (std::size_t i = 0; i + kept_ < plans.size(); ++i) {
     // What cannot be removed now is tried again with the next plan.
     (void)io_.RemoveAll(absl::StrCat(plans[i].second, ".txt"));
     (void)io_.RemoveAll(absl::StrCat(plans[i].second, ".json"));

@@ -4,6 +4,7 @@
 // request: who can read that may read this. Thread-safe, but for one source's applied ones.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,17 @@
 
 namespace espalier {
 
+// Of one source: those of a thousand open pull requests, and of as many that were or were
+// otherwise.
+inline constexpr std::size_t kShownPlansKept = 2000;
+
 class ShownPlans {
  public:
   // Files are `<cache_dir>/<source>/reports/plans/<digest>.{json,txt}`. Borrowed: io and log.
-  ShownPlans(Io& io, Log& log, std::string cache_dir);
+  ShownPlans(Io& io, Log& log, std::string cache_dir, std::size_t kept = kShownPlansKept);
 
-  // Keeps the plan in both forms, in place of the oldest ones beyond a number. A disk that fails is
-  // logged.
+  // Keeps the plan in both forms, in place of those beyond a number (and a tenth of it) that were
+  // not shown for longest. A disk that fails is logged.
   void Put(const std::string& source, const ApplyResult& result);
 
   // As it is served: text for people, or JSON. NOT_FOUND: there is none (any more), or this is no
@@ -49,6 +54,7 @@ class ShownPlans {
   Io& io_;
   Log& log_;
   const std::string cache_dir_;
+  const std::size_t kept_;
 };
 
 }  // namespace espalier
