@@ -211,7 +211,7 @@ bool ReviewDesk::Listen(const SourceNow& now, Turn& turn) {
   }
   if (news->proposed.has_value()) acceptances_.Take(name, *news->proposed);
   for (const GivenCommand& given : news->commands) {
-    if (state.handled.insert(given.comment_id).second) CarryOut(now, state, given, turn);
+    if (state.handled.Add(given.comment_id)) CarryOut(now, state, given, turn);
   }
   return answered || !news->ended.empty() || !news->brought.empty() || !news->commands.empty();
 }

@@ -29,6 +29,7 @@
 #include "reconciler/report/shown_plans.h"
 #include "reconciler/review/acceptance.h"
 #include "reconciler/review/forges.h"
+#include "reconciler/review/last_seen.h"
 #include "reconciler/review/review_text.h"
 #include "reconciler/source_set.h"
 
@@ -117,6 +118,8 @@ class ReviewDesk {
     ShownPlan shown;
     Surface surface;
   };
+  // Far more than wait for their answer at any time.
+  static constexpr std::size_t kCommandsKept = 1000;
   struct State {
     std::string uid;
     absl::Status reported;
@@ -134,8 +137,8 @@ class ReviewDesk {
     // By commit, what forges said who brought it, and who is asked.
     std::map<std::string, std::optional<EndedPullRequest>> brought;
     std::set<std::string> asked;
-    // Comments whose commands were carried out.
-    std::set<std::string> handled;
+    // Comments whose commands were carried out: each is told again until it is answered.
+    LastSeen handled{kCommandsKept};
     // Commits whose result is on the disk, oldest first.
     std::vector<std::string> applied;
     // Why what is wanted is not applied: what it waits for, or what stops it. Empty: neither.

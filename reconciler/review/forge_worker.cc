@@ -258,6 +258,9 @@ absl::StatusOr<ForgeRole> ForgeWorker::RoleOf(const std::string& user) {
   const auto found = roles_.find(user);
   if (found != roles_.end() && clock_.Elapsed() < found->second.until) return found->second.role;
   ESPALIER_ASSIGN_OR_RETURN(const ForgeRole role, forge_->RoleOf(user));
+  // Of whoever ever wrote one most never come again.
+  std::erase_if(roles_,
+                [now = clock_.Elapsed()](const auto& known) { return known.second.until <= now; });
   roles_[user] = {.role = role, .until = clock_.Elapsed() + kRoleKept};
   return role;
 }
