@@ -27,10 +27,11 @@ std::uint32_t CodePoint(absl::string_view bytes) {
 
 // What would not be seen, or would change how its surroundings are seen.
 bool IsHidden(std::uint32_t point) {
-  return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0xad ||
-         (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
-         (point >= 0x2060 && point <= 0x206f) || point == 0xfeff ||
-         (point >= 0xfff9 && point <= 0xfffb) || (point >= 0xe0000 && point <= 0xe0fff);
+  return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0xad || point == 0x61c ||
+         point == 0x180e || (point >= 0x200b && point <= 0x200f) ||
+         (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x206f) ||
+         point == 0xfeff || (point >= 0xfff9 && point <= 0xfffb) ||
+         (point >= 0xe0000 && point <= 0xe0fff);
 }
 
 bool IsMarkup(char c) { return absl::StrContains("\\`*_~[]|$!#", absl::string_view(&c, 1)); }

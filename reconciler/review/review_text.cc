@@ -23,6 +23,8 @@ constexpr std::size_t kDigestShown = 12;
 constexpr std::size_t kAroundPlan = 4000;
 // Objects that a short text names.
 constexpr std::size_t kNamed = 10;
+// Letters of a reason or a failure; who wants to know all asks the engine.
+constexpr std::size_t kReason = 1000;
 // Lines that get a note: who has more problems reads the comment.
 constexpr std::size_t kNotes = 50;
 
@@ -74,8 +76,8 @@ CommitStatus StatusOf(const ReviewFindings& findings) {
 std::string Footer(const ReviewFindings& findings) {
   std::string text;
   if (!findings.suspended.empty()) {
-    absl::StrAppend(
-        &text, "\n**Nothing is applied at present**: ", MarkdownText(findings.suspended), "\n");
+    absl::StrAppend(&text, "\n**Nothing is applied at present**: ",
+                    MarkdownText(Shortened(findings.suspended, kReason)), "\n");
   }
   if (!findings.plan_url.empty()) {
     absl::StrAppend(&text, "\n[The whole plan](", findings.plan_url, ")\n");
@@ -126,7 +128,7 @@ std::string CommentOf(const ReviewFindings& findings, const ForgeTraits& traits)
     case ReviewStage::kUnread:
       return absl::StrCat("### ", MarkdownText(findings.source), " at ",
                           Short(findings.pull_request.head_sha), ": cannot be read\n\n",
-                          MarkdownText(findings.failure), "\n");
+                          MarkdownText(Shortened(findings.failure, kReason)), "\n");
     case ReviewStage::kValidated:
       return Validated(findings);
     case ReviewStage::kPlanned:
@@ -213,8 +215,13 @@ std::string Comparison(const MergeOutcome& result) {
   std::string text =
       absl::StrCat("It is not the plan that was shown (`", ShortDigest(result.shown.digest),
                    "`): something else changed meanwhile.\n");
-  for (const std::string& object : NotIn(DestroyedBy(result.plan), result.shown.destroys)) {
-    absl::StrAppend(&text, "- newly destroyed: ", MarkdownText(object), "\n");
+  const std::vector<std::string> more = NotIn(DestroyedBy(result.plan), result.shown.destroys);
+  for (std::size_t i = 0; i < std::min(more.size(), kNamed); ++i) {
+    absl::StrAppend(&text, "- newly destroyed: ", MarkdownText(Shortened(more[i], kReason / 10)),
+                    "\n");
+  }
+  if (more.size() > kNamed) {
+    absl::StrAppend(&text, "- newly destroyed: ", more.size() - kNamed, " more\n");
   }
   return text;
 }
@@ -304,13 +311,14 @@ Surface SurfaceOf(const MergeOutcome& result, const ForgeTraits& traits) {
     case MergeOutcome::Stage::kWaiting:
       status.state = CommitStatus::State::kPending;
       status.description = Printable(result.reason);
-      absl::StrAppend(&heading, "not applied yet\n\n", MarkdownText(result.reason), "\n");
+      absl::StrAppend(&heading, "not applied yet\n\n",
+                      MarkdownText(Shortened(result.reason, kReason)), "\n");
       break;
     case MergeOutcome::Stage::kStopped:
       status.state = CommitStatus::State::kFailure;
       status.description = Printable(result.reason);
-      absl::StrAppend(&heading, "**stopped**\n\n", MarkdownText(result.reason), "\n\n",
-                      Comparison(result));
+      absl::StrAppend(&heading, "**stopped**\n\n", MarkdownText(Shortened(result.reason, kReason)),
+                      "\n\n", Comparison(result));
       if (!result.plan.digest().empty()) {
         absl::StrAppend(&heading,
                         "\nWho may write to the project lets it happen by `/espalier "
