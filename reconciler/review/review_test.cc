@@ -543,6 +543,61 @@ TEST_F(ReviewTest, E1ValidatesOnlyWhatComesFromOutside) {
   ASSERT_TRUE(Eventually([&] { return Comments(7)[0].find("image a") != std::string::npos; }));
 }
 
+// Whoever may push somewhere else may have been made to: what comes from a fork is never planned by
+// itself.
+TEST_F(ReviewTest, E1ValidatesOnlyTheForkOfSomebodyWhoMayWrite) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  PullRequest pull_request = Open(7, {{"b.yaml", ImageYaml("b", "9")}});
+  pull_request.from_fork = true;
+  pull_request.number = 8;
+  repository_.SetRef("refs/pull/8/head", pull_request.head_sha);
+  forge_->SetPullRequest(pull_request);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1 && Comments(8).size() == 1; }));
+  EXPECT_THAT(Comments(7)[0], HasSubstr("image a")) << "the same from a branch of the project";
+  EXPECT_THAT(Comments(8)[0], AllOf(HasSubstr("valid, 1 object"), Not(HasSubstr("image a")),
+                                    Not(HasSubstr("registry.example/b:1"))));
+}
+
+// What the reconciler is told stands in the engine: a repository that declares it is refused.
+TEST_F(ReviewTest, E2RefusesAPullRequestThatDeclaresItsOwnSource) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["source.yaml"] =
+      "apiVersion: espalier/v1\nkind: GitSource\nmetadata: {name: fleet}\nspec:\n"
+      "  repository: https://evil.example/fleet.git\n"
+      "  destruction_budget: {percent: 100}\n";
+  PullRequest pull_request = Open(7, files_);
+  ASSERT_TRUE(Eventually(
+      [&] { return StatusOf(pull_request.head_sha, kPlan).find("failure: refused") == 0; }));
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  EXPECT_THAT(Comments(7)[0], AllOf(HasSubstr("source.yaml"), HasSubstr("git_source fleet")));
+  Merge(pull_request, files_);
+  ASSERT_TRUE(Eventually([&] {
+    return Status().seen_commit() == pull_request.merge_sha && Status().state() == "Invalid";
+  }));
+  const auto source = engine_->Get(As("ana"), {Kind::kGitSource, "", "fleet"});
+  EXPECT_EQ(source->git_source().spec().repository(), repository_.path());
+  EXPECT_EQ(source->metadata().owner().manager(), Owner::CLI);
+}
+
+// What was changed may say what its writer never said, and programs repeat what others said.
+TEST_F(ReviewTest, E4HearsNeitherChangedCommentsNorPrograms) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["c.yaml"] = ImageYaml("c");
+  Open(7, files_);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  forge_->Say(7, "ana", "/espalier pause changed", /*edited=*/true);
+  forge_->SayAsBot(7, "ana", "/espalier pause repeated");
+  forge_->SayAsUs(7, "/espalier pause ours");
+  forge_->Say(7, "ana", "/espalier pause said");
+  const auto holds = [&] {
+    return engine_->Get(As("ana"), {Kind::kGitSource, "", "fleet"})->metadata().holds();
+  };
+  ASSERT_TRUE(Eventually([&] { return holds().contains("suspend"); }));
+  EXPECT_THAT(holds().at("suspend").why(), HasSubstr("said (ana in"));
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 3; }));
+  EXPECT_THAT(Comments(7)[2], HasSubstr("Nothing is applied until"));
+}
+
 // Forges tell times in seconds: what follows within the second of what was read is heard too.
 TEST_F(ReviewTest, HearsCommandsOfTheSameSecond) {
   ASSERT_TRUE(Eventually([&] { return Has("a"); }));

@@ -38,6 +38,12 @@ std::string MemoryForge::Say(std::int64_t number, const std::string& author,
   return Add(number, {.author = author, .body = body, .edited = edited});
 }
 
+std::string MemoryForge::SayAsBot(std::int64_t number, const std::string& author,
+                                  const std::string& body) {
+  MutexLock lock(mu_);
+  return Add(number, {.author = author, .by_bot = true, .body = body});
+}
+
 std::string MemoryForge::SayAsUs(std::int64_t number, const std::string& body) {
   MutexLock lock(mu_);
   return Add(number, {.author = kUs, .mine = true, .body = body});

@@ -30,6 +30,8 @@ class MemoryForge final : public Forge {
   // Somebody's comment; returns its id.
   std::string Say(std::int64_t number, const std::string& author, const std::string& body,
                   bool edited = false);
+  // The comment of an account that is a program, and not ours.
+  std::string SayAsBot(std::int64_t number, const std::string& author, const std::string& body);
   // From now on everything happens in one second.
   void StopClock();
   // The same about an issue, whose comments are kept with those of pull requests.
