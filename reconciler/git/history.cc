@@ -11,14 +11,14 @@ namespace espalier {
 
 bool Follows(const OpenRepository& repository, const std::string& commit,
              const std::string& ancestor) {
-  const absl::StatusOr<git_oid> child = ParseGitId(commit);
-  const absl::StatusOr<git_oid> parent = ParseGitId(ancestor);
+  // libgit2 loses memory over a commit that is not there.
+  const absl::StatusOr<GitCommit> child = FindCommit(repository, commit);
+  const absl::StatusOr<GitCommit> parent = FindCommit(repository, ancestor);
   if (!child.ok() || !parent.ok()) return false;
-  const OpenRepository::Handles& handles = repository.handles();
-  if (git_oid_equal(&*child, &*parent) == 1) {
-    return git_odb_exists(handles.odb.get(), &*child) == 1;
-  }
-  return git_graph_descendant_of(handles.repository.get(), &*child, &*parent) == 1;
+  const git_oid* const child_id = git_commit_id(child->get());
+  const git_oid* const parent_id = git_commit_id(parent->get());
+  return git_oid_equal(child_id, parent_id) == 1 ||
+         git_graph_descendant_of(repository.handles().repository.get(), child_id, parent_id) == 1;
 }
 
 absl::StatusOr<std::string> MergeBase(const OpenRepository& repository, const std::string& one,
