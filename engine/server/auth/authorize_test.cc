@@ -85,15 +85,15 @@ struct Row {
 
 std::vector<Row> Table() {
   const auto apply = [](Kind kind, Owner::Manager manager, const std::string& instance = "",
-                        std::function<void(ApplyRequest&)> more = nullptr) {
+                        const std::function<void(ApplyRequest&)>& more = nullptr) {
     return [=](Resources& r, const CallContext& c) {
       return Apply(r, c, Named(kind, "x"), manager, instance, more);
     };
   };
-  const auto watch = [](Query query) {
+  const auto watch = [](const Query& query) {
     return [=](Resources& r, const CallContext& c) { return Watching(r, c, query); };
   };
-  const auto report = [](Resource resource, StatusWrite::Writer writer) {
+  const auto report = [](const Resource& resource, StatusWrite::Writer writer) {
     return [=](Resources& r, const CallContext& c) { return Report(r, c, resource, writer); };
   };
   const auto remove = [](const std::string& kind, Owner::Manager manager, bool dry_run) {
