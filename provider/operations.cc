@@ -76,13 +76,13 @@ void WarnOfOtherHands(const v1::Metadata& metadata, const Ref& ref, absl::Time n
     const bool waits = edited.has_hold_until() && TimeOf(edited.hold_until()) > now;
     diagnostics.Warning(
         "Changed by another hand",
-        absl::StrCat(
-            ToHuman(ref), ": by ", edited.actor(), " (", edited.interface(),
-            "): ", edited.reason().empty() ? "no reason given" : edited.reason(), ". ",
-            waits ? absl::FormatTime("The change is held until %Y-%m-%dT%H:%MZ; then an apply",
-                                     TimeOf(edited.hold_until()), absl::UTCTimeZone())
-                  : "An apply",
-            " takes it back, unless the configuration says the same."));
+        absl::StrCat(ToHuman(ref), ": by ", edited.actor(), " (", edited.interface(),
+                     "): ", edited.reason().empty() ? "no reason given" : edited.reason(), ". ",
+                     waits
+                         ? absl::StrCat("The change is held until ",
+                                        MinuteText(TimeOf(edited.hold_until())), "; then an apply")
+                         : "An apply",
+                     " takes it back, unless the configuration says the same."));
   }
   const std::map<std::string, v1::Hold> holds(metadata.holds().begin(), metadata.holds().end());
   for (const auto& [name, hold] : holds) {

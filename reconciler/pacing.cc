@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/model/hold.h"
+#include "engine/model/timestamp.h"
 #include "reconciler/conditions.h"
 #include "reconciler/windows.h"
 
@@ -69,8 +70,7 @@ Pace PaceOf(const Resource& source, const std::string& commit, FindObject find, 
   if (windows.open) return {};
   std::string message = windows.why;
   if (windows.until != absl::InfiniteFuture()) {
-    absl::StrAppend(&message, " until ",
-                    absl::FormatTime("%Y-%m-%dT%H:%MZ", windows.until, absl::UTCTimeZone()));
+    absl::StrAppend(&message, " until ", MinuteText(windows.until));
   }
   return {.may_apply = false,
           .reason = "OutsideWindows",

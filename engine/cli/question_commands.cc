@@ -12,6 +12,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/document.h"
 #include "engine/cli/fleet.h"
+#include "engine/model/timestamp.h"
 #include "engine/render/render.h"
 
 namespace espalier::cli {
@@ -65,8 +66,7 @@ absl::StatusOr<int> Why(Invocation& invocation, const std::vector<std::string>& 
   for (const auto& [name, hold] : resource.metadata().holds()) {
     out << "  " << name << " by " << hold.by() << ": " << hold.why();
     if (hold.has_until()) {
-      const absl::Time until = absl::FromUnixSeconds(hold.until().seconds());
-      out << absl::FormatTime(" (until %Y-%m-%dT%H:%MZ)", until, absl::UTCTimeZone());
+      out << " (until " << MinuteText(TimeOf(hold.until())) << ")";
     }
     out << "\n";
   }

@@ -13,6 +13,7 @@
 #include "engine/cli/document.h"
 #include "engine/model/encode.h"
 #include "engine/model/field.h"
+#include "engine/model/timestamp.h"
 #include "engine/render/table.h"
 
 namespace espalier::cli {
@@ -78,11 +79,7 @@ absl::StatusOr<int> List(Invocation& invocation) {
   Table table({"ID", "ROLE", "SUBJECT", "HOST", "SOURCE", "EXPIRES"});
   for (const v1::TokenInfo& token : tokens) {
     table.AddRow({token.id(), EnumWord(token.role()), token.subject(), token.host(), token.source(),
-                  token.has_expires_at()
-                      ? absl::FormatTime("%Y-%m-%dT%H:%MZ",
-                                         absl::FromUnixSeconds(token.expires_at().seconds()),
-                                         absl::UTCTimeZone())
-                      : "never"});
+                  token.has_expires_at() ? MinuteText(TimeOf(token.expires_at())) : "never"});
   }
   invocation.out << table.ToText();
   return kSuccess;

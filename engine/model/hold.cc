@@ -12,9 +12,8 @@ absl::Time EndOf(const v1::Hold& hold) {
 
 // "by ana until 2026-11-21T05:12Z: INC-91".
 std::string WhoWhenWhy(const v1::Hold& hold) {
-  const std::string until = hold.has_until() ? absl::FormatTime(" until %Y-%m-%dT%H:%MZ",
-                                                                EndOf(hold), absl::UTCTimeZone())
-                                             : "";
+  const std::string until =
+      hold.has_until() ? absl::StrCat(" until ", MinuteText(EndOf(hold))) : "";
   return absl::StrCat("by ", hold.by(), until, ": ", hold.why());
 }
 

@@ -15,4 +15,8 @@ void SetTime(absl::Time time, google::protobuf::Timestamp& out) {
       absl::ToInt64Nanoseconds(since_epoch - absl::Floor(since_epoch, absl::Seconds(1)))));
 }
 
+std::string MinuteText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%MZ", time, absl::UTCTimeZone());
+}
+
 }  // namespace espalier

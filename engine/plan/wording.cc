@@ -12,7 +12,7 @@
 namespace espalier {
 
 std::string TimeText(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%MZ", TimeOf(time), absl::UTCTimeZone());
+  return MinuteText(TimeOf(time));
 }
 
 void SetPosition(absl::string_view source, Problem& problem) {

@@ -71,8 +71,7 @@ std::string ClassText(const v1::DriftRow& row) {
 
 std::string TimeText(const google::protobuf::Timestamp& time, absl::Time now) {
   if (time.seconds() == 0) return "";
-  const std::string text = absl::FormatTime("%Y-%m-%dT%H:%MZ", TimeOf(time), absl::UTCTimeZone());
-  return absl::StrReplaceAll(WithShortTimes(text, now), {{"T", " "}});
+  return absl::StrReplaceAll(WithShortTimes(MinuteText(TimeOf(time)), now), {{"T", " "}});
 }
 
 std::string WithShortTimes(const std::string& text, absl::Time now) {
