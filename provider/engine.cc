@@ -199,11 +199,8 @@ std::optional<v1::PullProgress> Engine::PullOf(const std::string& host, const st
   if (host.empty() || digest.empty()) return std::nullopt;
   const absl::StatusOr<v1::GetProgressResponse> progress = remote_.GetProgress(Context(), host);
   if (!progress.ok()) return std::nullopt;
-  const auto of_host = progress->hosts().find(host);
-  if (of_host == progress->hosts().end()) return std::nullopt;
-  const auto pull = of_host->second.pulls().find(digest);
-  if (pull == of_host->second.pulls().end()) return std::nullopt;
-  return pull->second;
+  const v1::PullProgress* pull = FindPull(*progress, host, digest);
+  return pull == nullptr ? std::nullopt : std::optional(*pull);
 }
 
 absl::StatusOr<ApplyResult> Engine::ChangeHold(v1::HoldChange change) {

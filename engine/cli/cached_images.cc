@@ -72,13 +72,9 @@ absl::StatusOr<CachedImages> ReadCachedImages(Invocation& invocation) {
         copy.state = Copy::State::kFailed;
         copy.message = held->second.message();
       }
-      const auto of_host = progress.hosts().find(name);
-      if (of_host != progress.hosts().end()) {
-        const auto pull = of_host->second.pulls().find(digest);
-        if (pull != of_host->second.pulls().end()) {
-          copy.state = Copy::State::kCaching;
-          copy.pull = pull->second;
-        }
+      if (const v1::PullProgress* pull = FindPull(progress, name, digest); pull != nullptr) {
+        copy.state = Copy::State::kCaching;
+        copy.pull = *pull;
       }
       image.copies.push_back(std::move(copy));
     }

@@ -93,10 +93,8 @@ absl::StatusOr<std::string> PullText(Invocation& invocation, const std::string& 
   ESPALIER_ASSIGN_OR_RETURN(Remote * remote, invocation.Engine());
   ESPALIER_ASSIGN_OR_RETURN(const v1::GetProgressResponse progress,
                             remote->GetProgress(invocation.Context(), host));
-  const auto of_host = progress.hosts().find(host);
-  if (of_host == progress.hosts().end()) return "";
-  const auto pull = of_host->second.pulls().find(digest);
-  return pull == of_host->second.pulls().end() ? "" : ProgressText(pull->second);
+  const v1::PullProgress* pull = FindPull(progress, host, digest);
+  return pull == nullptr ? "" : ProgressText(*pull);
 }
 
 }  // namespace espalier::cli

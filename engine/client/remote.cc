@@ -141,6 +141,14 @@ RemoteOptions WithEnvironment(RemoteOptions options, const Environment& env) {
   return options;
 }
 
+const v1::PullProgress* FindPull(const v1::GetProgressResponse& progress, const std::string& host,
+                                 const std::string& digest) {
+  const auto of_host = progress.hosts().find(host);
+  if (of_host == progress.hosts().end()) return nullptr;
+  const auto pull = of_host->second.pulls().find(digest);
+  return pull == of_host->second.pulls().end() ? nullptr : &pull->second;
+}
+
 bool IsUnsent(const absl::Status& status) { return status.GetPayload(kUnsent).has_value(); }
 
 absl::Status Unsent(absl::Status status) {

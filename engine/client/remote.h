@@ -54,6 +54,11 @@ class Remote {
                                                               const std::string& host) = 0;
 };
 
+// How far the host is with pulling the image of that digest; null if it pulls none. Lives as long
+// as `progress`.
+const v1::PullProgress* FindPull(const v1::GetProgressResponse& progress, const std::string& host,
+                                 const std::string& digest);
+
 // Whether a call that failed so surely did not reach the engine: nobody answered the connection. Of
 // any other failure of the way nobody can know. Remotes mark what they return.
 bool IsUnsent(const absl::Status& status);
