@@ -76,8 +76,11 @@ class Lane {
       calls.reserve(batch.size());
       for (Waiting& waiting : batch) calls.push_back(std::move(waiting.call));
       std::vector<Rest> rests = provider_.Ask(std::move(calls));
-      // Who is answered may call again before all are.
-      Asks(0);
+      {
+        MutexLock lock(mu_);
+        // Who is answered may call again before all are.
+        asked_ = 0;
+      }
       RpcAnswers answers;
       std::vector<absl::AnyInvocable<void()>> left;
       for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -125,11 +128,6 @@ class Lane {
     } while (clock_.WaitUntil(company_, until));
     MutexLock lock(mu_);
     expected_ = waiting_.size();
-  }
-
-  void Asks(std::size_t count) {
-    MutexLock lock(mu_);
-    asked_ = count;
   }
 
   std::vector<Waiting> Take() {
