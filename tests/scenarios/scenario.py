@@ -140,7 +140,7 @@ class World:
                           self.environment["ESPALIER_REST"].removeprefix("http://").removesuffix("/api/v1"))
 
     def agent(self, host, *flags):
-        """Starts the agent of a simulated Mac, and waits until it has registered."""
+        """Starts the agent of a simulated Mac, and waits until the engine hears it."""
         token = self.directory / f"{host}.token"
         if not token.exists():
             subprocess.run([BIN / "espalier", "token", "create", "--role", "agent", "--host", host,
@@ -157,6 +157,12 @@ class World:
                    self.directory / host, "--sim-seed", "1", "--image-headroom-gib", "0", "--sim-images",
                    "--ready-file", ready, *flags)
         self.wait_for(host, lambda: ready.exists() and ready.read_text())
+
+        def heard():
+            got = subprocess.run([BIN / "espalier", "get", f"host/{host}", "-o", "json"], env=self.environment,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            return got.returncode == 0 and json.loads(got.stdout)["status"]["liveness"]["state"] == "ready"
+        self.wait_for(host, heard)
 
     def kill_agent(self, host):
         """kill -9, as when a Mac loses its power."""
