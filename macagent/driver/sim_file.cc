@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "engine/base/limits.h"
+#include "engine/base/mutex.h"
 #include "engine/base/status.h"
 
 namespace espalier::agent {
@@ -75,6 +76,8 @@ class FileSimDriver final : public Driver {
 
  private:
   absl::Status TakeOrders() {
+    // One at a time: the host's loop and its lease both look, and an order is carried out once.
+    MutexLock lock(mu_);
     ESPALIER_ASSIGN_OR_RETURN(const std::vector<std::string> names, io_.List(OrdersDir(dir_)));
     for (const std::string& name : names) {
       // What WriteFile is still writing has a dot in its name, as answers have.
@@ -97,6 +100,7 @@ class FileSimDriver final : public Driver {
   const std::string dir_;
   const std::unique_ptr<SimHypervisor> machine_;
   const std::unique_ptr<Driver> driver_;
+  Mutex mu_;
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "engine/base/executor.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_clock.h"
@@ -70,6 +72,20 @@ TEST_F(SimFileTest, CarriesOutOrders) {
   EXPECT_EQ(listing.images[0].bytes, 500);
   EXPECT_THAT(Order("kill-vm\nnobody"), testing::HasSubstr("no VM \"nobody\""));
   EXPECT_THAT(Order("dance"), testing::HasSubstr("is no order"));
+}
+
+// The host's loop and its lease both list.
+TEST_F(SimFileTest, CarriesOutAnOrderOnceHoweverManyLook) {
+  const auto threads = MakeRealThreads();
+  for (int i = 0; i < 200; ++i) {
+    const std::string path = absl::StrCat(kDir, "/orders/", i);
+    ASSERT_EQ(io_.WriteFile(path, absl::StrCat("add-vm\nstray-", i, "\nlinux"), 0600),
+              absl::OkStatus());
+    const auto other = threads->Start("looks", [&] { EXPECT_TRUE(driver_->List().ok()); });
+    EXPECT_TRUE(driver_->List().ok());
+    other->Join();
+  }
+  EXPECT_EQ(driver_->List()->vms.size(), 200u);
 }
 
 TEST_F(SimFileTest, AnOrderThatNobodyTakesIsWithdrawn) {
