@@ -57,9 +57,12 @@ absl::StatusOr<int> Why(Invocation& invocation, const std::vector<std::string>& 
     out << "\n";
     const v1::VmObserved& observed = resource.vm().status().observed();
     if (!observed.message().empty()) out << "  its agent says: " << observed.message() << "\n";
-    ESPALIER_ASSIGN_OR_RETURN(const std::string progress,
-                              PullText(invocation, placement.host(), placement.image_digest()));
-    if (!progress.empty()) out << "  image: " << progress << "\n";
+    // What runs has its image, whatever the host's last word about the pull was.
+    if (placement.phase() == v1::VmPlacement::STARTING) {
+      ESPALIER_ASSIGN_OR_RETURN(const std::string progress,
+                                PullText(invocation, placement.host(), placement.image_digest()));
+      if (!progress.empty()) out << "  image: " << progress << "\n";
+    }
   } else {
     out << WhyText(resource) << "\n";
   }
