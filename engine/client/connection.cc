@@ -5,9 +5,12 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "engine/api/call_metadata.h"
 #include "engine/base/address.h"
 #include "engine/base/limits.h"
+#include "engine/base/retry_after.h"
 #include "engine/base/status.h"
 
 namespace espalier {
@@ -71,6 +74,19 @@ grpc::ChannelArguments ArgumentsFor(const Address& address) {
   return arguments;
 }
 
+// What the engine that refused a call says about the next one.
+absl::Duration RetryAfterOf(const grpc::ClientContext& call) {
+  const auto& metadata = call.GetServerTrailingMetadata();
+  const auto found = metadata.find(kRetryAfterMetadata);
+  std::int64_t milliseconds = 0;
+  if (found == metadata.end() ||
+      !absl::SimpleAtoi(absl::string_view(found->second.data(), found->second.size()),
+                        &milliseconds)) {
+    return absl::ZeroDuration();
+  }
+  return absl::Milliseconds(milliseconds);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Make(Clock& clock, Io& io,
@@ -98,11 +114,19 @@ Connection::Connection(Clock& clock, std::string engine, const std::string& toke
 void Connection::Prepare(const CallContext& context, grpc::ClientContext& call) const {
   if (!authorization_.empty()) call.AddMetadata("authorization", authorization_);
   if (!context.operation_id.empty()) {
-    call.AddMetadata("espalier-operation-id", context.operation_id);
+    call.AddMetadata(kOperationIdMetadata, context.operation_id);
   }
   if (context.min_revision > 0) {
-    call.AddMetadata("espalier-min-revision", absl::StrCat(context.min_revision));
+    call.AddMetadata(kMinRevisionMetadata, absl::StrCat(context.min_revision));
   }
+}
+
+absl::Status Connection::FromUnary(const grpc::Status& status,
+                                   const grpc::ClientContext& call) const {
+  absl::Status result = FromGrpc(status);
+  if (result.ok()) return result;
+  const absl::Duration wait = RetryAfterOf(call);
+  return wait > absl::ZeroDuration() ? WithRetryAfter(std::move(result), wait) : result;
 }
 
 absl::Status Connection::FromGrpc(const grpc::Status& status) const {
@@ -147,7 +171,7 @@ absl::Status Connection::Wait(
   queue.Shutdown();
   while (queue.Next(&tag, &ok)) {
   }
-  return FromGrpc(result);
+  return FromUnary(result, call);
 }
 
 absl::Status Connection::Unary(
@@ -168,7 +192,7 @@ absl::Status Connection::Unary(
       !clock_.WaitUntil(done, NextLook(clock_, context.cancellation, absl::InfiniteDuration()))) {
     if (context.cancelled()) call.TryCancel();
   }
-  return FromGrpc(result);
+  return FromUnary(result, call);
 }
 
 absl::Duration NextLook(Clock& clock, const Cancellation* cancellation, absl::Duration deadline) {

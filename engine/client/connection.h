@@ -46,6 +46,8 @@ class Connection {
                                               std::function<void(grpc::Status)>)>& start) const;
 
  private:
+  // FromGrpc, and when the engine asks to be called again, if it has too much to do (RetryAfter).
+  absl::Status FromUnary(const grpc::Status& status, const grpc::ClientContext& call) const;
   // Prepare, and the deadline.
   void SetUp(const CallContext& context, grpc::ClientContext& call) const;
 

@@ -14,6 +14,7 @@
 #include "engine/api/sessions.h"
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
+#include "engine/base/limits.h"
 #include "engine/server/auth/tokens.h"
 #include "engine/server/listen.h"
 #include "engine/server/metrics.h"
@@ -34,13 +35,21 @@ struct Served {
   Metrics& metrics;
 };
 
+// Of calls that may block. Writers wait for a shared disk sync: the more wait together, the more
+// share it. One that finds all places taken is RESOURCE_EXHAUSTED, and told when to come again.
+struct CallLimits {
+  std::size_t at_work = 32;
+  std::size_t waiting = limits::kWaitingCalls;
+};
+
 class GrpcServer {
  public:
   // Listens on "host:port" (port 0 lets the system choose) and serves. FAILED_PRECONDITION beyond
   // loopback without TLS; UNAVAILABLE if the address is taken or the certificates do not fit.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Served& served,
                                                            const std::string& address,
-                                                           const TlsFiles& tls);
+                                                           const TlsFiles& tls,
+                                                           const CallLimits& call_limits = {});
   virtual ~GrpcServer() = default;
 
   // With the port that was chosen.

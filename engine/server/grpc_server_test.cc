@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "engine/base/retry_after.h"
 #include "engine/client/remote.h"
 #include "engine/server/testing/test_engine.h"
 #include "gtest/gtest.h"
@@ -353,6 +354,26 @@ TEST(GrpcServerTest, RefusesToListenBeyondLoopbackWithoutTls) {
   TestEngine engine;
   const auto started = GrpcServer::Start(engine.served(), "0.0.0.0:0", {});
   EXPECT_TRUE(absl::IsFailedPrecondition(started.status())) << started.status();
+}
+
+TEST(GrpcServerTest, ABusyEngineSaysWhenToCallAgain) {
+  TestEngine engine;
+  // One whose places are all taken.
+  const auto busy =
+      GrpcServer::Start(engine.served(), "127.0.0.1:0", {}, {.at_work = 0, .waiting = 0});
+  ASSERT_TRUE(busy.ok()) << busy.status();
+  RemoteOptions options;
+  options.engine = (*busy)->address();
+  const auto remote = engine.Connect(engine.NewToken(TokenInfo::EDITOR), options);
+  const absl::Status refused = remote->resources().Apply(Patient(), ImageSet("sonoma")).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  EXPECT_EQ(RetryAfter(refused), absl::Seconds(1));
+  // What is refused for another reason is not said to be better later.
+  const absl::Status missing =
+      remote->resources().Get(Patient(), {Kind::kImage, "", "sonoma"}).status();
+  EXPECT_TRUE(absl::IsNotFound(missing)) << missing;
+  EXPECT_EQ(RetryAfter(missing), absl::ZeroDuration());
+  (*busy)->Stop(absl::Seconds(5));
 }
 
 TEST(GrpcServerTest, TwoServersDoNotShareAPort) {

@@ -1,16 +1,6 @@
 #include "reconciler/forge/forge.h"
 
-#include <string>
-
-#include "absl/strings/cord.h"
-#include "engine/base/check.h"
-
 namespace espalier {
-namespace {
-
-constexpr char kRetryAfter[] = "espalier/retry_after";
-
-}  // namespace
 
 absl::StatusOr<std::vector<ForgeComment>> Forge::IssueComments(std::int64_t number) {
   return Comments(number);
@@ -22,23 +12,6 @@ absl::StatusOr<ForgeComment> Forge::AddIssueComment(std::int64_t number, const s
 
 absl::Status Forge::AcknowledgeOnIssue(std::int64_t number, const std::string& id) {
   return Acknowledge(number, id);
-}
-
-absl::Duration RetryAfter(const absl::Status& status) {
-  const auto payload = status.GetPayload(kRetryAfter);
-  absl::Duration wait;
-  if (!payload.has_value() || !absl::ParseDuration(std::string(*payload), &wait)) {
-    return absl::ZeroDuration();
-  }
-  return wait;
-}
-
-absl::Status WithRetryAfter(absl::Status status, absl::Duration wait) {
-  ESPALIER_CHECK(!status.ok());
-  // Debian's Cord has no constructor from strings that clang could link with.
-  const std::string text = absl::FormatDuration(wait);
-  status.SetPayload(kRetryAfter, absl::Cord(absl::string_view(text)));
-  return status;
 }
 
 }  // namespace espalier

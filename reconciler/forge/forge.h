@@ -223,9 +223,4 @@ class Forge {
   virtual absl::StatusOr<PullRequest> Propose(const ProposedChange& change) = 0;
 };
 
-// How long the forge asked to be left alone, of a status of a call; 0 if it did not say.
-absl::Duration RetryAfter(const absl::Status& status);
-// `status` that says so. REQUIRES: it is not OK.
-absl::Status WithRetryAfter(absl::Status status, absl::Duration wait);
-
 }  // namespace espalier

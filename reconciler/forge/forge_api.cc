@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "engine/base/limits.h"
+#include "engine/base/retry_after.h"
 #include "engine/base/status.h"
 #include "engine/model/codec.h"
 #include "reconciler/forge/forge.h"

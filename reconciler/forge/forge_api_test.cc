@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/executor.h"
 #include "engine/base/limits.h"
+#include "engine/base/retry_after.h"
 #include "engine/net/http.h"
 #include "reconciler/forge/forge.h"
 #include "reconciler/forge/json.h"

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/executor.h"
+#include "engine/base/retry_after.h"
 #include "engine/net/http.h"
 #include "reconciler/forge/file_links.h"
 #include "reconciler/forge/testing/forge_world.h"

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "engine/base/executor.h"
+#include "engine/base/retry_after.h"
 #include "engine/net/http.h"
 #include "reconciler/forge/testing/fake_github.h"
 #include "reconciler/forge/testing/forge_world.h"

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "engine/base/limits.h"
+#include "engine/base/retry_after.h"
 #include "engine/base/status.h"
 #include "reconciler/forge/file_links.h"
 #include "reconciler/forge/forge_api.h"

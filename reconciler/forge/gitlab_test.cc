@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/base/executor.h"
+#include "engine/base/retry_after.h"
 #include "engine/net/http.h"
 #include "reconciler/forge/testing/forge_world.h"
 #include "tests/support/fake_clock.h"

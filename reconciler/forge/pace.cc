@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/retry_after.h"
 #include "reconciler/forge/forge.h"
 
 namespace espalier::forge {

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "engine/base/retry_after.h"
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
 #include "reconciler/review/acceptance.h"

@@ -5,8 +5,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "engine/api/call_metadata.h"
+#include "engine/base/retry_after.h"
 
 namespace espalier {
 namespace {
@@ -16,6 +19,8 @@ constexpr std::size_t kMessageBytes = 2000;
 // Of a call that names none, and the longest that one may name.
 constexpr absl::Duration kDefaultTimeout = absl::Seconds(30);
 constexpr absl::Duration kLongestTimeout = absl::Minutes(30);
+// By then some of the calls that wait have had their turn.
+constexpr absl::Duration kBusy = absl::Seconds(1);
 
 absl::string_view MetadataOf(const grpc::CallbackServerContext& context, const char* name) {
   const auto found = context.client_metadata().find(name);
@@ -28,8 +33,10 @@ absl::string_view MetadataOf(const grpc::CallbackServerContext& context, const c
 // Lives from the call's arrival until gRPC is done with it.
 class UnaryReactor final : public grpc::ServerUnaryReactor {
  public:
-  UnaryReactor(Calls& calls, const char* method, Calls::Work work)
+  UnaryReactor(Calls& calls, const char* method, grpc::CallbackServerContext& call,
+               Calls::Work work)
       : calls_(calls),
+        call_(call),
         served_(calls.served()),
         method_(method),
         work_(std::move(work)),
@@ -55,6 +62,9 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
 
   void End(const absl::Status& status) {
     served_.metrics.CountCall("grpc", method_, status.code(), served_.clock.Elapsed() - started_);
+    if (const absl::Duration wait = RetryAfter(status); wait > absl::ZeroDuration()) {
+      call_.AddTrailingMetadata(kRetryAfterMetadata, absl::StrCat(absl::ToInt64Milliseconds(wait)));
+    }
     Finish(ToGrpc(status));
   }
 
@@ -66,6 +76,8 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
 
  private:
   Calls& calls_;
+  // gRPC's, which outlives the reactor.
+  grpc::CallbackServerContext& call_;
   const Served& served_;
   const char* const method_;
   Calls::Work work_;
@@ -98,17 +110,17 @@ absl::StatusOr<Admitted> Calls::Admit(const grpc::CallbackServerContext& context
     admitted.context.timeout =
         std::min(absl::FromChrono(deadline) - served_.clock.Now(), kLongestTimeout);
   }
-  admitted.context.operation_id = std::string(MetadataOf(context, "espalier-operation-id"));
-  const absl::string_view revision = MetadataOf(context, "espalier-min-revision");
+  admitted.context.operation_id = std::string(MetadataOf(context, kOperationIdMetadata));
+  const absl::string_view revision = MetadataOf(context, kMinRevisionMetadata);
   if (!revision.empty() && !absl::SimpleAtoi(revision, &admitted.context.min_revision)) {
-    return absl::InvalidArgumentError("espalier-min-revision is no number");
+    return absl::InvalidArgumentError(absl::StrCat(kMinRevisionMetadata, " is no number"));
   }
   return admitted;
 }
 
 grpc::ServerUnaryReactor* Calls::Unary(const char* method, grpc::CallbackServerContext* context,
                                        Runs runs, Work work) {
-  auto* const reactor = new UnaryReactor(*this, method, std::move(work));
+  auto* const reactor = new UnaryReactor(*this, method, *context, std::move(work));
   if (!reactor->entered()) {
     reactor->End(absl::UnavailableError("the engine is stopping"));
     return reactor;
@@ -122,7 +134,7 @@ grpc::ServerUnaryReactor* Calls::Unary(const char* method, grpc::CallbackServerC
   if (runs == Runs::kHere) {
     reactor->Run();
   } else if (absl::Status posted = pool_.Post([reactor] { reactor->Run(); }); !posted.ok()) {
-    reactor->End(posted);
+    reactor->End(absl::IsResourceExhausted(posted) ? WithRetryAfter(posted, kBusy) : posted);
   }
   return reactor;
 }

@@ -21,9 +21,6 @@
 namespace espalier {
 namespace {
 
-// Writers wait for a shared disk sync: the more wait together, the more share it.
-constexpr std::size_t kWorkers = 32;
-
 std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const TlsFiles& tls) {
   if (!tls.enabled()) return grpc::InsecureServerCredentials();
   grpc::SslServerCredentialsOptions options(
@@ -36,9 +33,9 @@ std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const TlsFiles& tls) {
 
 class Server final : public GrpcServer {
  public:
-  explicit Server(const Served& served)
+  Server(const Served& served, const CallLimits& call_limits)
       : clock_(served.clock),
-        pool_(served.clock, served.threads, "grpc-call", kWorkers, limits::kWaitingCalls),
+        pool_(served.clock, served.threads, "grpc-call", call_limits.at_work, call_limits.waiting),
         pump_(served.clock, served.threads,
               [&tokens = served.tokens](const std::string& id) { return tokens.Stands(id); }),
         calls_(served, pool_),
@@ -111,9 +108,10 @@ class Server final : public GrpcServer {
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Served& served,
                                                               const std::string& address,
-                                                              const TlsFiles& tls) {
+                                                              const TlsFiles& tls,
+                                                              const CallLimits& call_limits) {
   ESPALIER_ASSIGN_OR_RETURN(const Address parsed, CheckListen(address, tls.enabled()));
-  auto server = std::make_unique<Server>(served);
+  auto server = std::make_unique<Server>(served, call_limits);
   if (absl::Status listening = server->Listen(parsed, tls); !listening.ok()) {
     server->Stop(absl::ZeroDuration());
     return listening;

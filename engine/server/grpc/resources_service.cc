@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/api/call_metadata.h"
 #include "engine/base/status.h"
 #include "engine/model/ref.h"
 #include "engine/server/grpc/watch_stream.h"
@@ -12,7 +13,7 @@ namespace {
 
 // Reads come from memory, unless they ask to wait for a revision.
 Calls::Runs ForRead(const grpc::CallbackServerContext& context) {
-  const bool waits = context.client_metadata().count("espalier-min-revision") > 0;
+  const bool waits = context.client_metadata().count(kMinRevisionMetadata) > 0;
   return waits ? Calls::Runs::kOnPool : Calls::Runs::kHere;
 }
 

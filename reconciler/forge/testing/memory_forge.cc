@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/retry_after.h"
 #include "engine/base/status.h"
 
 namespace espalier {
