@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/retry_after.h"
 
 namespace espalier::provider {
 namespace {
@@ -46,6 +47,7 @@ Engine::Engine(Clock& clock, Random& random, StopSignal& stop, Remote& remote, s
       remote_(remote),
       resources_(remote.resources()),
       instance_(std::move(instance)),
+      preview_(random.Uid()),
       request_timeout_(request_timeout) {}
 
 Owner Engine::owner() const {
@@ -84,8 +86,14 @@ absl::StatusOr<Answer> Engine::Patiently(Repeat repeat,
         absl::IsUnavailable(answer.status()) && harmless && clock_.Elapsed() + pause < deadline;
     const bool lost = absl::IsAborted(answer.status()) && aborted++ < kAbortedRetries;
     const bool again = IsUnsure(answer.status()) && unsure++ < kUnsureRetries;
-    if (!away && !lost && !again) return answer;
-    if (clock_.WaitFor(wakeup, random_.Jitter(pause, 0.3))) return answer;
+    // It has too much to do, has not begun, and says when to come again.
+    const absl::Duration busy = RetryAfter(answer.status());
+    const bool later = busy > absl::ZeroDuration() && clock_.Elapsed() + busy < deadline;
+    if (!away && !lost && !again && !later) return answer;
+    // Never before it says, and not all at once.
+    const absl::Duration wait =
+        later ? busy + random_.Jitter(busy / 4, 1) : random_.Jitter(pause, 0.3);
+    if (clock_.WaitFor(wakeup, wait)) return answer;
     pause = std::min(pause * 2, kLongestPause);
   }
 }
@@ -143,6 +151,7 @@ absl::StatusOr<ApplyResult> Engine::Apply(Declared declared, bool dry_run, bool 
   ApplyRequest request = RequestFor({std::move(declared)});
   request.set_dry_run(dry_run);
   request.set_without_objects(dry_run);
+  if (dry_run) request.set_preview_of(preview_);
   request.set_transfer(transfer);
   return Apply(request);
 }
@@ -155,6 +164,7 @@ absl::StatusOr<ApplyResult> Engine::PreviewAll(std::vector<Declared> declared,
                                                absl::Span<const Ref> release) {
   ApplyRequest request = RequestFor(std::move(declared));
   request.set_dry_run(true);
+  request.set_preview_of(preview_);
   // They would be as many as were sent, and only what is said of them is asked for.
   request.set_without_objects(true);
   for (const Ref& ref : release) *request.add_release() = ToProto(ref);

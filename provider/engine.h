@@ -131,6 +131,8 @@ class Engine {
   Remote& remote_;
   Resources& resources_;
   const std::string instance_;
+  // This process's plan, of which the engine is asked in parts.
+  const std::string preview_;
   const absl::Duration request_timeout_;
 };
 

@@ -60,15 +60,24 @@ Wish WishOf(const Value& object) {
           .min_ready = min_ready != nullptr ? min_ready->AsInt64().value_or(0) : 0};
 }
 
-// What there is no room for, in numbers.
+// Warnings about many objects have one summary, so that core shows them as one.
+
+// What there is no room for, in numbers: of this object and of what this run has planned before it.
 void WarnOfShortage(const Ref& ref, const v1::Capacity& capacity, Diagnostics& diagnostics) {
   if (!capacity.short_()) return;
-  diagnostics.Warning(absl::StrCat("Not enough room for ", ToHuman(ref)),
-                      absl::StrJoin(capacity.verdicts(), "\n"));
+  diagnostics.Warning("Not enough room",
+                      absl::StrCat(ToHuman(ref), ": ", absl::StrJoin(capacity.verdicts(), "\n")));
 }
 
-// What people have done beside the configuration: their changes, and their holds. One summary for
-// all objects, so that core shows many of them as one.
+// At plan: core tells of deletions in any order, and each of them may make room in time.
+void WarnOfQuota(const Ref& ref, const Problem& problem, Diagnostics& diagnostics) {
+  diagnostics.Warning(
+      "Quota exceeded",
+      absl::StrCat(ToHuman(ref), ": ", problem.message(),
+                   ". An apply will be refused, unless what it deletes makes room."));
+}
+
+// What people have done beside the configuration: their changes, and their holds.
 void WarnOfOtherHands(const v1::Metadata& metadata, const Ref& ref, absl::Time now,
                       Diagnostics& diagnostics) {
   if (metadata.has_edited()) {
@@ -203,7 +212,13 @@ Diagnostics Operations::Preview(const Intent& intent) {
     diagnostics.Failure(summary, result.status());
     return diagnostics;
   }
-  AddProblems(summary, *result, diagnostics);
+  for (const Problem& problem : result->problems()) {
+    if (Is(problem, "quota_exceeded")) {
+      WarnOfQuota(ref, problem, diagnostics);
+    } else {
+      AddProblem(summary, problem, diagnostics);
+    }
+  }
   WarnOfShortage(ref, result->plan().capacity(), diagnostics);
   return diagnostics;
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/retry_after.h"
 #include "engine/model/timestamp.h"
 #include "provider/testing/values.h"
 #include "provider/testing/vm_world.h"
@@ -128,6 +129,24 @@ TEST_F(ProviderTest, RepeatsAWriteUnderTheSameNameWhenTheEngineRestarts) {
   EXPECT_EQ(engine_.operation_ids[0], engine_.operation_ids[2]);
 }
 
+TEST_F(ProviderTest, ComesAgainWhenABusyEngineSaysSo) {
+  const Value planned = Plan(Value(), Config({{"power", Text("off")}})).state;
+  const absl::Status busy = absl::ResourceExhaustedError("too many calls wait");
+  engine_.operation_ids.clear();
+  engine_.failures = {WithRetryAfter(busy, absl::Seconds(1)),
+                      WithRetryAfter(busy, absl::Seconds(2))};
+  const absl::Duration began = clock_.Elapsed();
+  EXPECT_THAT(Apply(Value(), planned).errors, IsEmpty());
+  EXPECT_THAT(engine_.operation_ids, SizeIs(3));
+  EXPECT_GE(clock_.Elapsed() - began, absl::Seconds(3));
+
+  // One that wants to be left alone for longer than people wait is not asked again.
+  engine_.operation_ids.clear();
+  engine_.failures = {WithRetryAfter(busy, absl::Minutes(1))};
+  EXPECT_THAT(Apply(Value(), planned).errors, SizeIs(1));
+  EXPECT_THAT(engine_.operation_ids, SizeIs(1));
+}
+
 TEST_F(ProviderTest, TellsWhatTheEngineRefusedAndWhatToDo) {
   const Value planned = Plan(Value(), Config({{"power", Text("off")}})).state;
   struct Case {
@@ -194,6 +213,27 @@ TEST_F(ProviderTest, SaysConflictsAndMissingRoomInThePlan) {
   EXPECT_TRUE(engine_.applies.back().dry_run());
   // What is planned does not depend on what the engine says.
   EXPECT_EQ(plan.state, Plan(Value(), Config()).state);
+}
+
+// One that is applied may be deleted before, so a plan is no place to refuse it.
+TEST_F(ProviderTest, WarnsOfAQuotaInThePlanAndIsRefusedByIt) {
+  const Problem exceeded = MakeProblem(Problem::ERROR, "quota_exceeded", "spec.cpu",
+                                       "namespace ci has a quota of 4 cpu");
+  engine_.problems = {exceeded};
+  const Result plan = Plan(Value(), Config());
+  EXPECT_THAT(plan.errors, IsEmpty());
+  ASSERT_THAT(plan.warnings, SizeIs(1));
+  EXPECT_THAT(plan.warnings[0], HasSubstr("vm ci/build: namespace ci has a quota of 4 cpu"));
+  engine_.problems = {exceeded};
+  EXPECT_THAT(Apply(Value(), plan.state).errors, SizeIs(1));
+}
+
+TEST_F(ProviderTest, AsksAboutOnePlanUnderOneWord) {
+  Plan(Value(), Config());
+  const std::string word = engine_.applies.back().preview_of();
+  EXPECT_NE(word, "");
+  Plan(Value(), Config({{"name", Text("other")}}));
+  EXPECT_EQ(engine_.applies.back().preview_of(), word);
 }
 
 TEST_F(ProviderTest, KnowsWhatAReplacementReplaces) {

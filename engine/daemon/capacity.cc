@@ -1,5 +1,9 @@
 #include "engine/daemon/capacity.h"
 
+#include <iterator>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -20,23 +24,22 @@ std::uint32_t MembersOf(const Resource* pool) {
   return pool == nullptr ? 0 : pool->vm_pool().spec().replicas();
 }
 
-// What a write adds to what shall run.
-void AddWishes(const Objects& before, const PlannedWrite& write, std::vector<sched::Wish>& wishes) {
-  if (write.after->has_vm()) {
-    if (!write.new_incarnation) return;
-    if (write.after->vm().spec().power() == v1::VmSpec::OFF) return;
-    wishes.push_back(sched::WishOf(*write.after, ImageOf(before, *write.after)));
+// What becoming `after` adds to what shall run.
+void AddWishes(const Objects& before, const Resource& after, std::vector<sched::Wish>& wishes) {
+  if (after.has_vm()) {
+    if (after.vm().spec().power() == v1::VmSpec::OFF) return;
+    wishes.push_back(sched::WishOf(after, ImageOf(before, after)));
     return;
   }
-  if (!write.after->has_vm_pool()) return;
+  if (!after.has_vm_pool()) return;
   Resource member;
-  *member.mutable_metadata() = write.after->metadata();
-  *member.mutable_vm()->mutable_spec() = write.after->vm_pool().spec().template_();
+  *member.mutable_metadata() = after.metadata();
+  *member.mutable_vm()->mutable_spec() = after.vm_pool().spec().template_();
   sched::Wish wish = sched::WishOf(member, ImageOf(before, member));
-  const std::uint32_t standing = MembersOf(before.Find(write.ref));
-  for (std::uint32_t i = standing; i < MembersOf(&*write.after); ++i) {
+  const std::string pool = wish.vm.name;
+  for (std::uint32_t i = MembersOf(before.Find(RefOf(after))); i < MembersOf(&after); ++i) {
     // Each is a VM of its own, which has no name yet; no VM can be called so.
-    wish.vm.name = absl::StrCat(write.ref.name, "#", i);
+    wish.vm.name = absl::StrCat(pool, "#", i);
     wishes.push_back(wish);
   }
 }
@@ -57,17 +60,26 @@ void CatchUp(const ObjectMap& known, const ObjectMap& objects, sched::Scheduler&
 
 }  // namespace
 
-v1::Capacity CapacityBook::VerdictOf(const ObjectMap& before, const PlanOutput& plan) {
+v1::Capacity CapacityBook::VerdictOf(const ObjectMap& before, const EarlierObjects& earlier,
+                                     const PlanOutput& plan) {
   std::vector<const Resource*> leaving;
-  std::vector<sched::Wish> wishes;
+  std::vector<sched::Wish> added;
+  std::set<Ref> planned;
   for (const PlannedWrite& write : plan.writes) {
     if (!write.after.has_value() || write.new_incarnation) {
       const Resource* standing = before.Find(write.ref);
       if (standing != nullptr && standing->has_vm()) leaving.push_back(standing);
     }
-    if (write.after.has_value()) AddWishes(before, write, wishes);
+    const bool wants = write.after.has_value() && (write.new_incarnation || !write.after->has_vm());
+    if (wants) AddWishes(before, *write.after, added);
+    planned.insert(write.ref);
   }
-  if (wishes.empty()) return {};
+  if (added.empty()) return {};
+  std::vector<sched::Wish> wishes;
+  for (const auto& object : earlier) {
+    if (!planned.contains(RefOf(*object))) AddWishes(before, *object, wishes);
+  }
+  std::move(added.begin(), added.end(), std::back_inserter(wishes));
   MutexLock lock(mu_);
   CatchUp(known_, before, scheduler_);
   known_ = before;

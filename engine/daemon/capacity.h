@@ -13,7 +13,9 @@ namespace espalier {
 
 class CapacityBook {
  public:
-  v1::Capacity VerdictOf(const ObjectMap& before, const PlanOutput& plan);
+  // `earlier` is counted beside the plan.
+  v1::Capacity VerdictOf(const ObjectMap& before, const EarlierObjects& earlier,
+                         const PlanOutput& plan);
 
  private:
   Mutex mu_;

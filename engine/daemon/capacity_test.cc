@@ -83,13 +83,17 @@ class CapacityBookTest : public testing::Test {
   void Put(const ObjectPtr& object) { objects_.Put(KeyOf(RefOf(*object)), object); }
   void Put(const Resource& object) { Put(std::make_shared<Resource>(object)); }
 
+  v1::Capacity Verdict(const ObjectMap& objects, const PlanOutput& plan) {
+    return book_.VerdictOf(objects, {}, plan);
+  }
+
   ObjectMap objects_;
   CapacityBook book_;
 };
 
 TEST_F(CapacityBookTest, EachMemberOfAPoolTakesRoomOfItsOwn) {
-  EXPECT_THAT(book_.VerdictOf(objects_, Making({Pool("runners", 2)})).verdicts(), IsEmpty());
-  const v1::Capacity capacity = book_.VerdictOf(objects_, Making({Pool("runners", 5)}));
+  EXPECT_THAT(Verdict(objects_, Making({Pool("runners", 2)})).verdicts(), IsEmpty());
+  const v1::Capacity capacity = Verdict(objects_, Making({Pool("runners", 5)}));
   EXPECT_TRUE(capacity.short_());
   EXPECT_THAT(capacity.verdicts(),
               ElementsAre("5 wanted, 2 slots: 3 wait", "3 wait: 1 host: 1 no free macOS slot"));
@@ -98,7 +102,7 @@ TEST_F(CapacityBookTest, EachMemberOfAPoolTakesRoomOfItsOwn) {
 TEST_F(CapacityBookTest, APlanThatWasOnlyMadeTakesNoRoom) {
   for (int i = 0; i < 5; ++i) {
     const Resource vm = Vm(absl::StrCat("vm-", i));
-    EXPECT_FALSE(book_.VerdictOf(objects_, Making({vm})).short_()) << i;
+    EXPECT_FALSE(Verdict(objects_, Making({vm})).short_()) << i;
   }
 }
 
@@ -106,19 +110,30 @@ TEST_F(CapacityBookTest, FollowsTheFleetFromOneSnapshotToTheNext) {
   const ObjectMap empty = objects_;
   Put(Vm("a", "mac-1"));
   Put(Vm("b", "mac-1"));
-  EXPECT_TRUE(book_.VerdictOf(objects_, Making({Vm("c")})).short_());
-  EXPECT_FALSE(book_.VerdictOf(empty, Making({Vm("c")})).short_()) << "plans may be older";
+  EXPECT_TRUE(Verdict(objects_, Making({Vm("c")})).short_());
+  EXPECT_FALSE(Verdict(empty, Making({Vm("c")})).short_()) << "plans may be older";
   Put(Mac("mac-2"));
-  EXPECT_FALSE(book_.VerdictOf(objects_, Making({Vm("c")})).short_());
+  EXPECT_FALSE(Verdict(objects_, Making({Vm("c")})).short_());
   objects_.Erase(KeyOf({Kind::kHost, "", "mac-2"}));
-  EXPECT_TRUE(book_.VerdictOf(objects_, Making({Vm("c")})).short_());
+  EXPECT_TRUE(Verdict(objects_, Making({Vm("c")})).short_());
 }
 
 TEST_F(CapacityBookTest, WhatIsReplacedLeavesItsRoomToWhatReplacesIt) {
   Put(Vm("a", "mac-1"));
   Put(Vm("b", "mac-1"));
-  EXPECT_FALSE(book_.VerdictOf(objects_, Making({Vm("a")})).short_());
-  EXPECT_TRUE(book_.VerdictOf(objects_, Making({Vm("c")})).short_()) << "a has its room again";
+  EXPECT_FALSE(Verdict(objects_, Making({Vm("a")})).short_());
+  EXPECT_TRUE(Verdict(objects_, Making({Vm("c")})).short_()) << "a has its room again";
+}
+
+TEST_F(CapacityBookTest, CountsWhatEarlierPreviewsWouldMake) {
+  const EarlierObjects earlier = {std::make_shared<const Resource>(Vm("a")),
+                                  std::make_shared<const Resource>(Pool("runners", 1))};
+  EXPECT_FALSE(book_.VerdictOf(objects_, {earlier[0]}, Making({Vm("c")})).short_());
+  EXPECT_THAT(book_.VerdictOf(objects_, earlier, Making({Vm("c")})).verdicts(),
+              ElementsAre("3 wanted, 2 slots: 1 waits", "1 waits: 1 host: 1 no free macOS slot"));
+  EXPECT_FALSE(book_.VerdictOf(objects_, earlier, Making({Vm("a")})).short_()) << "asked again";
+  EXPECT_THAT(book_.VerdictOf(objects_, earlier, Making({*MacosImage()})).verdicts(), IsEmpty())
+      << "what wants no room hears nothing of that of others";
 }
 
 }  // namespace

@@ -121,8 +121,10 @@ class RealDaemon final : public Daemon {
                                                   absl::StrCat(options_.data_dir, "/secrets.key"),
                                                   options_.forget_secrets));
     LocalResources::Options options{
-        .capacity = [this](const ObjectMap& before,
-                           const PlanOutput& plan) { return capacity_.VerdictOf(before, plan); },
+        .capacity =
+            [this](const ObjectMap& before, const EarlierObjects& earlier, const PlanOutput& plan) {
+              return capacity_.VerdictOf(before, earlier, plan);
+            },
         .vault = vault_.get()};
     ESPALIER_ASSIGN_OR_RETURN(
         resources_, LocalResources::Open(machine_.clock, machine_.random, machine_.log, *store_,

@@ -117,6 +117,10 @@ constexpr ProblemCodeInfo kInfos[] = {
      "by somebody else's.",
      "Change it where it is declared (`espalier owner` says where), take it over with a transfer, "
      "or override it with a reason."},
+    {"quota_exceeded", FoundBy::kEngine,
+     "The VMs and pools of a namespace would declare more together than its `quota` allows.",
+     "Declare less, delete what is not needed any more, or have who may write the Namespace raise "
+     "its quota."},
     {"recreate_disabled", FoundBy::kEngine,
      "The change can only be made by replacing the object, and a policy forbids that.",
      "Take the change back, or allow the object to be made anew."},

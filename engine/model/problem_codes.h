@@ -62,6 +62,7 @@ inline constexpr absl::string_view kProblemCodes[] = {
     "not_pruned",
     "outside_scope",
     "owner_conflict",
+    "quota_exceeded",
     "recreate_disabled",
     "reference_cycle",
     "secret_in_git",

@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "engine/model/kind.h"
@@ -18,9 +21,20 @@ class Objects {
   virtual const Resource* Find(const Ref& ref) const = 0;
   // All objects, in order of kind, namespace and name.
   virtual void ForEach(absl::FunctionRef<void(const Resource&)> visit) const = 0;
+  // Those of one kind in one namespace, in order of their names.
+  virtual void ForEachIn(Kind kind, const std::string& ns,
+                         absl::FunctionRef<void(const Resource&)> visit) const {
+    ForEach([&](const Resource& object) {
+      const Ref ref = RefOf(object);
+      if (ref.kind == kind && ref.ns == ns) visit(object);
+    });
+  }
   // The revision that this is the state of.
   virtual std::int64_t revision() const = 0;
 };
+
+// What earlier previews of the same plan would make: VMs and pools.
+using EarlierObjects = std::vector<std::shared_ptr<const Resource>>;  // shared by previews
 
 // Objects in a map, for tests and for what is planned on top of a plan.
 class ObjectsInMap final : public Objects {

@@ -22,6 +22,7 @@
 #include "engine/plan/left_alone.h"
 #include "engine/plan/order.h"
 #include "engine/plan/ownership.h"
+#include "engine/plan/quota.h"
 #include "engine/plan/source_order.h"
 #include "engine/plan/wording.h"
 
@@ -594,6 +595,20 @@ class Planner {
 
   // What one owner destroys at once is bounded, unless somebody confirmed this very plan. Replacing
   // destroys too, also where git corrects single objects and prunes nothing.
+  // Controllers make what was counted when it was declared.
+  void CheckQuotas() {
+    if (request_.owner().manager() == v1::Owner::CONTROLLER) return;
+    Problems problems;
+    espalier::CheckQuotas(objects_, out_.writes,
+                          input_.earlier == nullptr ? EarlierObjects() : *input_.earlier, problems);
+    for (Problem& problem : problems.list()) {
+      const absl::StatusOr<Ref> ref = FromProto(problem.ref());
+      const auto declared = ref.ok() ? declared_.find(*ref) : declared_.end();
+      if (declared != declared_.end()) SetPosition(declared->second->source(), problem);
+    }
+    out_.problems.Append(problems);
+  }
+
   void CheckBudget() {
     const Resource* source = Source();
     if (out_.destroys == 0 || (!request_.has_prune() && source == nullptr)) return;
@@ -774,6 +789,7 @@ class Planner {
     }
     plan.set_revision(objects_.revision());
     plan.set_digest(PlanDigest(plan, objects_, out_.writes));
+    CheckQuotas();
     CheckBudget();
     UseUpConfirmation();
     if (out_.problems.HasErrors()) out_.writes.clear();

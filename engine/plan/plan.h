@@ -27,6 +27,8 @@ struct PlanInput {
   absl::Time now;
   // What this owner destroyed in the last hour already.
   std::int64_t destroyed_lately = 0;
+  // Counted against quotas as if it stood; null: nothing is.
+  const EarlierObjects* earlier = nullptr;
 };
 
 // What carrying out one action writes.

@@ -11,9 +11,7 @@
 
 namespace espalier {
 
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  return MinuteText(TimeOf(time));
-}
+std::string TimeText(const google::protobuf::Timestamp& time) { return MinuteText(TimeOf(time)); }
 
 void SetPosition(absl::string_view source, Problem& problem) {
   const std::size_t colon = source.rfind(':');

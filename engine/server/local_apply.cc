@@ -14,6 +14,7 @@
 #include "engine/model/timestamp.h"
 #include "engine/model/validate.h"
 #include "engine/plan/ownership.h"
+#include "engine/plan/quota.h"
 #include "engine/plan/wording.h"
 #include "engine/server/audit/audit_entry.h"
 #include "engine/server/local_resources.h"
@@ -60,7 +61,8 @@ std::vector<Refusal> RefusalsIn(const Problems& problems) {
   for (const Problem& problem : problems.list()) {
     if (problem.severity() != Problem::ERROR) continue;
     if (problem.code() != "owner_conflict" && problem.code() != "not_allowed" &&
-        problem.code() != "budget_exceeded" && problem.code() != "held") {
+        problem.code() != "budget_exceeded" && problem.code() != "quota_exceeded" &&
+        problem.code() != "held") {
       continue;
     }
     refusals.push_back(
@@ -87,22 +89,40 @@ absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
   const std::optional<v1::OperationRecord> before =
       context.operation_id.empty() ? std::nullopt : records_.Operation(context.operation_id);
   if (before.has_value() && before->done_chunks() >= before->chunks()) ForgetPremises(normalised);
+  if (!request.dry_run() && CountsAgainstQuota(hub_.Snapshot(), normalised)) {
+    MutexLock lock(quota_mu_);
+    return PlanAndAnswer(context, normalised, kept, own_problems, before.has_value());
+  }
+  return PlanAndAnswer(context, normalised, kept, own_problems, before.has_value());
+}
+
+absl::StatusOr<ApplyResult> LocalResources::PlanAndAnswer(const CallContext& context,
+                                                          const ApplyRequest& request,
+                                                          const KeptSecrets& kept,
+                                                          const Problems& own_problems,
+                                                          bool repeated) {
+  const bool in_parts = request.dry_run() && !request.preview_of().empty();
+  const std::string& caller = context.caller.subject;
   for (int tries = 1;; ++tries) {
     const ObjectMap objects = hub_.Snapshot();
+    const EarlierObjects earlier =
+        in_parts ? previews_.Earlier(caller, request.preview_of(), objects) : EarlierObjects();
     ESPALIER_ASSIGN_OR_RETURN(PlanOutput output,
                               MakePlan(PlanInput{.objects = objects,
-                                                 .request = normalised,
-                                                 .actor = context.caller.subject,
+                                                 .request = request,
+                                                 .actor = caller,
                                                  .now = clock_.Now(),
                                                  .destroyed_lately = records_.DestroyedLately(
-                                                     request.owner(), clock_.Now())}));
+                                                     request.owner(), clock_.Now()),
+                                                 .earlier = &earlier}));
+    if (in_parts) previews_.Remember(caller, request.preview_of(), output);
     // What is wrong with one object alone stands before what is wrong among them.
     Problems problems = own_problems;
-    CheckSeals(normalised, kept, objects, problems);
+    CheckSeals(request, kept, objects, problems);
     problems.Append(output.problems);
     output.problems = std::move(problems);
     absl::StatusOr<ApplyResult> result =
-        Answer(context, normalised, kept, objects, before.has_value(), output);
+        Answer(context, request, kept, objects, earlier, repeated, output);
     if (!absl::IsAborted(result.status()) || tries == kTries) return result;
   }
 }
@@ -123,7 +143,7 @@ absl::StatusOr<ApplyResult> LocalResources::Delete(const CallContext& context,
     // Deleting by name is the user's own word: it is not counted against a budget.
     output.destroys = 0;
     absl::StatusOr<ApplyResult> result =
-        Answer(context, shell, /*kept=*/{}, objects, /*repeated=*/false, output);
+        Answer(context, shell, /*kept=*/{}, objects, /*earlier=*/{}, /*repeated=*/false, output);
     if (!absl::IsAborted(result.status()) || tries == kTries) return result;
   }
 }
@@ -157,11 +177,9 @@ ApplyRequest LocalResources::Normalise(const ApplyRequest& request, KeptSecrets&
   return normalised;
 }
 
-absl::StatusOr<ApplyResult> LocalResources::Answer(const CallContext& context,
-                                                   const ApplyRequest& request,
-                                                   const KeptSecrets& kept,
-                                                   const ObjectMap& objects, bool repeated,
-                                                   PlanOutput& output) {
+absl::StatusOr<ApplyResult> LocalResources::Answer(
+    const CallContext& context, const ApplyRequest& request, const KeptSecrets& kept,
+    const ObjectMap& objects, const EarlierObjects& earlier, bool repeated, PlanOutput& output) {
   ApplyResult result;
   if (!repeated && !request.expected_digest().empty() &&
       request.expected_digest() != output.plan.digest()) {
@@ -172,7 +190,7 @@ absl::StatusOr<ApplyResult> LocalResources::Answer(const CallContext& context,
                      output.plan.digest().substr(0, 12)));
   }
   if (options_.capacity && !output.writes.empty()) {
-    *output.plan.mutable_capacity() = options_.capacity(objects, output);
+    *output.plan.mutable_capacity() = options_.capacity(objects, earlier, output);
   }
   const bool refused = output.problems.HasErrors();
   for (const Problem& problem : output.problems.list()) *result.add_problems() = problem;

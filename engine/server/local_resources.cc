@@ -61,6 +61,7 @@ LocalResources::LocalResources(Clock& clock, Random& random, Log& log, Store& st
       log_(log),
       store_(store),
       options_(std::move(options)),
+      previews_(clock),
       records_(store),
       audit_(clock, log, store),
       hub_(clock, store.epoch()) {}

@@ -14,10 +14,12 @@
 #include "engine/api/resources.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/base/mutex.h"
 #include "engine/base/random.h"
 #include "engine/plan/plan.h"
 #include "engine/server/audit/audit_trail.h"
 #include "engine/server/object_map.h"
+#include "engine/server/preview_book.h"
 #include "engine/server/records.h"
 #include "engine/server/secret_admission.h"
 #include "engine/server/vault.h"
@@ -26,10 +28,10 @@
 
 namespace espalier {
 
-// What scheduling says about a plan: whether all that it wants to run finds room.
-// Called on many threads at once.
-using CapacityVerdict =
-    std::function<v1::Capacity(const ObjectMap& before, const PlanOutput& plan)>;
+// What scheduling says about a plan: whether all that it wants to run finds room beside what stands
+// and what earlier previews of it would make. Called on many threads at once.
+using CapacityVerdict = std::function<v1::Capacity(
+    const ObjectMap& before, const EarlierObjects& earlier, const PlanOutput& plan)>;
 
 class LocalResources final : public Resources {
  public:
@@ -80,9 +82,13 @@ class LocalResources final : public Resources {
 
   // local_apply.cc
   ApplyRequest Normalise(const ApplyRequest& request, KeptSecrets& kept, Problems& problems) const;
+  absl::StatusOr<ApplyResult> PlanAndAnswer(const CallContext& context, const ApplyRequest& request,
+                                            const KeptSecrets& kept, const Problems& own_problems,
+                                            bool repeated);
   absl::StatusOr<ApplyResult> Answer(const CallContext& context, const ApplyRequest& request,
                                      const KeptSecrets& kept, const ObjectMap& objects,
-                                     bool repeated, PlanOutput& output);
+                                     const EarlierObjects& earlier, bool repeated,
+                                     PlanOutput& output);
   absl::StatusOr<std::int64_t> Commit(const CallContext& context, const ApplyRequest& request,
                                       const KeptSecrets& kept, const ObjectMap& objects,
                                       PlanOutput& output);
@@ -98,7 +104,11 @@ class LocalResources final : public Resources {
   Log& log_;
   Store& store_;
   const Options options_;
+  // Held from plan to commit by sets that count against a quota: each sees what the one before it
+  // has made. Enough while one daemon writes.
+  Mutex quota_mu_;
   // Their own synchronisation.
+  PreviewBook previews_;
   Records records_;
   AuditTrail audit_;
   WatchHub hub_;

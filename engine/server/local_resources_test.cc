@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/executor.h"
 #include "engine/base/limits.h"
 #include "engine/model/access.h"
 #include "engine/store/memory.h"
@@ -39,6 +42,15 @@ class LocalResourcesTest : public ::testing::Test {
     Resource resource;
     resource.mutable_metadata()->set_name(name);
     resource.mutable_image()->mutable_spec()->set_reference("registry.example/" + name + ":" + tag);
+    return resource;
+  }
+
+  static Resource Vm(const std::string& ns, const std::string& name, std::uint32_t cpu) {
+    Resource resource;
+    resource.mutable_metadata()->set_name(name);
+    resource.mutable_metadata()->set_namespace_(ns);
+    resource.mutable_vm()->mutable_spec()->set_image("registry.example/sonoma:1");
+    resource.mutable_vm()->mutable_spec()->set_cpu(cpu);
     return resource;
   }
 
@@ -270,13 +282,65 @@ TEST_F(LocalResourcesTest, StaleControllerWriteIsAborted) {
   EXPECT_TRUE(absl::IsAborted(engine_->UpdateStatus(As("image"), {&write, 1})[0].status()));
 }
 
+// Each of many who declare at once would fit alone.
+TEST_F(LocalResourcesTest, AQuotaHoldsHoweverManyDeclareAtOnce) {
+  Resource room;
+  room.mutable_metadata()->set_name("ci");
+  room.mutable_namespace_()->mutable_spec()->mutable_quota()->set_cpu(20);
+  Apply(RequestOf({room}));
+  const auto threads = MakeRealThreads();
+  std::vector<std::unique_ptr<Thread>> running;
+  std::atomic<int> made = 0;
+  std::atomic<int> refused = 0;
+  for (int who = 0; who < 8; ++who) {
+    running.push_back(threads->Start("declares", [&, who] {
+      for (int i = 0; i < 5; ++i) {
+        const auto result =
+            engine_->Apply(As("ana"), RequestOf({Vm("ci", absl::StrCat("v-", who, "-", i), 2)}));
+        ASSERT_TRUE(result.ok()) << result.status();
+        if (result->applied()) ++made;
+        for (const Problem& problem : result->problems()) {
+          if (problem.code() == "quota_exceeded") ++refused;
+        }
+      }
+    }));
+  }
+  for (const auto& thread : running) thread->Join();
+  EXPECT_EQ(made, 10);
+  EXPECT_EQ(refused, 30);
+}
+
+TEST_F(LocalResourcesTest, PreviewsInPartsAreOnePlan) {
+  Resource room;
+  room.mutable_metadata()->set_name("ci");
+  room.mutable_namespace_()->mutable_spec()->mutable_quota()->set_cpu(4);
+  Apply(RequestOf({room}));
+  const auto is_refused = [&](const std::string& name, const std::string& word) {
+    ApplyRequest request = RequestOf({Vm("ci", name, 2)});
+    request.set_dry_run(true);
+    request.set_preview_of(word);
+    const ApplyResult result = Apply(request);
+    for (const Problem& problem : result.problems()) {
+      if (problem.code() == "quota_exceeded") return true;
+    }
+    return false;
+  };
+  EXPECT_FALSE(is_refused("a", "w"));
+  EXPECT_FALSE(is_refused("b", "w"));
+  EXPECT_TRUE(is_refused("c", "w"));
+  EXPECT_FALSE(is_refused("b", "w")) << "asked again";
+  EXPECT_FALSE(is_refused("c", "another"));
+  // What is applied counts what stands, not what somebody has thought of.
+  EXPECT_TRUE(Apply(RequestOf({Vm("ci", "c", 2)})).applied());
+}
+
 // The verdict on capacity is asked between plan and commit: here it is the hand that writes a
 // status.
 TEST_F(LocalResourcesTest, WhatAStatusOvertakesIsPlannedAnew) {
   bool armed = false;
   int overtaken = 0;
   LocalResources::Options options;
-  options.capacity = [&](const Objects&, const PlanOutput&) {
+  options.capacity = [&](const Objects&, const EarlierObjects&, const PlanOutput&) {
     if (!armed) return v1::Capacity();
     armed = false;
     StatusWrite write;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace espalier {
@@ -38,6 +39,16 @@ void ObjectMap::ForEach(absl::FunctionRef<void(const Resource&)> visit) const {
   for (const auto& chunk : chunks_) {
     for (const Entry& entry : *chunk) visit(*entry.object);
   }
+}
+
+void ObjectMap::ForEachIn(Kind kind, const std::string& ns,
+                          absl::FunctionRef<void(const Resource&)> visit) const {
+  const std::string prefix = KeyOf(Ref{kind, ns, ""});
+  ForEachFrom(prefix, [&](const std::string& key, const ObjectPtr& object) {
+    if (!absl::StartsWith(key, prefix)) return false;
+    visit(*object);
+    return true;
+  });
 }
 
 void ObjectMap::ForEachFrom(

@@ -25,6 +25,8 @@ class ObjectMap final : public Objects {
  public:
   const Resource* Find(const Ref& ref) const override;
   void ForEach(absl::FunctionRef<void(const Resource&)> visit) const override;
+  void ForEachIn(Kind kind, const std::string& ns,
+                 absl::FunctionRef<void(const Resource&)> visit) const override;
   std::int64_t revision() const override { return revision_; }
 
   // Null if there is none.

@@ -11,4 +11,9 @@ provider "espalier" {
 resource "espalier_namespace" "ci" {
   name        = "ci"
   description = "runners of the build team"
+  quota = {
+    macos_slots = 20
+    cpu         = 160
+    memory_mib  = 655360
+  }
 }

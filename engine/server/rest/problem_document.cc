@@ -49,7 +49,8 @@ const char* TitleOf(int status) {
 // What is wrong is not the document but what stands beside it.
 bool IsConflict(const Problem& problem) {
   return Is(problem, "already_exists") || Is(problem, "owner_conflict") ||
-         Is(problem, "digest_mismatch") || Is(problem, "budget_exceeded");
+         Is(problem, "digest_mismatch") || Is(problem, "budget_exceeded") ||
+         Is(problem, "quota_exceeded");
 }
 
 HttpAnswer Document(int status, absl::string_view detail, const std::vector<Problem>& problems) {

@@ -81,8 +81,52 @@ class WaitingTest(unittest.TestCase):
     def test_missing_slots_are_a_warning_with_numbers(self):
         self.write_pool(5, "min_ready = 2")
         out = " ".join(self.terraform.apply().split())
-        self.assertIn("Not enough room for vm_pool default/p", out)
+        self.assertIn("Not enough room", out)
+        self.assertIn("vm_pool default/p", out)
         self.assertRegex(out, r"5 wanted.*2 .*3 wait")
+        self.terraform.assert_no_changes()
+
+    def write_many(self, count, namespace='"default"'):
+        self.terraform.write(f"""
+          resource "espalier_namespace" "small" {{
+            name  = "small"
+            quota = {{ cpu = 6 }}
+          }}
+          resource "espalier_vm" "many" {{
+            count     = {count}
+            name      = "many-${{count.index}}"
+            namespace = {namespace}
+            image     = "{self.fleet.image}"
+            cpu       = 2
+            wait_for  = "accepted"
+          }}
+          """)
+
+    def plan_text(self):
+        return " ".join(self.terraform.run("plan", "-no-color").split())
+
+    def test_a_plan_of_many_counts_them_together(self):
+        # Four have cpus; each of them alone would fit.
+        self.write_many(2)
+        self.assertNotIn("Not enough room", self.plan_text())
+        self.write_many(5)
+        out = self.plan_text()
+        self.assertEqual(out.count("Not enough room"), 1, "core shows them as one")
+        self.assertIn("5 wanted, 4 slots: 1 waits", out)
+
+    def test_a_quota_is_said_by_the_plan_and_kept_by_the_apply(self):
+        self.write_many(0)
+        self.terraform.apply()
+        self.write_many(5, "espalier_namespace.small.name")
+        out = self.plan_text()
+        self.assertIn("Quota exceeded", out)
+        self.assertIn("namespace small has a quota of 6 cpu", out)
+        error = self.terraform.fails("apply", "-auto-approve")
+        self.assertIn("namespace small has a quota of 6 cpu; 6 are declared, and this makes it 8", error)
+        made = self.fleet.request("GET", "namespaces/small/vms")["items"]
+        self.assertEqual(len(made), 3)
+        self.write_many(3, "espalier_namespace.small.name")
+        self.terraform.apply()
         self.terraform.assert_no_changes()
 
     def test_a_pool_that_does_not_come_up_says_how_far_it_is(self):

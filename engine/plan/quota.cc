@@ -1,0 +1,209 @@
+#include "engine/plan/quota.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "engine/model/access.h"
+
+namespace espalier {
+namespace {
+
+// What is limited, in this order.
+constexpr std::size_t kLimited = 3;
+using Amounts = std::array<std::int64_t, kLimited>;
+
+struct Limited {
+  const char* what;
+  // Where a Vm says how much; a pool says it by its size.
+  const char* path;
+};
+constexpr Limited kWords[kLimited] = {
+    {"macOS slots", "spec.image"}, {"cpu", "spec.cpu"}, {"MiB of memory", "spec.memory_mib"}};
+
+void Add(const Amounts& more, Amounts& amounts) {
+  for (std::size_t i = 0; i < kLimited; ++i) amounts[i] += more[i];
+}
+
+Amounts Less(const Amounts& a, const Amounts& b) {
+  Amounts less;
+  for (std::size_t i = 0; i < kLimited; ++i) less[i] = a[i] - b[i];
+  return less;
+}
+
+// The Quota of a namespace; null if it has none.
+const v1::Quota* QuotaOf(const Resource* ns) {
+  return ns != nullptr && ns->namespace_().spec().has_quota() ? &ns->namespace_().spec().quota()
+                                                              : nullptr;
+}
+
+// Negative: no limit.
+Amounts LimitsOf(const v1::Quota& quota) {
+  return {quota.has_macos_slots() ? quota.macos_slots() : std::int64_t{-1},
+          quota.has_cpu() ? quota.cpu() : std::int64_t{-1},
+          quota.has_memory_mib() ? quota.memory_mib() : std::int64_t{-1}};
+}
+
+// Whether it takes a slot for macOS, as far as anybody knows.
+bool MayBeMacos(const Objects& objects, const Resource& object) {
+  const std::string& placed = object.vm().status().placement().image_os();
+  if (!placed.empty()) return placed == "darwin";
+  for (const Reference& reference : ReferencesOf(object)) {
+    if (reference.target.kind != Kind::kImage) continue;
+    const Resource* image = objects.Find(reference.target);
+    if (image == nullptr || image->image().status().os().empty()) continue;
+    return image->image().status().os() == "darwin";
+  }
+  return true;
+}
+
+bool IsCounted(const Resource& object) {
+  return (object.has_vm() || object.has_vm_pool()) && !object.metadata().has_deleting_since() &&
+         object.metadata().owner().manager() != v1::Owner::CONTROLLER;
+}
+
+Amounts AmountsOf(const Objects& objects, const Resource* object) {
+  if (object == nullptr || !IsCounted(*object)) return {};
+  const v1::VmSpec& spec =
+      object->has_vm() ? object->vm().spec() : object->vm_pool().spec().template_();
+  const std::int64_t count = object->has_vm() ? 1 : object->vm_pool().spec().replicas();
+  return {MayBeMacos(objects, *object) ? count : 0, count * spec.cpu(), count * spec.memory_mib()};
+}
+
+const Resource* After(const PlannedWrite& write) {
+  return write.after.has_value() ? &*write.after : nullptr;
+}
+
+// What changes in one namespace.
+struct Change {
+  const Resource* object;
+  Amounts more;
+};
+
+class Counter {
+ public:
+  Counter(const Objects& objects, const std::vector<PlannedWrite>& writes,
+          const EarlierObjects& earlier)
+      : objects_(objects), writes_(writes), earlier_(earlier) {
+    for (const PlannedWrite& write : writes) planned_[write.ref] = &write;
+  }
+
+  void Check(Problems& problems) {
+    std::map<std::string, std::vector<Change>> changes;
+    for (const PlannedWrite& write : writes_) {
+      const Resource* after = After(write);
+      if (after != nullptr && after->has_namespace_() && write.spec_changed) {
+        CheckShrunk(*after, problems);
+      }
+      const Amounts more =
+          Less(AmountsOf(objects_, after), AmountsOf(objects_, objects_.Find(write.ref)));
+      if (more != Amounts{}) changes[write.ref.ns].push_back({after, more});
+    }
+    for (const auto& [ns, of_it] : changes) CheckOne(ns, of_it, problems);
+  }
+
+ private:
+  const Resource* Namespace(const std::string& name) const {
+    const Ref ref{Kind::kNamespace, "", name};
+    const auto planned = planned_.find(ref);
+    return planned != planned_.end() ? After(*planned->second) : objects_.Find(ref);
+  }
+
+  // What is declared there without the writes.
+  Amounts Standing(const std::string& ns) const {
+    Amounts sum = {};
+    for (const Kind kind : {Kind::kVm, Kind::kVmPool}) {
+      objects_.ForEachIn(kind, ns,
+                         [&](const Resource& object) { Add(AmountsOf(objects_, &object), sum); });
+    }
+    for (const auto& object : earlier_) {
+      const Ref ref = RefOf(*object);
+      if (ref.ns != ns || planned_.contains(ref)) continue;
+      const Amounts more =
+          Less(AmountsOf(objects_, object.get()), AmountsOf(objects_, objects_.Find(ref)));
+      for (std::size_t i = 0; i < kLimited; ++i) sum[i] += std::max<std::int64_t>(more[i], 0);
+    }
+    return sum;
+  }
+
+  void CheckOne(const std::string& ns, const std::vector<Change>& changes, Problems& problems) {
+    const v1::Quota* quota = QuotaOf(Namespace(ns));
+    if (quota == nullptr) return;
+    const Amounts limits = LimitsOf(*quota);
+    const Amounts before = Standing(ns);
+    Amounts after = before;
+    for (const Change& change : changes) Add(change.more, after);
+    for (std::size_t i = 0; i < kLimited; ++i) {
+      if (limits[i] < 0 || after[i] <= limits[i] || after[i] <= before[i]) continue;
+      const Resource& object = *FirstAbove(changes, i, before[i], limits[i]);
+      Problem& problem = problems.Error(
+          "quota_exceeded", object.has_vm() ? kWords[i].path : "spec.replicas",
+          absl::StrCat("namespace ", ns, " has a quota of ", limits[i], " ", kWords[i].what, "; ",
+                       before[i], " are declared, and this makes it ", after[i]));
+      *problem.mutable_ref() = ToProto(RefOf(object));
+    }
+  }
+
+  // The first in order that does not fit any more once all that gives something back has done so.
+  static const Resource* FirstAbove(const std::vector<Change>& changes, std::size_t i,
+                                    std::int64_t sum, std::int64_t limit) {
+    for (const Change& change : changes) sum += std::min<std::int64_t>(change.more[i], 0);
+    for (const Change& change : changes) {
+      if (change.more[i] <= 0) continue;
+      sum += change.more[i];
+      if (sum > limit) return change.object;
+    }
+    return nullptr;  // The sum of all was above it.
+  }
+
+  void CheckShrunk(const Resource& ns, Problems& problems) {
+    const v1::Quota* quota = QuotaOf(&ns);
+    if (quota == nullptr) return;
+    const Amounts limits = LimitsOf(*quota);
+    const Amounts declared = Standing(ns.metadata().name());
+    for (std::size_t i = 0; i < kLimited; ++i) {
+      if (limits[i] < 0 || declared[i] <= limits[i]) continue;
+      Problem& problem = problems.Warning(
+          "quota_exceeded", "spec.quota",
+          absl::StrCat(declared[i], " ", kWords[i].what, " are declared already, more than ",
+                       limits[i], ": they stay, and nothing is added to them"));
+      *problem.mutable_ref() = ToProto(RefOf(ns));
+    }
+  }
+
+  const Objects& objects_;
+  const std::vector<PlannedWrite>& writes_;
+  const EarlierObjects& earlier_;
+  std::map<Ref, const PlannedWrite*> planned_;
+};
+
+}  // namespace
+
+void CheckQuotas(const Objects& objects, const std::vector<PlannedWrite>& writes,
+                 const EarlierObjects& earlier, Problems& problems) {
+  Counter(objects, writes, earlier).Check(problems);
+}
+
+bool CountsAgainstQuota(const Objects& objects, const v1::ApplyRequest& request) {
+  std::set<std::string> limited;
+  for (const v1::Declared& declared : request.objects()) {
+    const Resource& object = declared.resource();
+    if (object.has_namespace_() && object.namespace_().spec().has_quota()) {
+      limited.insert(object.metadata().name());
+    }
+  }
+  return std::any_of(request.objects().begin(), request.objects().end(),
+                     [&](const v1::Declared& declared) {
+                       const Resource& object = declared.resource();
+                       if (!object.has_vm() && !object.has_vm_pool()) return false;
+                       const std::string ns = RefOf(object).ns;
+                       return limited.contains(ns) ||
+                              QuotaOf(objects.Find(Ref{Kind::kNamespace, "", ns})) != nullptr;
+                     });
+}
+
+}  // namespace espalier
