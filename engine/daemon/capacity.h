@@ -4,6 +4,10 @@
 // large the fleet is. Owned by the daemon. Thread-safe; verdicts are made one at a time.
 #pragma once
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "absl/base/thread_annotations.h"
 #include "engine/base/mutex.h"
 #include "engine/sched/sched.h"
@@ -18,9 +22,23 @@ class CapacityBook {
                          const PlanOutput& plan);
 
  private:
+  struct KnownImage {
+    std::string os;
+    std::string arch;
+  };
+  using KnownImages = std::map<std::string, KnownImage>;
+
+  void CatchUp(const ObjectMap& objects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What becoming `after` adds to what shall run.
+  static void AddWishes(const Objects& before, const KnownImages& images, const Resource& after,
+                        std::vector<sched::Wish>& wishes);
+
   Mutex mu_;
   // What the scheduler was told.
   ObjectMap known_ ABSL_GUARDED_BY(mu_);
+  // What VMs that were placed tell of the OCI reference that they name, if nothing else describes
+  // it.
+  KnownImages images_ ABSL_GUARDED_BY(mu_);
   sched::Scheduler scheduler_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -125,6 +125,19 @@ TEST_F(CapacityBookTest, WhatIsReplacedLeavesItsRoomToWhatReplacesIt) {
   EXPECT_TRUE(Verdict(objects_, Making({Vm("c")})).short_()) << "a has its room again";
 }
 
+TEST_F(CapacityBookTest, KnowsAnImageFromTheVmThatRunsIt) {
+  const auto by_reference = [](const std::string& name, const std::string& host = "") {
+    Resource vm = Vm(name, host);
+    vm.mutable_vm()->mutable_spec()->set_image("r.example/sonoma:1");
+    return vm;
+  };
+  const PlanOutput two = Making({by_reference("b"), by_reference("c")});
+  EXPECT_FALSE(Verdict(objects_, two).short_()) << "there is room but for macOS";
+  Put(by_reference("a", "mac-1"));
+  EXPECT_THAT(Verdict(objects_, two).verdicts(),
+              ElementsAre("2 wanted, 1 slot: 1 waits", "1 waits: 1 host: 1 no free macOS slot"));
+}
+
 TEST_F(CapacityBookTest, CountsWhatEarlierPreviewsWouldMake) {
   const EarlierObjects earlier = {std::make_shared<const Resource>(Vm("a")),
                                   std::make_shared<const Resource>(Pool("runners", 1))};

@@ -48,30 +48,13 @@ Amounts LimitsOf(const v1::Quota& quota) {
           quota.has_memory_mib() ? quota.memory_mib() : std::int64_t{-1}};
 }
 
-// Whether it takes a slot for macOS, as far as anybody knows.
-bool MayBeMacos(const Objects& objects, const Resource& object) {
-  const std::string& placed = object.vm().status().placement().image_os();
-  if (!placed.empty()) return placed == "darwin";
-  for (const Reference& reference : ReferencesOf(object)) {
-    if (reference.target.kind != Kind::kImage) continue;
-    const Resource* image = objects.Find(reference.target);
-    if (image == nullptr || image->image().status().os().empty()) continue;
-    return image->image().status().os() == "darwin";
-  }
-  return true;
-}
-
 bool IsCounted(const Resource& object) {
   return (object.has_vm() || object.has_vm_pool()) && !object.metadata().has_deleting_since() &&
          object.metadata().owner().manager() != v1::Owner::CONTROLLER;
 }
 
-Amounts AmountsOf(const Objects& objects, const Resource* object) {
-  if (object == nullptr || !IsCounted(*object)) return {};
-  const v1::VmSpec& spec =
-      object->has_vm() ? object->vm().spec() : object->vm_pool().spec().template_();
-  const std::int64_t count = object->has_vm() ? 1 : object->vm_pool().spec().replicas();
-  return {MayBeMacos(objects, *object) ? count : 0, count * spec.cpu(), count * spec.memory_mib()};
+const v1::VmSpec& VmOf(const Resource& object) {
+  return object.has_vm() ? object.vm().spec() : object.vm_pool().spec().template_();
 }
 
 const Resource* After(const PlannedWrite& write) {
@@ -99,14 +82,44 @@ class Counter {
       if (after != nullptr && after->has_namespace_() && write.spec_changed) {
         CheckShrunk(*after, problems);
       }
-      const Amounts more =
-          Less(AmountsOf(objects_, after), AmountsOf(objects_, objects_.Find(write.ref)));
+      const Amounts more = Less(AmountsOf(after), AmountsOf(objects_.Find(write.ref)));
       if (more != Amounts{}) changes[write.ref.ns].push_back({after, more});
     }
     for (const auto& [ns, of_it] : changes) CheckOne(ns, of_it, problems);
   }
 
  private:
+  // The system of what a VM or pool runs, as far as anybody knows: its own run, the Image that it
+  // names, or another VM of the namespace that runs the same. Empty: nobody does.
+  std::string SystemOf(const Resource& object) {
+    const std::string& placed = object.vm().status().placement().image_os();
+    if (!placed.empty()) return placed;
+    for (const Reference& reference : ReferencesOf(object)) {
+      if (reference.target.kind != Kind::kImage) continue;
+      const Resource* image = objects_.Find(reference.target);
+      return image == nullptr ? "" : image->image().status().os();
+    }
+    const std::string ns = RefOf(object).ns;
+    const auto [systems, is_new] = systems_.try_emplace(ns);
+    if (is_new) {
+      objects_.ForEachIn(Kind::kVm, ns, [&](const Resource& vm) {
+        const std::string& os = vm.vm().status().placement().image_os();
+        if (!os.empty()) systems->second[vm.vm().spec().image()] = os;
+      });
+    }
+    const auto known = systems->second.find(VmOf(object).image());
+    return known == systems->second.end() ? "" : known->second;
+  }
+
+  Amounts AmountsOf(const Resource* object) {
+    if (object == nullptr || !IsCounted(*object)) return {};
+    const v1::VmSpec& spec = VmOf(*object);
+    const std::int64_t count = object->has_vm() ? 1 : object->vm_pool().spec().replicas();
+    const std::string system = SystemOf(*object);
+    const bool may_be_macos = system.empty() || system == "darwin";
+    return {may_be_macos ? count : 0, count * spec.cpu(), count * spec.memory_mib()};
+  }
+
   const Resource* Namespace(const std::string& name) const {
     const Ref ref{Kind::kNamespace, "", name};
     const auto planned = planned_.find(ref);
@@ -114,17 +127,15 @@ class Counter {
   }
 
   // What is declared there without the writes.
-  Amounts Standing(const std::string& ns) const {
+  Amounts Standing(const std::string& ns) {
     Amounts sum = {};
     for (const Kind kind : {Kind::kVm, Kind::kVmPool}) {
-      objects_.ForEachIn(kind, ns,
-                         [&](const Resource& object) { Add(AmountsOf(objects_, &object), sum); });
+      objects_.ForEachIn(kind, ns, [&](const Resource& object) { Add(AmountsOf(&object), sum); });
     }
     for (const auto& object : earlier_) {
       const Ref ref = RefOf(*object);
       if (ref.ns != ns || planned_.contains(ref)) continue;
-      const Amounts more =
-          Less(AmountsOf(objects_, object.get()), AmountsOf(objects_, objects_.Find(ref)));
+      const Amounts more = Less(AmountsOf(object.get()), AmountsOf(objects_.Find(ref)));
       for (std::size_t i = 0; i < kLimited; ++i) sum[i] += std::max<std::int64_t>(more[i], 0);
     }
     return sum;
@@ -179,6 +190,8 @@ class Counter {
   const std::vector<PlannedWrite>& writes_;
   const EarlierObjects& earlier_;
   std::map<Ref, const PlannedWrite*> planned_;
+  // Of images that VMs run, by namespace.
+  std::map<std::string, std::map<std::string, std::string>> systems_;
 };
 
 }  // namespace
