@@ -279,7 +279,11 @@ class RealIo final : public Io {
 
   absl::Status RemoveAll(const std::string& path) override {
     std::error_code error;
-    std::filesystem::remove_all(path, error);
+    // What another process takes away meanwhile (a machine that ends, its socket) is no failure,
+    // but the library stops at it. Each time something less is there.
+    do {
+      std::filesystem::remove_all(path, error);
+    } while (error == std::errc::no_such_file_or_directory);
     if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("remove ", path));
     return absl::OkStatus();
   }

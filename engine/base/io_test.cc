@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/executor.h"
 #include "tests/support/fake_io.h"
 #include "tests/support/temp_dir.h"
 
@@ -50,6 +51,20 @@ TEST_P(IoTest, WritesAndReadsAFile) {
 TEST_P(IoTest, RefusesAFileAboveTheLimit) {
   ASSERT_TRUE(io_->WriteFile(Path("a"), "four", 0600).ok());
   EXPECT_TRUE(absl::IsResourceExhausted(io_->ReadFile(Path("a"), 3).status()));
+}
+
+TEST_P(IoTest, RemovesWhatSomebodyElseRemovesAsWell) {
+  const auto threads = MakeRealThreads();
+  for (int round = 0; round < 50; ++round) {
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_TRUE(io_->MakeDirs(Path(absl::StrCat("tree/below/", i)), 0700).ok());
+    }
+    const auto other = threads->Start(
+        "removes", [&] { EXPECT_EQ(io_->RemoveAll(Path("tree")), absl::OkStatus()); });
+    EXPECT_EQ(io_->RemoveAll(Path("tree")), absl::OkStatus());
+    other->Join();
+    EXPECT_TRUE(absl::IsNotFound(io_->Stat(Path("tree")).status()));
+  }
 }
 
 TEST_P(IoTest, SaysNotFound) {
