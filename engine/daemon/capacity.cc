@@ -63,29 +63,30 @@ void CapacityBook::AddWishes(const Objects& before, const KnownImages& images,
   }
 }
 
-void CapacityBook::CatchUp(const ObjectMap& objects) {
-  ObjectMap::ForEachDifference(known_, objects, [&](const Resource* before, const Resource* after) {
+void CapacityBook::CatchUp(const ObjectMap& known, const ObjectMap& objects,
+                           sched::Scheduler& scheduler, KnownImages& images) {
+  ObjectMap::ForEachDifference(known, objects, [&](const Resource* before, const Resource* after) {
     if (after == nullptr) {
-      scheduler_.Remove(RefOf(*before));
+      scheduler.Remove(RefOf(*before));
       return;
     }
-    scheduler_.Put(*after);
+    scheduler.Put(*after);
     const v1::VmPlacement& placement = after->vm().status().placement();
     if (placement.image_os().empty()) return;
-    if (images_.size() >= kImages) images_.clear();
-    images_[after->vm().spec().image()] = {placement.image_os(), placement.image_arch()};
+    if (images.size() >= kImages) images.clear();
+    images[after->vm().spec().image()] = {placement.image_os(), placement.image_arch()};
   });
-  known_ = objects;
   const Resource* cluster = objects.Find(Ref{Kind::kCluster, "", "default"});
   const bool says = cluster != nullptr && cluster->cluster().spec().has_scheduling();
-  scheduler_.SetStrategy(says ? cluster->cluster().spec().scheduling() : v1::ClusterSpec::SPREAD);
+  scheduler.SetStrategy(says ? cluster->cluster().spec().scheduling() : v1::ClusterSpec::SPREAD);
 }
 
 v1::Capacity CapacityBook::VerdictOf(const ObjectMap& before, const EarlierObjects& earlier,
                                      const PlanOutput& plan) {
   if (std::none_of(plan.writes.begin(), plan.writes.end(), MakesVms)) return {};
   MutexLock lock(mu_);
-  CatchUp(before);
+  CatchUp(known_, before, scheduler_, images_);
+  known_ = before;
   std::vector<const Resource*> leaving;
   std::vector<sched::Wish> added;
   std::set<Ref> planned;

@@ -28,7 +28,9 @@ class CapacityBook {
   };
   using KnownImages = std::map<std::string, KnownImage>;
 
-  void CatchUp(const ObjectMap& objects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Brings scheduler and images from one snapshot to another.
+  static void CatchUp(const ObjectMap& known, const ObjectMap& objects, sched::Scheduler& scheduler,
+                      KnownImages& images);
   // What becoming `after` adds to what shall run.
   static void AddWishes(const Objects& before, const KnownImages& images, const Resource& after,
                         std::vector<sched::Wish>& wishes);
