@@ -48,6 +48,8 @@ Value DefaultOf(const FieldDescriptor& field, const v1::FieldRules& rules) {
   }
 }
 
+constexpr absl::string_view kReplaces = " A change replaces the object.";
+
 // What the options say, in words, behind the field's comment.
 std::string Describe(const FieldDescriptor& field, const v1::FieldRules& rules) {
   std::string text = CommentOf(field);
@@ -55,7 +57,6 @@ std::string Describe(const FieldDescriptor& field, const v1::FieldRules& rules) 
     absl::StrAppend(&text, " One of: ", absl::StrJoin(EnumNames(*field.enum_type()), ", "), ".");
   }
   if (rules.has_default_()) absl::StrAppend(&text, " Default: ", rules.default_(), ".");
-  if (Has(rules, v1::FieldRules::IMMUTABLE)) text += " A change replaces the object.";
   return text;
 }
 
@@ -199,16 +200,22 @@ Schema ResourceSchema(const KindInfo& kind) {
   schema.type_name = absl::StrCat("espalier_", kind.name);
   schema.description = CommentOf(*kind.body->message_type());
   Attributes attributes = AttributesOf(*kind.spec);
+  // Only these: where another kind holds the same message, as pools hold that of a VM, it can
+  // change.
+  for (Attribute& attribute : attributes) {
+    const bool immutable = Has(RulesOf(*attribute.path.front()), v1::FieldRules::IMMUTABLE);
+    if (immutable) absl::StrAppend(&attribute.description, kReplaces);
+  }
   attributes.push_back(TextAttribute(
       kId, Use::kComputed,
       kind.namespaced ? "`namespace/name`, as for import." : "The name, as for import."));
   attributes.push_back(TextAttribute(kUid, Use::kComputed,
                                      "Identity of this incarnation: a replacement has another."));
-  attributes.push_back(TextAttribute(kName, Use::kRequired, "Name. A change replaces the object."));
+  attributes.push_back(TextAttribute(kName, Use::kRequired, absl::StrCat("Name.", kReplaces)));
   if (kind.namespaced) {
     attributes.push_back(
         TextAttribute(kNamespace, Use::kDefaulted,
-                      "Namespace; the provider's when left out. A change replaces the object."));
+                      absl::StrCat("Namespace; the provider's when left out.", kReplaces)));
   }
   attributes.push_back(TextMap(kLabels, "Free labels, matched by selectors."));
   attributes.push_back(TextMap(kAnnotations, "Free notes for people and tools."));
