@@ -5,120 +5,10 @@ import shutil
 import unittest
 
 from cases import LONG, CliCase
-from kinds import KINDS
-
-# Of a VM: what changes in place, with a value other than the default.
-VM_UPDATES = {
-    "host": '"mac-01"', "host_labels": '{ rack = "a" }', "preferred_host_labels": '{ rack = "a" }',
-    "ports": "{ web = { guest = 80 } }", "guest_metadata": '{ a = "b" }', "ttl_seconds": "86400",
-    "restart": '"always"', "partition": '"keep"', "labels": '{ a = "b" }', "annotations": '{ note = "x" }',
-    "timeouts": '{ create = "5m" }', "power": '"on"',
-}
-# Those of VMs that run meanwhile: with the one that is switched on, less than two Macs take.
-RUNNING = {"ttl_seconds", "restart"}
-
-
-def changed_in(change):
-    """The attributes that a change changes, but for what the engine reports."""
-    before, after = change["before"], change["after"]
-    return {name for name in after if name != "status" and before.get(name) != after[name]}
 
 
 def namespace(more="", name="life"):
     return f'resource "espalier_namespace" "a" {{\n  name = "{name}"\n  {more}\n}}\n'
-
-
-class AttributesTest(CliCase):
-    HOSTS = 2
-    def vms(self, values, changed):
-        """One VM for each attribute; `changed`: whether its attribute has its other value."""
-        return "".join(f"""
-          resource "espalier_vm" "{name}" {{
-            {'name' if name != "name" or not changed else '#'} = "vm-{name.replace("_", "-")}"
-            {'image' if name != "image" or not changed else '#'} = "{self.fleet.image}"
-            {f"{name} = {value}" if changed else ""}
-            {"" if name in RUNNING or changed and name == "power" else 'power = "off"'}
-          }}
-          """ for name, value in values.items())
-
-    def test_point_30_each_attribute_of_a_vm_changes_alone(self):
-        terraform = self.terraform(self.vms(VM_UPDATES, False))
-        terraform.apply()
-        uids = {a: r["values"]["uid"] for a, r in terraform.state().items()}
-        terraform.write(self.vms(VM_UPDATES, True))
-        plan = terraform.plan()
-        self.assertEqual(set(plan), {f"espalier_vm.{name}" for name in VM_UPDATES})
-        for name in VM_UPDATES:
-            change = plan[f"espalier_vm.{name}"]
-            self.assertEqual(change["actions"], ["update"], name)
-            self.assertEqual(changed_in(change), {name})
-        terraform.apply()
-        terraform.assert_no_changes()
-        self.assertEqual(uids, {a: r["values"]["uid"] for a, r in terraform.state().items()})
-
-    def test_point_31_each_immutable_attribute_of_a_vm_replaces(self):
-        values = {"cpu": "2", "memory_mib": "2048", "disk_gib": "64", "name": '"vm-other"',
-                  "image": f'"{self.fleet.registry.address}/macos/ventura:13"',
-                  "namespace": "espalier_namespace.n.name"}
-        prepared = 'resource "espalier_namespace" "n" { name = "default2" }\n'
-        terraform = self.terraform(prepared + self.vms(values, False))
-        terraform.apply()
-        uids = {a: r["values"]["uid"] for a, r in terraform.state().items()}
-        terraform.write(prepared + self.vms(values, True))
-        plan = terraform.plan()
-        self.assertEqual(set(plan), {f"espalier_vm.{name}" for name in values})
-        for name in values:
-            change = plan[f"espalier_vm.{name}"]
-            self.assertEqual(change["actions"], ["delete", "create"], name)
-            self.assertEqual(change["replace_paths"], [[name]])
-        terraform.apply()
-        terraform.assert_no_changes()
-        for address, resource in terraform.state().items():
-            if address.startswith("espalier_vm"):
-                self.assertNotEqual(resource["values"]["uid"], uids[address], address)
-
-    def kinds(self, changed, cluster=0, prefix="x"):
-        """An object of each kind for each of its attributes; `cluster`: how many of its attributes
-        have their other value, for there is one only."""
-        body = ""
-        for kind, (first, more) in KINDS.items():
-            if kind == "cluster":
-                objects = {"all": dict(list(more.items())[:cluster])}
-            else:
-                objects = {name: {name: value} if changed else {} for name, value in more.items()}
-            for name, values in objects.items():
-                values = {"name": f'"{prefix}-{name.replace("_", "-")}"', **first, **values}
-                lines = "".join(f"  {key} = {value}\n" for key, value in values.items())
-                body += f'resource "espalier_{kind}" "{name}" {{\n{lines}}}\n'
-        return body.replace("@REGISTRY@", self.fleet.registry.address).replace("@DIGEST@", self.digest)
-
-    def test_point_30_31_each_attribute_of_every_kind_changes_alone(self):
-        self.digest = ""
-        terraform = self.terraform(self.kinds(False))
-        terraform.apply()
-        terraform.assert_no_changes()
-        before = terraform.state()
-        self.digest = before["espalier_image.digest"]["values"]["status"]["digest"]
-        self.assertRegex(self.digest, "^sha256:[0-9a-f]{64}$")
-        expected = {f"espalier_{kind}.{name}": {name} for kind, (_, more) in KINDS.items()
-                    for name in more if kind != "cluster"}
-        settings = list(KINDS["cluster"][1])
-        for step, setting in enumerate(settings, 1):
-            terraform.write(self.kinds(True, step))
-            plan = terraform.plan()
-            self.assertEqual({a: change["actions"] for a, change in plan.items()},
-                             {a: ["update"] for a in [*expected, "espalier_cluster.all"]})
-            self.assertEqual({a: changed_in(change) for a, change in plan.items()},
-                             {**expected, "espalier_cluster.all": {setting}})
-            terraform.apply()
-            expected = {}
-        terraform.assert_no_changes()
-        self.assertEqual({a: r["values"]["uid"] for a, r in before.items()},
-                         {a: r["values"]["uid"] for a, r in terraform.state().items()})
-        terraform.write(self.kinds(True, len(settings), prefix="y"))
-        for address, change in terraform.plan().items():
-            self.assertEqual(change["actions"], ["delete", "create"], address)
-            self.assertEqual(change["replace_paths"], [["name"]], address)
 
 
 class LifecycleTest(CliCase):
@@ -232,22 +122,6 @@ class LifecycleTest(CliCase):
         self.assertEqual(terraform.plan()["espalier_vm.a"]["actions"], ["create"])
         terraform.apply()
         terraform.assert_no_changes()
-
-    def test_point_35_drift_is_shown_and_mended(self):
-        terraform = self.terraform(self.vm('power = "off"'))
-        terraform.apply()
-        declared = self.fleet.vm("a")["spec"]
-        drifted = {"ttl_seconds": 77, "restart": "never", "partition": "keep", "host": "mac-01",
-                   "host_labels": {"rack": "a"}, "preferred_host_labels": {"rack": "b"},
-                   "guest_metadata": {"k": "v"}, "ports": {"web": {"guest": 80}}}
-        self.fleet.put_vm("a", {**declared, **drifted}, "?override=test")
-        change = terraform.plan()["espalier_vm.a"]
-        self.assertEqual(change["actions"], ["update"])
-        self.assertEqual({name: change["before"][name] for name in drifted}, drifted)
-        self.assertEqual(changed_in(change), set(drifted))
-        terraform.apply()
-        terraform.assert_no_changes()
-        self.assertEqual(self.fleet.vm("a")["spec"], declared)
 
     def test_point_36_another_spelling_is_no_drift(self):
         labels = {f"l{n}": str(n) for n in range(8)}

@@ -29,6 +29,8 @@ class Registry:
                 "org.cirruslabs.tart.uncompressed-content-digest": digest(disk)})],
             "annotations": {"org.cirruslabs.tart.uncompressed-disk-size": "4"},
         }).encode()
+        # Of every image.
+        self.digest = digest(manifest)
         blobs = {digest(config): config, digest(disk): disk}
 
         class Handler(http.server.BaseHTTPRequestHandler):

@@ -66,7 +66,7 @@ class Terraform:
             out, _ = process.communicate()
             raise Failed(f"{args} took longer than {timeout} s:\n{out}")
         if process.returncode not in ok:
-            raise Failed(f"{args} ended with {process.returncode}:\n{out[:20000]}")
+            raise Failed(f"{args} ended with {process.returncode}:\n{out[-20000:]}")
         return out
 
     def fails(self, *args, **more):
