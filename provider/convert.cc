@@ -12,6 +12,7 @@
 #include "engine/model/field.h"
 #include "engine/model/policy.h"
 #include "engine/model/ref.h"
+#include "provider/readiness.h"
 
 namespace espalier::provider {
 namespace {
@@ -317,6 +318,14 @@ Value ReadFields(const Attributes& attributes, const Message& message) {
   return Value::Map(std::move(entries));
 }
 
+// An object of which nothing is known.
+Value Nothing(const Attributes& attributes) {
+  Value::Entries entries;
+  entries.reserve(attributes.size());
+  for (const Attribute& attribute : attributes) entries.emplace_back(attribute.name, Value());
+  return Value::Map(std::move(entries));
+}
+
 // Notes that the engine makes for itself ("espalier/created-by") stand beside what is declared, and
 // are kept by whoever declares.
 google::protobuf::Map<std::string, std::string> WithoutOwnNotes(
@@ -377,7 +386,8 @@ Value ToValue(const Attributes& attributes, const Resource& resource) {
     } else if (attribute.name == kAnnotations) {
       value = FromTextMap(WithoutOwnNotes(metadata.annotations()));
     } else if (attribute.name == kStatus) {
-      value = ReadFields(attribute.attributes, StatusOf(resource));
+      value = IsOfItsSpec(resource) ? ReadFields(attribute.attributes, StatusOf(resource))
+                                    : Nothing(attribute.attributes);
     }
     entries.emplace_back(attribute.name, std::move(value));
   }

@@ -84,7 +84,7 @@ Verdict Reachable(const Resource& vm) {
 Verdict Resolved(const Resource& resource) {
   const v1::Image& image = resource.image();
   const v1::ImageStatus& status = image.status();
-  if (!status.digest().empty() && status.resolved_reference() == image.spec().reference()) {
+  if (!status.digest().empty() && IsOfItsSpec(resource)) {
     return {Progress::kDone, ""};
   }
   std::string why = "Its digest is not known";
@@ -152,6 +152,12 @@ Verdict ReadinessOf(const Resource& resource, const Wish& wish) {
       return condition.judge(resource);
   }
   return Accepted(resource);
+}
+
+bool IsOfItsSpec(const Resource& resource) {
+  if (!resource.has_image()) return true;
+  const v1::Image& image = resource.image();
+  return image.status().resolved_reference() == image.spec().reference();
 }
 
 std::string MissingMembers(const Resource& resource) {

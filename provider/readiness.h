@@ -44,6 +44,10 @@ std::optional<std::int64_t> MembersWanted(const Resource& resource);
 // How far it is from what is wished; `why` says where it is, with the engine's reasons.
 Verdict ReadinessOf(const Resource& resource, const Wish& wish = {});
 
+// Whether the status says something of the spec as it is now: an Image's may still tell the digest
+// of the reference that it had before.
+bool IsOfItsSpec(const Resource& resource);
+
 // Of a kind with members that are not all there: "7 of 10 run, 3 wait: ...". Otherwise empty.
 std::string MissingMembers(const Resource& resource);
 

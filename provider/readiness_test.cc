@@ -51,8 +51,10 @@ TEST(ReadinessTest, AnImageIsReadyWhenItsDigestIsKnown) {
   status.set_digest("sha256:a");
   status.set_resolved_reference("registry.example/x:0");
   EXPECT_EQ(ReadinessOf(image).progress, Progress::kWaiting) << "that was the last reference's";
+  EXPECT_FALSE(IsOfItsSpec(image));
   status.set_resolved_reference("registry.example/x:1");
   EXPECT_EQ(ReadinessOf(image).progress, Progress::kDone);
+  EXPECT_TRUE(IsOfItsSpec(image));
 }
 
 TEST(ReadinessTest, AVmIsReachableWhenTheReportOfThisRunSaysWhere) {

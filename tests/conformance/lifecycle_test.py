@@ -194,25 +194,63 @@ class LifecycleTest(CliCase):
 class ChangesTest(CliCase):
     HOSTS = 2
 
-    def test_point_39_an_update_that_does_not_get_ready_says_why(self):
+    def test_point_39_what_was_updated_and_does_not_get_ready_is_in_state_and_the_rest_is_planned(self):
         terraform = self.terraform()
 
-        def image(reference):
-            terraform.write(f"""
+        def body(reference, text):
+            return f"""
               resource "espalier_image" "a" {{
                 name      = "a"
                 reference = "{reference}"
                 timeouts  = {{ update = "1s" }}
               }}
-              """)
+              resource "espalier_namespace" "beside" {{
+                name        = "beside"
+                description = "{text}"
+              }}
+              resource "espalier_namespace" "after" {{
+                name        = "after"
+                description = "{text}"
+                depends_on  = [espalier_image.a]
+              }}
+              """
 
-        image(self.fleet.image)
+        terraform.write(body(self.fleet.image, "before"))
         terraform.apply()
-        image("127.0.0.1:1/none/bad:1")
+        before = terraform.state()
+        terraform.write(body("127.0.0.1:1/none/bad:1", "since"))
         out = terraform.fails("apply", "-auto-approve")
         self.assertIn("timeouts.update", out)
         self.assertIn("127.0.0.1:1", out)
-        image(self.fleet.image)
+        # What is in state is what the engine has, and the object is none to be thrown away.
+        state = terraform.state()
+        self.assertEqual(state["espalier_image.a"]["values"]["reference"], "127.0.0.1:1/none/bad:1")
+        self.assertEqual(self.fleet.request("GET", "images/a")["spec"]["reference"], "127.0.0.1:1/none/bad:1")
+        self.assertIsNone(state["espalier_image.a"]["values"]["status"]["digest"])
+        self.assertEqual(state["espalier_image.a"]["values"]["uid"], before["espalier_image.a"]["values"]["uid"])
+        self.assertFalse(state["espalier_image.a"].get("tainted", False))
+        self.assertEqual(state["espalier_namespace.beside"]["values"]["description"], "since")
+        self.assertEqual(state["espalier_namespace.after"], before["espalier_namespace.after"])
+        plan = terraform.plan()
+        self.assertEqual(set(plan), {"espalier_namespace.after"})
+        self.assertEqual(plan["espalier_namespace.after"]["actions"], ["update"])
+        terraform.write(body(self.fleet.image, "since"))
+        terraform.apply()
+        terraform.assert_no_changes()
+        self.assertEqual(terraform.state("espalier_image.a")["uid"], before["espalier_image.a"]["values"]["uid"])
+
+    def test_point_39_a_refused_update_leaves_what_was_and_is_planned_again(self):
+        terraform = self.terraform(namespace('description = "before"'))
+        terraform.apply()
+        before = terraform.state()
+        terraform.write(namespace('description = "since"'))
+        planned = terraform.plan()
+        saved = os.path.join(terraform.directory, "saved")
+        terraform.run("plan", f"-out={saved}")
+        self.assertIn("role", terraform.fails("apply", saved, ESPALIER_TOKEN=self.fleet.make_token("viewer")))
+        self.assertEqual(terraform.state(), before)
+        self.assertEqual(self.fleet.request("GET", "namespaces/life")["spec"]["description"], "before")
+        self.assertEqual(terraform.plan(), planned)
         terraform.apply()
         terraform.assert_no_changes()
 
