@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/model/field.h"
+#include "engine/model/utf8.h"
 #include "espalier/v1/agent_service.pb.h"
 #include "provider/call_schema.h"
 #include "provider/ephemerals.h"
@@ -108,6 +109,11 @@ Opened Open(const Value& config, const Value&, Engine& engine) {
 
 Diagnostics Close(const std::string& id, Engine& engine) {
   Diagnostics diagnostics;
+  if (FindInvalidUtf8(id) != absl::string_view::npos) {
+    diagnostics.Error("Cannot revoke a token",
+                      "Terraform did not say which, but sent other bytes.");
+    return diagnostics;
+  }
   const absl::Status revoked = engine.RevokeToken(id);
   if (!revoked.ok() && !absl::IsNotFound(revoked)) {
     diagnostics.Failure(absl::StrCat("Cannot revoke token ", id, ", which ends by its time only"),

@@ -16,9 +16,14 @@ FunctionAnswer ReadArguments(const tfplugin6::CallFunction::Request& request,
                              std::vector<Value>& arguments) {
   for (int i = 0; i < request.arguments_size(); ++i) {
     const tfplugin6::DynamicValue& wire = request.arguments(i);
-    // No bytes at all are null.
-    absl::StatusOr<Value> value =
-        wire.msgpack().empty() ? absl::StatusOr<Value>(Value()) : ReadMsgpack(wire.msgpack());
+    // No bytes at all are null. Core never sends JSON, which would have to be read by the
+    // parameter's type.
+    absl::StatusOr<Value> value = Value();
+    if (!wire.msgpack().empty()) {
+      value = ReadMsgpack(wire.msgpack());
+    } else if (!wire.json().empty()) {
+      value = absl::InvalidArgumentError("it is JSON");
+    }
     if (!value.ok()) {
       return {.result = Value(),
               .error = absl::StrCat("Terraform sent what is no value: ", value.status().message()),

@@ -7,6 +7,7 @@
 #include "provider/msgpack.h"
 #include "provider/testing/provider_world.h"
 #include "provider/testing/values.h"
+#include "provider/wire.h"
 
 namespace espalier::provider {
 namespace {
@@ -122,6 +123,13 @@ TEST_F(FunctionCallsTest, TellWhichArgumentIsWrongAndOtherwiseNone) {
   ASSERT_TRUE(response.error().has_function_argument());
   EXPECT_EQ(response.error().function_argument(), 0);
   EXPECT_FALSE(response.has_result());
+  // Nor is it taken for null, which some arguments may be.
+  request.set_name("ref");
+  request.mutable_arguments(0)->clear_msgpack();
+  request.mutable_arguments(0)->set_json("\"ci\"");
+  Encode(Text("build"), *request.add_arguments());
+  response = Ask<tfplugin6::CallFunction>(request);
+  EXPECT_THAT(response.error().text(), HasSubstr("JSON"));
 }
 
 TEST_F(FunctionCallsTest, AreAnnouncedEverywhereAlike) {

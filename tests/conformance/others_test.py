@@ -1,9 +1,11 @@
 """Data sources, the provider block, secrets, many objects at once, and what users build on all of it."""
+import os
+import re
 import socket
 import threading
 import unittest
 
-from cases import LONG, CliCase, CoreCase
+from cases import LONG, ROOT, CliCase, CoreCase
 from fleet import Fleet
 
 OBJECTS = 500 if LONG else 100
@@ -17,8 +19,34 @@ class CoreOthersTest(CoreCase):
     def test_point_60_fifty_megabytes_in_one_element(self):
         self.core("Size.FiftyMegabytes")
 
-    def test_point_63_any_bytes_are_answered(self):
-        self.core("Hostile.RandomBytesInEveryCall", "Hostile.EveryTruncation")
+    def test_point_63_any_bytes_in_every_place_are_told(self):
+        # With an engine: otherwise that there is none would be all that is told.
+        with Fleet(hosts=0) as fleet:
+            _, out = self.core("Hostile.RandomBytesInEveryPlace", engine=fleet)
+            self.core("Hostile.AnyValueInEveryPlace", engine=fleet)
+        self.core("Hostile.EveryTruncation")
+        self.assertEqual(set(re.findall(r"^place: (.+)$", out, re.MULTILINE)), places_of_bytes())
+
+    def test_point_63_any_bytes_for_every_request_are_answered(self):
+        with Fleet(hosts=0) as fleet:
+            _, out = self.core("Hostile.RandomBytesForEveryRequest", engine=fleet)
+        self.assertEqual(set(re.findall(r"^call: (.+)$", out, re.MULTILINE)), set(requests()))
+
+
+def requests():
+    """What the protocol's requests consist of: {call: text of its message}."""
+    with open(os.path.join(ROOT, "schemas/third_party/tfplugin6/tfplugin6.proto")) as file:
+        text = file.read()
+    calls = re.findall(r"^  rpc (\w+)\(", text, re.MULTILINE)
+    return {call: re.search(rf"^message {call} {{\n.*?^  message Request {{(.*?)}}$", text, re.MULTILINE | re.DOTALL)[1]
+            for call in calls}
+
+
+def places_of_bytes():
+    """Where core puts bytes of its own: "ReadResource.current_state"."""
+    kinds = "DynamicValue|RawState|ResourceIdentityData|bytes"
+    return {f"{call}.{field}" for call, message in requests().items()
+            for field in re.findall(rf"\b(?:{kinds}) (\w+) =", message)}
 
 
 class Listener:

@@ -1,5 +1,7 @@
 #include "tests/support/plugin_channel.h"
 
+#include <grpcpp/generic/generic_stub.h>
+
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -51,6 +53,27 @@ PluginChannel::PluginChannel(const Clock& clock, std::shared_ptr<grpc::Channel> 
 
 std::chrono::system_clock::time_point PluginChannel::Deadline() const {
   return absl::ToChronoTime(clock_.Now() + kPatience);
+}
+
+grpc::Status PluginChannel::CallWithBytes(const std::string& method,
+                                          const std::string& request) const {
+  grpc::ClientContext context;
+  context.set_deadline(Deadline());
+  const grpc::Slice slice(request);
+  const grpc::ByteBuffer bytes(&slice, 1);
+  grpc::CompletionQueue queue;
+  grpc::GenericStub generic(channel_);
+  const auto call =
+      generic.PrepareUnaryCall(&context, "/tfplugin6.Provider/" + method, bytes, &queue);
+  call->StartCall();
+  grpc::ByteBuffer answer;
+  grpc::Status status;
+  call->Finish(&answer, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  queue.Next(&tag, &ok);
+  queue.Shutdown();
+  return status;
 }
 
 grpc::Status PluginChannel::Shutdown() const {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/base/clock.h"
@@ -30,6 +31,9 @@ class PluginChannel {
   using Stub = tfplugin6::Provider::Stub;
   template <typename Request, typename Response>
   using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
+  template <typename Request, typename Event>
+  using StreamMethod = std::unique_ptr<grpc::ClientReader<Event>> (Stub::*)(grpc::ClientContext*,
+                                                                            const Request&);
 
   // Connects with the first call. INVALID_ARGUMENT if the line's certificate is none; the errors of
   // reading the files. The clock is borrowed.
@@ -44,6 +48,21 @@ class PluginChannel {
     context.set_deadline(Deadline());
     return (stub_.get()->*method)(&context, request, &response);
   }
+
+  // The same of a call that is answered in parts, with all of them.
+  template <typename Request, typename Event>
+  grpc::Status Stream(StreamMethod<Request, Event> method, const Request& request,
+                      std::vector<Event>& events) const {
+    grpc::ClientContext context;
+    context.set_deadline(Deadline());
+    const auto reader = (stub_.get()->*method)(&context, request);
+    Event event;
+    while (reader->Read(&event)) events.push_back(event);
+    return reader->Finish();
+  }
+
+  // One call of the provider's service with these bytes for its request.
+  grpc::Status CallWithBytes(const std::string& method, const std::string& request) const;
 
   // Asks the provider to end, as core does.
   grpc::Status Shutdown() const;

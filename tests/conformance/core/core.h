@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/base/clock.h"
 #include "provider/schema.h"
@@ -40,6 +41,20 @@ class Core {
     const grpc::Status status = channel_.Call(method, request, response);
     EXPECT_TRUE(status.ok()) << status.error_code() << ": " << status.error_message();
     return response;
+  }
+
+  // The same of a call that is answered in parts.
+  template <typename Request, typename Event>
+  std::vector<Event> Stream(PluginChannel::StreamMethod<Request, Event> method,
+                            const Request& request) const {
+    std::vector<Event> events;
+    const grpc::Status status = channel_.Stream(method, request, events);
+    EXPECT_TRUE(status.ok()) << status.error_code() << ": " << status.error_message();
+    return events;
+  }
+  // A call of this name with these bytes for its request.
+  grpc::Status CallWithBytes(const std::string& method, const std::string& request) const {
+    return channel_.CallWithBytes(method, request);
   }
 
   tfplugin6::UpgradeResourceState::Response Upgrade(const std::string& type,
