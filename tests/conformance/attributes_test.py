@@ -112,6 +112,10 @@ class EveryAttributeCase(CliCase):
                 else:
                     self.assertEqual(change["actions"], ["update"])
                     self.assertNotIn("replace_paths", change)
+                    # Of what the engine decides, only what may follow from the change.
+                    unknown = {name for name, is_unknown in change["after_unknown"].items() if is_unknown is True}
+                    in_spec = {path[0] for path in expected} - {"labels", "annotations", *OF_PROVIDER}
+                    self.assertLessEqual(unknown, {"status"} if in_spec else set())
 
     def apply(self, terraform, configs):
         """What the engine has of every object after an apply that leaves nothing to do."""
@@ -134,7 +138,7 @@ class EveryAttributeCase(CliCase):
 class AttributesTest(EveryAttributeCase):
     HOSTS = 2
 
-    def test_point_30_31_35_each_attribute_changes_alone(self):
+    def test_point_30_31_35_36_42_each_attribute_changes_alone(self):
         self.prepare(kind for kind in kinds() if kind != "cluster")
         terraform = self.terraform()
         first = self.configs(0)
@@ -191,7 +195,7 @@ class ClusterTest(EveryAttributeCase):
 
     HOSTS = 0
 
-    def test_point_30_35_each_attribute_of_the_cluster_changes_alone(self):
+    def test_point_30_35_42_each_attribute_of_the_cluster_changes_alone(self):
         address = "espalier_cluster.default"
         terraform = self.terraform()
         every = cases("cluster")

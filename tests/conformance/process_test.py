@@ -68,6 +68,7 @@ class ProcessTest(unittest.TestCase):
                                capture_output=True, timeout=10)
         self.assertEqual(ended.returncode, 1)
         self.assertEqual(ended.stdout, b"")
+        self.assertIn(b"protocol 6", ended.stderr)
 
     def test_point_03_every_launch_writes_a_line_that_parses(self):
         seen = set()
@@ -102,7 +103,9 @@ class ProcessTest(unittest.TestCase):
 
     def test_point_06_a_seventh_field_is_only_for_those_who_ask(self):
         with Plugin(PLUGIN_MULTIPLEX_GRPC="1") as plugin:
-            self.assertEqual(plugin.fields[6], "false")
+            self.assertEqual(plugin.fields[6:], ["false"])
+        with Plugin() as plugin:
+            self.assertEqual(len(plugin.fields), 6)
 
     def test_point_07_the_socket_is_the_users_alone(self):
         with Plugin() as plugin:
@@ -119,6 +122,10 @@ class ProcessTest(unittest.TestCase):
                         with socket.socket(socket.AF_UNIX) as raw:
                             raw.connect(plugin.address)
                         os.unlink(plugin.address)
+                    else:
+                        host, port = plugin.address.split(":")
+                        self.assertEqual(host, "127.0.0.1")
+                        socket.create_connection((host, int(port)), 5).close()
 
     def test_point_11_an_interrupt_is_for_core_alone(self):
         with Plugin() as plugin:
