@@ -1,6 +1,6 @@
 // Core's rules hold for every plan and every result, whatever the schema, the state and the
 // configuration: tried with random ones. A failure names its seed; --gtest_random_seed=N tries that
-// one alone.
+// one alone. ESPALIER_FIRST_SEED and ESPALIER_PLANS: where to begin, and how many.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +10,7 @@
 #include "provider/testing/provider_world.h"
 #include "provider/testing/random_values.h"
 #include "provider/wire.h"
+#include "tests/support/environment.h"
 
 namespace espalier::provider {
 namespace {
@@ -115,9 +116,9 @@ class PlanPropertyTest : public testing::Test, protected ProviderWorld {
   template <typename Body>
   void ForSeeds(const Body& body) {
     const std::uint64_t only = GTEST_FLAG_GET(random_seed);
-    const std::uint64_t first = only != 0 ? only : 1;
-    const std::uint64_t last = only != 0 ? only : kSeeds;
-    for (std::uint64_t seed = first; seed <= last && !HasFailure(); ++seed) {
+    const std::uint64_t first = only != 0 ? only : NumberFromEnvironment("ESPALIER_FIRST_SEED", 1);
+    const std::uint64_t count = only != 0 ? 1 : NumberFromEnvironment("ESPALIER_PLANS", kSeeds);
+    for (std::uint64_t seed = first; seed < first + count && !HasFailure(); ++seed) {
       SCOPED_TRACE(testing::Message() << "--gtest_random_seed=" << seed);
       Random random(seed);
       body(random);

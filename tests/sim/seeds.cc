@@ -1,25 +1,16 @@
 #include "tests/sim/seeds.h"
 
-#include <cstdlib>
-
-#include "absl/strings/numbers.h"
+#include "tests/support/environment.h"
 
 namespace espalier::sim {
 
 std::vector<std::uint64_t> SeedsToRun(std::uint64_t count,
                                       const std::vector<std::uint64_t>& regressions) {
-  std::uint64_t one = 0;
-  if (const char* seed = std::getenv("ESPALIER_SEED");
-      seed != nullptr && absl::SimpleAtoi(seed, &one)) {
-    return {one};
-  }
-  std::uint64_t wanted = 0;
-  if (const char* seeds = std::getenv("ESPALIER_SEEDS");
-      seeds != nullptr && absl::SimpleAtoi(seeds, &wanted)) {
-    count = wanted;
-  }
+  if (const std::uint64_t one = NumberFromEnvironment("ESPALIER_SEED", 0); one != 0) return {one};
+  const std::uint64_t first = NumberFromEnvironment("ESPALIER_FIRST_SEED", 1);
+  count = NumberFromEnvironment("ESPALIER_SEEDS", count);
   std::vector<std::uint64_t> all = regressions;
-  for (std::uint64_t seed = 1; seed <= count; ++seed) all.push_back(seed);
+  for (std::uint64_t seed = first; seed < first + count; ++seed) all.push_back(seed);
   return all;
 }
 

@@ -1,5 +1,5 @@
-// Which seeds a simulation runs: ESPALIER_SEED=n runs that one with its trace printed, otherwise 1
-// to `count` (ESPALIER_SEEDS overrides) and the seeds that once failed.
+// Which seeds a simulation runs: ESPALIER_SEED=n runs that one with its trace printed, otherwise
+// `count` from 1 (ESPALIER_SEEDS and ESPALIER_FIRST_SEED override) and the seeds that once failed.
 #pragma once
 
 #include <cstdint>
