@@ -206,7 +206,10 @@ SourceState& SourceReconciler::StateOf(const Resource& source) {
   const v1::Metadata& metadata = source.metadata();
   SourceState& state = states_[metadata.name()];
   if (state.uid != metadata.uid()) {
+    // Of a source of this name that was deleted meanwhile.
+    const bool reading = state.reading;
     state = SourceState();
+    state.reading = state.drop_read = reading;
     metrics_.Follow(metadata.name());
     state.uid = metadata.uid();
     state.generation = metadata.generation();
@@ -220,9 +223,40 @@ SourceState& SourceReconciler::StateOf(const Resource& source) {
     state.apply_wanted = state.wanted != nullptr;
     state.drift_due = clock_.Elapsed();
   }
+  HeedOthers(source, state);
   const v1::GitSourceSpec& spec = SpecOfSource(source);
   state.on_delete = spec.has_on_delete() ? spec.on_delete() : v1::GitSourceSpec::RELEASE;
   return state;
+}
+
+// What is known here of commits may be older than what another has applied, also what a read has
+// just brought: nothing of it may be applied, nor corrected back to.
+void SourceReconciler::HeedOthers(const Resource& source, SourceState& state) {
+  const v1::GitSourceStatus& stored = source.git_source().status();
+  const bool ours =
+      stored.seen_commit() == state.stored_seen && stored.applied_commit() == state.stored_applied;
+  const bool wanted = stored.seen_commit() == state.status.seen_commit() &&
+                      stored.applied_commit() == state.status.applied_commit();
+  state.revision = source.metadata().revision();
+  state.stored_seen = stored.seen_commit();
+  state.stored_applied = stored.applied_commit();
+  if (ours || wanted) return;
+  log_.Warn(
+      "another reconciler follows the source",
+      {{telemetry::kSource, source.metadata().name()}, {telemetry::kCommit, stored.seen_commit()}});
+  state.status = stored;
+  state.status_changed = false;
+  // The poll stays where it was: two who see different repositories must not chase each other.
+  state.drop_read = state.reading;
+  state.pushed = absl::InfiniteDuration();
+  state.tip.clear();
+  state.frozen = false;
+  state.head = state.wanted = state.applied = state.waiting = nullptr;
+  state.apply_wanted = false;
+  state.retry_after = absl::InfiniteDuration();
+  state.apply_again.clear();
+  state.drift = nullptr;
+  state.drift_due = clock_.Elapsed();
 }
 
 // Reading.
@@ -274,6 +308,10 @@ void SourceReconciler::TakeRead(const Resource& source, SourceState& state) {
   if (!read.has_value()) return;
   const v1::GitSourceSpec& spec = SpecOfSource(source);
   state.reading = false;
+  if (std::exchange(state.drop_read, false)) {
+    state.next_read = -absl::InfiniteDuration();
+    return;
+  }
   state.failed_reads = read->fetched.ok() ? 0 : state.failed_reads + 1;
   state.next_read = std::exchange(state.look_again, false)
                         ? state.read_started + kLookInterval
@@ -414,8 +452,8 @@ absl::Status SourceReconciler::ApplyIfWanted(const Resource& source, SourceState
       if (gate.answer == ReviewDesk::Gate::Answer::kWait) desk_.Waits(name, gate.reason);
       return absl::OkStatus();
     }
-    ESPALIER_ASSIGN_OR_RETURN(const Verdict done,
-                              Carry(source, std::move(request), *planned->mutable_plan(), turn));
+    ESPALIER_ASSIGN_OR_RETURN(const Verdict done, Carry(source, std::move(request),
+                                                        *planned->mutable_plan(), state, turn));
     changed = done.state == v1::Condition::TRUE;
     if (!changed) {
       Refuse(source, state, done, planned->plan());
@@ -455,27 +493,38 @@ absl::Status SourceReconciler::ApplyAgain(const Resource& source, SourceState& s
   // The plan finds out whether anything can be corrected now: what is held stays as it is.
   if (verdict.state == v1::Condition::TRUE && !HasWork(planned->plan())) return absl::OkStatus();
   if (verdict.state == v1::Condition::TRUE) {
-    for (const v1::Action& action : planned->plan().actions()) {
-      const absl::StatusOr<Ref> ref = FromProto(action.ref());
-      if (ref.ok() && action.verb() != v1::Action::NOOP) {
-        state.corrections[*ref].push_back(clock_.Elapsed());
-      }
+    absl::StatusOr<Verdict> done =
+        Carry(source, std::move(request), *planned->mutable_plan(), state, turn);
+    if (!done.ok()) {
+      // What was to be corrected is found again.
+      state.drift_due = clock_.Elapsed();
+      return done.status();
     }
-    ESPALIER_ASSIGN_OR_RETURN(verdict,
-                              Carry(source, std::move(request), *planned->mutable_plan(), turn));
+    verdict = *std::move(done);
   }
-  if (verdict.state == v1::Condition::TRUE) {
-    state.drift_due = clock_.Elapsed();
-  } else {
+  if (verdict.state != v1::Condition::TRUE) {
     Say(kInSync, verdict, state);
+    return absl::OkStatus();
+  }
+  state.drift_due = clock_.Elapsed();
+  for (const v1::Action& action : planned->plan().actions()) {
+    const absl::StatusOr<Ref> ref = FromProto(action.ref());
+    if (ref.ok() && action.verb() != v1::Action::NOOP) {
+      state.corrections[*ref].push_back(clock_.Elapsed());
+    }
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<Verdict> SourceReconciler::Carry(const Resource& source, ApplyRequest request,
-                                                Plan& plan, Turn& turn) {
+                                                Plan& plan, SourceState& state, Turn& turn) {
   const std::string& name = source.metadata().name();
   const std::string commit = request.owner().commit();
+  // Whoever applies has the last word in the status first: of two reconcilers the one that was
+  // paused, and so knows an older commit, is refused here. What it has sent already is refused by
+  // the digest.
+  state.status_changed = true;
+  ESPALIER_RETURN_IF_ERROR(WriteStatus(source, state, turn));
   request.set_dry_run(false);
   request.set_expected_digest(plan.digest());
   CallContext context = LongCall(turn);
@@ -724,11 +773,14 @@ absl::Status SourceReconciler::WriteStatus(const Resource& source, SourceState& 
   v1::Metadata& metadata = *write.mutable_resource()->mutable_metadata();
   metadata.set_name(source.metadata().name());
   metadata.set_uid(source.metadata().uid());
-  metadata.set_revision(source.metadata().revision());
+  metadata.set_revision(state.revision);
   *write.mutable_resource()->mutable_git_source()->mutable_status() = state.status;
   const auto results = resources_.UpdateStatus(turn.context, {write});
   if (!results.front().ok()) return Annotate(results.front().status(), "writing the status");
   turn.Wrote(*results.front());
+  state.revision = *results.front();
+  state.stored_seen = state.status.seen_commit();
+  state.stored_applied = state.status.applied_commit();
   state.status_changed = false;
   return absl::OkStatus();
 }

@@ -53,6 +53,8 @@ class SourceReconciler final : public Reconciler {
 
  private:
   SourceState& StateOf(const Resource& source);
+  // Starts anew where another reconciler has come further with the source than this one knows.
+  void HeedOthers(const Resource& source, SourceState& state);
   void TakeHooks(const std::string& name, SourceState& state);
   void StartRead(const Resource& source, SourceState& state);
   void TakeRead(const Resource& source, SourceState& state);
@@ -70,7 +72,7 @@ class SourceReconciler final : public Reconciler {
   // Applies what was planned so: TRUE, or what refuses it. `plan` becomes what the engine says it
   // was.
   absl::StatusOr<Verdict> Carry(const Resource& source, ApplyRequest request, Plan& plan,
-                                Turn& turn);
+                                SourceState& state, Turn& turn);
   void AskPace(const Resource& source, SourceState& state, Turn& turn);
   void SayApplied(const Resource& source, SourceState& state, const Snapshot& now);
   // `plan`: what is refused.
@@ -83,6 +85,7 @@ class SourceReconciler final : public Reconciler {
   void Correct(const std::string& source, const std::vector<Ref>& drifted, SourceState& state);
   void LookAtHealth(const Resource& source, SourceState& state, const Snapshot& now);
 
+  // ABORTED: somebody has changed the source since the turn began.
   absl::Status WriteStatus(const Resource& source, SourceState& state, Turn& turn);
   void Say(const char* condition, const Verdict& verdict, SourceState& state);
   Outcome Leave(const std::string& name, Turn& turn);

@@ -9,11 +9,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/io.h"
 #include "engine/server/local_resources.h"
@@ -54,6 +56,7 @@ class InlineReads final : public Reads {
       : make_(std::move(make)), done_(std::move(done)) {}
 
   absl::Status Start(const std::string& source, ReadRequest request) override {
+    ESPALIER_CHECK(!results_.contains(source));
     ++started;
     std::unique_ptr<SourceReader>& read = reads_[source];
     if (read == nullptr) read = make_(source);
@@ -62,6 +65,7 @@ class InlineReads final : public Reads {
     return absl::OkStatus();
   }
   std::optional<ReadResult> Take(const std::string& source) override {
+    if (slow) return std::nullopt;
     auto found = results_.extract(source);
     if (found.empty()) return std::nullopt;
     return std::move(found.mapped());
@@ -98,6 +102,8 @@ class InlineReads final : public Reads {
   std::optional<PatchResult> TakePatch(const std::string&) override { return std::nullopt; }
 
   int started = 0;
+  // While it is set, what was fetched takes its time to be read.
+  bool slow = false;
 
  private:
   const Make make_;
@@ -106,6 +112,51 @@ class InlineReads final : public Reads {
   std::map<std::string, ReadResult> results_;
   std::map<std::pair<std::string, std::int64_t>, ProposalResult> proposals_;
   std::map<std::string, HistoryResult> histories_;
+};
+
+// The engine, for somebody who may be paused before a call arrives.
+class PausedResources final : public Resources {
+ public:
+  explicit PausedResources(Resources& inner) : inner_(inner) {}
+
+  absl::StatusOr<Resource> Get(const CallContext& context, const Ref& ref) override {
+    return inner_.Get(context, ref);
+  }
+  absl::StatusOr<ListPage> List(const CallContext& context, const Query& query) override {
+    return inner_.List(context, query);
+  }
+  absl::StatusOr<ApplyResult> Apply(const CallContext& context,
+                                    const ApplyRequest& request) override {
+    std::function<void()>& pause = request.dry_run() ? before_plan : before_apply;
+    if (pause) std::exchange(pause, nullptr)();
+    absl::StatusOr<ApplyResult> result = inner_.Apply(context, request);
+    if (result.ok() && result->applied()) ++applied;
+    return result;
+  }
+  std::vector<absl::StatusOr<std::int64_t>> UpdateStatus(
+      const CallContext& context, absl::Span<const StatusWrite> writes) override {
+    return inner_.UpdateStatus(context, writes);
+  }
+  absl::StatusOr<ApplyResult> Delete(const CallContext& context,
+                                     const DeleteRequest& request) override {
+    return inner_.Delete(context, request);
+  }
+  absl::StatusOr<std::unique_ptr<Watch>> StartWatch(const CallContext& context, const Query& query,
+                                                    const std::string& resume) override {
+    return inner_.StartWatch(context, query, resume);
+  }
+  absl::StatusOr<DriftReport> Drift(const CallContext& context,
+                                    const DriftRequest& request) override {
+    return inner_.Drift(context, request);
+  }
+
+  // Each is called once, and meanwhile the world goes on.
+  std::function<void()> before_plan;
+  std::function<void()> before_apply;
+  int applied = 0;
+
+ private:
+  Resources& inner_;
 };
 
 // i0 to i9, a file for each.
@@ -126,13 +177,14 @@ class ReconcileTest : public testing::Test {
     auto opened = LocalResources::Open(clock_, random_, *log_, *store_, {});
     EXPECT_TRUE(opened.ok()) << opened.status();
     engine_ = *std::move(opened);
+    resources_ = std::make_unique<PausedResources>(*engine_);
     Restart();
   }
 
   // A new reconciler over the same cache, as after a restart.
   void Restart() {
     loop_.reset();
-    reconciler_ = std::make_unique<SourceReconciler>(clock_, random_, *log_, *engine_, reads_,
+    reconciler_ = std::make_unique<SourceReconciler>(clock_, random_, *log_, *resources_, reads_,
                                                      forges_, reports_, plans_, metrics_);
     loop_ = std::make_unique<Loop>(clock_, *threads_, random_, *log_, *engine_, *reconciler_,
                                    LoopOptions{.name = "git"});
@@ -258,6 +310,8 @@ class ReconcileTest : public testing::Test {
   std::unique_ptr<Threads> threads_ = MakeRealThreads();
   std::unique_ptr<Store> store_ = MakeMemoryStore("e1");
   std::unique_ptr<LocalResources> engine_;
+  // As the reconciler calls it.
+  std::unique_ptr<PausedResources> resources_;
   ReportFiles reports_{clock_, *io_, *log_, absl::StrCat(dir_.path(), "/cache")};
   InlineReads reads_{
       [this](const std::string& source) {
@@ -273,6 +327,129 @@ class ReconcileTest : public testing::Test {
   std::unique_ptr<SourceReconciler> reconciler_;
   std::unique_ptr<Loop> loop_;
 };
+
+// Two reconcilers of one source, each with a cache of its own. The one of the fixture is paused now
+// and then, and goes on with what it knew.
+class TwoReconcilersTest : public ReconcileTest {
+ protected:
+  TwoReconcilersTest() {
+    other_ = std::make_unique<SourceReconciler>(clock_, random_, *log_, *engine_, other_reads_,
+                                                forges_, other_reports_, other_plans_, metrics_);
+    other_loop_ = std::make_unique<Loop>(clock_, *threads_, random_, *log_, *engine_, *other_,
+                                         LoopOptions{.name = "other"});
+    repository_.CommitText({{"a.yaml", ImageYaml("a", "1")}});
+    PutSource("fleet", [](v1::GitSourceSpec& spec) {
+      spec.set_drift_policy(v1::DriftPolicy::CORRECT);
+      spec.set_poll_seconds(30);
+    });
+    Step();
+    other_loop_->Step();
+  }
+
+  // What both do when nothing more happens.
+  void Settle() {
+    for (int i = 0; i < 40; ++i) {
+      StepAfter(absl::Seconds(3));
+      other_loop_->Step();
+    }
+  }
+
+  std::string Push(const std::string& tag) {
+    return repository_.CommitText({{"a.yaml", ImageYaml("a", tag)}});
+  }
+  // The other one follows the branch, however often it is refused on the way.
+  void OtherFollows() {
+    for (int i = 0; i < 3; ++i) {
+      clock_.Advance(absl::Seconds(40));
+      other_loop_->Step();
+    }
+  }
+  // After all that the first one did.
+  void ExpectNewest(const std::string& tag, const std::string& commit) {
+    EXPECT_EQ(TagOf("a"), tag);
+    const std::int64_t generation = Get(ImageRef("a"))->metadata().generation();
+    Settle();
+    EXPECT_EQ(TagOf("a"), tag);
+    EXPECT_EQ(Get(ImageRef("a"))->metadata().generation(), generation);
+    EXPECT_EQ(Status().seen_commit(), commit);
+    EXPECT_EQ(Status().applied_commit(), commit);
+    EXPECT_EQ(Status().state(), "InSync");
+    // Both are at rest.
+    const std::int64_t revision =
+        engine_->Get(As("ana"), SourceRef("fleet"))->metadata().revision();
+    Settle();
+    EXPECT_EQ(engine_->Get(As("ana"), SourceRef("fleet"))->metadata().revision(), revision);
+  }
+
+  InlineReads other_reads_{
+      [this](const std::string& source) {
+        return std::make_unique<SourceReader>(
+            library_, *io_,
+            [this](const FetchRequest& request) { return FetchIntoMirror(library_, request); },
+            absl::StrCat(dir_.path(), "/other/", source), "", Environment());
+      },
+      [this](const std::string& source) { other_loop_->Add(SourceRef(source)); }};
+  ReportFiles other_reports_{clock_, *io_, *log_, absl::StrCat(dir_.path(), "/other")};
+  ShownPlans other_plans_{*io_, *log_, absl::StrCat(dir_.path(), "/other")};
+  std::unique_ptr<SourceReconciler> other_;
+  std::unique_ptr<Loop> other_loop_;
+};
+
+TEST_F(TwoReconcilersTest, C6OneThatWasPausedBeforeItsPlanAppliesNothingOlder) {
+  Push("2");
+  std::string newest;
+  resources_->before_plan = [&] {
+    newest = Push("3");
+    OtherFollows();
+    EXPECT_EQ(TagOf("a"), "3");
+  };
+  const int applied = resources_->applied;
+  StepAfter(absl::Seconds(40));
+  EXPECT_EQ(resources_->applied, applied);
+  ExpectNewest("3", newest);
+}
+
+TEST_F(TwoReconcilersTest, C6OneThatWasPausedBeforeItsApplyAppliesNothingOlder) {
+  Push("2");
+  std::string newest;
+  resources_->before_apply = [&] {
+    newest = Push("3");
+    OtherFollows();
+    EXPECT_EQ(TagOf("a"), "3");
+  };
+  const int applied = resources_->applied;
+  StepAfter(absl::Seconds(40));
+  EXPECT_EQ(resources_->applied, applied);
+  ExpectNewest("3", newest);
+}
+
+TEST_F(TwoReconcilersTest, C6OneThatWasPausedInAReadAppliesNothingOlder) {
+  reads_.slow = true;
+  Push("2");
+  StepAfter(absl::Seconds(40));
+  const std::string newest = Push("3");
+  OtherFollows();
+  EXPECT_EQ(TagOf("a"), "3");
+  const int applied = resources_->applied;
+  reads_.slow = false;
+  loop_->Add(SourceRef("fleet"));
+  Step();
+  EXPECT_EQ(resources_->applied, applied);
+  ExpectNewest("3", newest);
+}
+
+TEST_F(TwoReconcilersTest, C6OneThatWasPausedCorrectsNothingBackToWhatIsOlder) {
+  const std::string newest = Push("2");
+  OtherFollows();
+  EXPECT_EQ(TagOf("a"), "2");
+  // Its poll has to wait, and it sees that its objects are others.
+  reads_.slow = true;
+  const int applied = resources_->applied;
+  for (int i = 0; i < 5; ++i) StepAfter(absl::Seconds(1));
+  EXPECT_EQ(resources_->applied, applied);
+  reads_.slow = false;
+  ExpectNewest("2", newest);
+}
 
 TEST_F(ReconcileTest, AppliesWhatTheRepositoryDeclares) {
   const std::string commit =
@@ -529,6 +706,25 @@ TEST_F(ReconcileTest, KeepsWhatIsGoneFromTheRepositoryWithoutPrune) {
   repository_.CommitText({{"a.yaml", ImageYaml("a")}});
   StepAfter(absl::Seconds(40));
   EXPECT_TRUE(Get(ImageRef("b")).has_value());
+}
+
+// Deleted and declared anew before anybody looked.
+TEST_F(ReconcileTest, BeginsAnewForANewSourceOfTheSameName) {
+  repository_.CommitText({{"a.yaml", ImageYaml("a", "1")}});
+  PutSource();
+  reads_.slow = true;
+  Step();
+  DeleteRequest request;
+  *request.mutable_ref() = ToProto(SourceRef("fleet"));
+  request.mutable_owner()->set_manager(Owner::CLI);
+  ASSERT_TRUE(engine_->Delete(As("ana"), request).ok());
+  repository_.CommitText({{"a.yaml", ImageYaml("a", "2")}});
+  PutSource();
+  Step();
+  reads_.slow = false;
+  loop_->Add(SourceRef("fleet"));
+  Step();
+  EXPECT_EQ(TagOf("a"), "2");
 }
 
 TEST_F(ReconcileTest, SaysThatHistoryWasRewrittenAndFollowsIt) {

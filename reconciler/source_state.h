@@ -31,8 +31,14 @@ struct SourceState {
   // The status as it shall be; written when it changed.
   v1::GitSourceStatus status;
   bool status_changed = false;
+  // Of the stored one: at which revision the source has it, and what it says.
+  std::int64_t revision = 0;
+  std::string stored_seen;
+  std::string stored_applied;
 
   bool reading = false;
+  // What the read under way will find is out of date.
+  bool drop_read = false;
   // Told to look while it was looking.
   bool look_again = false;
   absl::Duration read_started = -absl::InfiniteDuration();
