@@ -1,24 +1,34 @@
 #include "reconciler/hook_listener.h"
 
 #include <httplib.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
+#include "engine/base/worker_pool.h"
 
 namespace espalier {
 namespace {
 
 // Few, because a hook is a hint: what waits or is turned away is made good by the next poll.
 constexpr std::size_t kThreads = 4;
+constexpr std::size_t kWaiting = 64;
 // Forges send some twenty, proxies add a few.
 constexpr std::size_t kHeaders = 100;
-constexpr int kReadSeconds = 5;
-// For all of a body: the library's own timeout begins anew with every byte.
-constexpr absl::Duration kBodyTime = absl::Seconds(10);
+// After the request, for all of an answer: plans may be large, and links slow.
+constexpr absl::Duration kAnswerTime = absl::Seconds(60);
+// First line, headers and the lengths of chunks: the library bounds lines, not how many there are.
+constexpr std::size_t kBesideBody = 256 << 10;
+constexpr std::size_t kReadBuffer = 4096;
 
 HttpHeaders HeadersOf(const httplib::Request& request) {
   HttpHeaders headers;
@@ -26,13 +36,114 @@ HttpHeaders HeadersOf(const httplib::Request& request) {
   return headers;
 }
 
+// One connection, with a deadline for all of the request and one for all of the answer (the
+// library's own timeouts begin anew with every byte), and a bound for what is read before anybody
+// has looked at it.
+class Connection final : public httplib::Stream {
+ public:
+  Connection(Clock& clock, int socket, absl::Duration request_time)
+      : clock_(clock),
+        socket_(socket),
+        request_until_(clock.Elapsed() + request_time),
+        answer_until_(request_until_ + kAnswerTime) {}
+
+  bool is_readable() const override { return begin_ < end_ || Wait(POLLIN, request_until_); }
+  bool is_writable() const override { return Wait(POLLOUT, answer_until_); }
+
+  ssize_t read(char* out, std::size_t size) override {
+    if (begin_ == end_) {
+      if (received_ > limits::kWebhookBody + kBesideBody) return -1;
+      if (!Wait(POLLIN, request_until_)) return -1;
+      const ssize_t got = ::recv(socket_, buffer_.data(), buffer_.size(), 0);
+      if (got <= 0) return got;
+      received_ += static_cast<std::size_t>(got);
+      begin_ = 0;
+      end_ = static_cast<std::size_t>(got);
+    }
+    const std::size_t count = std::min(size, end_ - begin_);
+    std::copy_n(buffer_.data() + begin_, count, out);
+    begin_ += count;
+    return static_cast<ssize_t>(count);
+  }
+  ssize_t write(const char* data, std::size_t size) override {
+    std::size_t sent = 0;
+    while (sent < size) {
+      if (!Wait(POLLOUT, answer_until_)) return -1;
+      const ssize_t put = ::send(socket_, data + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (put < 0 && errno != EAGAIN) return -1;
+      if (put > 0) sent += static_cast<std::size_t>(put);
+    }
+    return static_cast<ssize_t>(size);
+  }
+  // Nobody asks who it is.
+  void get_remote_ip_and_port(std::string&, int&) const override {}
+  void get_local_ip_and_port(std::string&, int&) const override {}
+  socket_t socket() const override { return socket_; }
+
+ private:
+  // Asked before each call, so that who is always ready ends in time as well.
+  bool Wait(short events, absl::Duration until) const {
+    for (;;) {
+      const absl::Duration left = until - clock_.Elapsed();
+      if (left <= absl::ZeroDuration()) return false;
+      pollfd waiting = {.fd = socket_, .events = events, .revents = 0};
+      const int ready = ::poll(&waiting, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1);
+      if (ready > 0) return true;
+      if (ready < 0 && errno != EINTR) return false;
+    }
+  }
+
+  Clock& clock_;
+  const int socket_;
+  const absl::Duration request_until_;
+  const absl::Duration answer_until_;
+  std::size_t received_ = 0;
+  std::array<char, kReadBuffer> buffer_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+// The library hands over each connection as a task.
+class PoolQueue final : public httplib::TaskQueue {
+ public:
+  PoolQueue(Clock& clock, Threads& threads) : pool_(clock, threads, "hook", kThreads, kWaiting) {}
+  void enqueue(std::function<void()> task) override {
+    // Beyond that the accepting thread serves it itself, and new ones wait in the kernel. Dropping
+    // the task would leak its socket.
+    if (!pool_.Post(task).ok()) task();
+  }
+  void shutdown() override { pool_.Stop(); }
+
+ private:
+  WorkerPool pool_;
+};
+
+class Server final : public httplib::Server {
+ public:
+  Server(Clock& clock, absl::Duration request_time) : clock_(clock), request_time_(request_time) {}
+
+ private:
+  // One request each.
+  bool process_and_close_socket(socket_t socket) override {
+    Connection connection(clock_, socket, request_time_);
+    bool closed = false;
+    const bool answered =
+        process_request(connection, /*close_connection=*/true, closed, /*setup_request=*/nullptr);
+    ::shutdown(socket, SHUT_RDWR);
+    ::close(socket);
+    return answered;
+  }
+
+  Clock& clock_;
+  const absl::Duration request_time_;
+};
+
 }  // namespace
 
 struct HookListener::Impl {
-  explicit Impl(Clock& c) : clock(c) {}
+  Impl(Clock& clock, absl::Duration request_time) : server(clock, request_time) {}
 
-  Clock& clock;
-  httplib::Server server;
+  Server server;
   Handler handler;
   ReadPlan read_plan;
   ReadMetrics read_metrics;
@@ -63,12 +174,11 @@ struct HookListener::Impl {
       response.status = 415;
       return;
     }
-    const absl::Duration deadline = clock.Elapsed() + kBodyTime;
     std::string body;
     bool too_large = false;
     const bool complete = read([&](const char* data, std::size_t size) {
       too_large = body.size() + size > limits::kWebhookBody;
-      if (too_large || clock.Elapsed() > deadline) return false;
+      if (too_large) return false;
       body.append(data, size);
       return true;
     });
@@ -82,30 +192,28 @@ struct HookListener::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<HookListener>> HookListener::Start(Clock& clock, Threads& threads,
-                                                                  const Address& address,
+                                                                  const Options& options,
                                                                   Handler handler,
                                                                   ReadPlan read_plan,
                                                                   ReadMetrics read_metrics) {
+  const Address& address = options.address;
   if (!IsLoopback(address.host)) {
     return absl::FailedPreconditionError(
         absl::StrCat("webhooks are taken on loopback only, not on ", address.ToString(),
                      "; let a proxy with TLS stand in front"));
   }
-  auto impl = std::make_unique<Impl>(clock);
+  auto impl = std::make_unique<Impl>(clock, options.request_time);
   impl->handler = std::move(handler);
   impl->read_plan = std::move(read_plan);
   impl->read_metrics = std::move(read_metrics);
   httplib::Server& server = impl->server;
-  server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  server.new_task_queue = [&clock, &threads] { return new PoolQueue(clock, threads); };
   server.set_tcp_nodelay(true);
   // Not the library's SO_REUSEPORT: a second reconciler on this address shall fail, not take half.
   server.set_socket_options([](socket_t socket) {
     const int yes = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
   });
-  server.set_keep_alive_max_count(1);
-  server.set_read_timeout(kReadSeconds, 0);
-  server.set_write_timeout(kReadSeconds, 0);
   server.set_payload_max_length(limits::kWebhookBody);
   server.Post(R"(/hooks/([a-z0-9-]{1,63}))",
               [raw = impl.get()](const httplib::Request& request, httplib::Response& response,

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "engine/base/address.h"
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
@@ -18,23 +19,29 @@ namespace espalier {
 
 class HookListener {
  public:
-  // Called on the library's threads: the status that answers a POST to /hooks/<source>.
+  struct Options {
+    Address address;
+    // Within which all of a request must be there, headers and body, however it is sent.
+    absl::Duration request_time = absl::Seconds(10);
+  };
+
+  // Called on the listener's threads: the status that answers a POST to /hooks/<source>.
   using Handler = std::function<int(const std::string& source, const HttpHeaders& headers,
                                     absl::string_view body)>;
 
-  // Called on the library's threads: what GET /plans/<source>/<digest> (or <digest>.json) answers;
+  // Called on the listener's threads: what GET /plans/<source>/<digest> (or <digest>.json) answers;
   // an error is "not there".
   using ReadPlan = std::function<absl::StatusOr<std::string>(
       const std::string& source, const std::string& digest, bool as_json)>;
 
-  // Called on the library's threads: what GET /metrics answers.
+  // Called on the listener's threads: what GET /metrics answers.
   using ReadMetrics = std::function<std::string()>;
 
   // Listens from now on; port 0 takes a free one. FAILED_PRECONDITION beyond loopback (there is no
   // TLS here: a proxy in front has it); UNAVAILABLE if the address is taken. Borrowed: clock and
   // threads.
   static absl::StatusOr<std::unique_ptr<HookListener>> Start(Clock& clock, Threads& threads,
-                                                             const Address& address,
+                                                             const Options& options,
                                                              Handler handler, ReadPlan read_plan,
                                                              ReadMetrics read_metrics);
   // REQUIRES: Stop() was called.

@@ -2,24 +2,35 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/limits.h"
 #include "engine/base/mutex.h"
 #include "engine/net/http.h"
+#include "tests/support/loopback_server.h"
 
 namespace espalier {
 namespace {
+
+// Long for what is sent at once, also on a busy machine; short for who waits it out.
+constexpr absl::Duration kRequestTime = absl::Seconds(2);
+constexpr absl::Duration kPatience = absl::Seconds(30);
 
 class HookListenerTest : public testing::Test {
  protected:
   HookListenerTest() {
     auto started = HookListener::Start(
-        *clock_, *threads_, {.host = "127.0.0.1", .port = 0},
+        *clock_, *threads_,
+        {.address = {.host = "127.0.0.1", .port = 0}, .request_time = kRequestTime},
         [this](const std::string& source, const HttpHeaders& headers, absl::string_view body) {
           MutexLock lock(mu_);
           source_ = source;
@@ -48,6 +59,16 @@ class HookListenerTest : public testing::Test {
     const absl::StatusOr<HttpResponse> response = http_->Fetch(std::move(request));
     EXPECT_TRUE(response.ok()) << response.status();
     return response.ok() ? response->status : 0;
+  }
+
+  int Connect() {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(listener_->address().port);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
+    return fd;
   }
 
   std::unique_ptr<Clock> clock_ = MakeRealClock();
@@ -106,7 +127,7 @@ TEST_F(HookListenerTest, ShowsPlansByTheirWholeDigestOnly) {
 TEST_F(HookListenerTest, ListensOnLoopbackOnlyAndWhereNobodyElseDoes) {
   const auto start = [&](const Address& address) {
     return HookListener::Start(
-        *clock_, *threads_, address,
+        *clock_, *threads_, {.address = address},
         [](const std::string&, const HttpHeaders&, absl::string_view) { return 202; },
         [](const std::string&, const std::string&, bool) {
           return absl::StatusOr<std::string>(absl::NotFoundError("none"));
@@ -131,6 +152,53 @@ TEST_F(HookListenerTest, D3BoundsWhatIsSentBeforeItIsRead) {
     MutexLock lock(mu_);
     EXPECT_EQ(source_, "") << "none of them got as far as the secret";
   }
+  EXPECT_EQ(Send("POST", "/hooks/fleet", "{}"), 202) << "and the next one is heard";
+}
+
+// Headers without end are no more than a body may be.
+TEST_F(HookListenerTest, D3EndsHeadersWithoutEnd) {
+  const int fd = Connect();
+  const std::string header = absl::StrCat("X-Many: ", std::string(1000, 'a'), "\r\n");
+  std::size_t sent = 0;
+  bool open = SendAll(fd, "POST /hooks/fleet HTTP/1.1\r\n");
+  while (open && sent < (64 << 20)) {
+    open = SendAll(fd, header) && !WaitReadable(fd, -1, /*timeout_ms=*/0);
+    sent += header.size();
+  }
+  ::close(fd);
+  EXPECT_FALSE(open);
+  EXPECT_LT(sent, 16u << 20) << "a megabyte, and what fits into sockets";
+}
+
+// A byte now and then, so that no single wait is long: of the first line, of the headers, of a body
+// with its length and of one in chunks. As many at once as there are threads.
+TEST_F(HookListenerTest, D3EndsSendersThatDrip) {
+  const std::string post = "POST /hooks/fleet HTTP/1.1\r\nHost: x\r\n";
+  const std::vector<std::pair<std::string, std::string>> drips = {
+      {"", "POST /hooks/fleet"},
+      {post, "X-Drip: aaaaaaaaaa"},
+      {post + "Content-Length: 1000\r\n\r\n", "{"},
+      {post + "Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"},
+  };
+  std::vector<std::unique_ptr<Thread>> senders;
+  std::atomic<int> ended = 0;
+  const absl::Duration began = clock_->Elapsed();
+  for (const auto& [start, drip] : drips) {
+    senders.push_back(threads_->Start("drip", [&, start = start, drip = drip] {
+      const int fd = Connect();
+      bool open = SendAll(fd, start);
+      for (std::size_t i = 0; open && clock_->Elapsed() < began + kPatience; ++i) {
+        open = SendAll(fd, drip.substr(i % drip.size(), 1));
+        // What ends the connection is an answer, or its end.
+        if (open && WaitReadable(fd, -1, /*timeout_ms=*/50)) open = false;
+      }
+      if (!open) ++ended;
+      ::close(fd);
+    }));
+  }
+  for (const std::unique_ptr<Thread>& sender : senders) sender->Join();
+  EXPECT_EQ(ended, 4);
+  EXPECT_LT(clock_->Elapsed() - began, kPatience);
   EXPECT_EQ(Send("POST", "/hooks/fleet", "{}"), 202) << "and the next one is heard";
 }
 

@@ -119,7 +119,7 @@ absl::StatusOr<std::unique_ptr<ReconcilerService>> ReconcilerService::Start(
   ESPALIER_ASSIGN_OR_RETURN(
       impl->listener,
       HookListener::Start(
-          clock, threads, impl->options.webhook,
+          clock, threads, {.address = impl->options.webhook},
           [raw = impl.get()](const std::string& source, const HttpHeaders& headers,
                              absl::string_view body) {
             return raw->webhook.Answer(source, headers, body);
