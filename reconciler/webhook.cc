@@ -10,28 +10,42 @@
 
 namespace espalier {
 
-bool IsFromForge(const HttpHeaders& headers, absl::string_view body, absl::string_view secret) {
+namespace {
+
+// Whether forges of this type send the header; all do where no type is configured.
+bool Sends(v1::Forge::Type type, v1::Forge::Type first, v1::Forge::Type second) {
+  return type == v1::Forge::TYPE_UNSPECIFIED || type == first || type == second;
+}
+
+}  // namespace
+
+bool IsFromForge(const HttpHeaders& headers, absl::string_view body, absl::string_view secret,
+                 v1::Forge::Type type) {
   ESPALIER_CHECK(!secret.empty());
   const std::string signature = HmacSha256Hex(secret, body);
   int present = 0;
   int right = 0;
-  const auto check = [&](bool equal) {
+  int of_type = 0;
+  const auto check = [&](bool equal, v1::Forge::Type first, v1::Forge::Type second) {
     ++present;
     right += equal ? 1 : 0;
+    of_type += Sends(type, first, second) ? 1 : 0;
   };
   for (const auto& [name, value] : headers) {
     if (absl::EqualsIgnoreCase(name, "X-Hub-Signature-256")) {
-      check(ConstantTimeEquals(value, absl::StrCat("sha256=", signature)));
+      check(ConstantTimeEquals(value, absl::StrCat("sha256=", signature)), v1::Forge::GITHUB,
+            v1::Forge::GITEA);
     } else if (absl::EqualsIgnoreCase(name, "X-Gitea-Signature") ||
                absl::EqualsIgnoreCase(name, "X-Forgejo-Signature") ||
                absl::EqualsIgnoreCase(name, "X-Gogs-Signature")) {
-      check(ConstantTimeEquals(value, signature));
+      check(ConstantTimeEquals(value, signature), v1::Forge::GITEA, v1::Forge::GITEA);
     } else if (absl::EqualsIgnoreCase(name, "X-Gitlab-Token")) {
       // Digests have one length, so that the time does not tell the secret's.
-      check(ConstantTimeEquals(Sha256Hex(value), Sha256Hex(secret)));
+      check(ConstantTimeEquals(Sha256Hex(value), Sha256Hex(secret)), v1::Forge::GITLAB,
+            v1::Forge::GITLAB);
     }
   }
-  return present > 0 && right == present;
+  return of_type > 0 && right == present;
 }
 
 Webhook::Webhook(Io& io, Log& log, std::string secrets_dir, Environment env, Reveal reveal,
@@ -56,7 +70,7 @@ int Webhook::Answer(const std::string& source, const HttpHeaders& headers, absl:
               {{telemetry::kSource, source}, {telemetry::kError, secret.status().ToString()}});
     return 403;
   }
-  if (!IsFromForge(headers, body, *secret)) {
+  if (!IsFromForge(headers, body, *secret, spec->forge().type())) {
     log_.Warn("webhook refused: signature missing or wrong", {{telemetry::kSource, source}});
     return 401;
   }

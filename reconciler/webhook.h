@@ -12,6 +12,7 @@
 #include "engine/base/io.h"
 #include "engine/base/log.h"
 #include "engine/model/secret.h"
+#include "espalier/v1/forge.pb.h"
 #include "espalier/v1/git_source.pb.h"
 
 namespace espalier {
@@ -19,9 +20,12 @@ namespace espalier {
 // Whether the headers prove that the sender of `body` knows `secret`. At least one of these must be
 // there, and every one that is there must be right: X-Hub-Signature-256 ("sha256=" and hex, GitHub
 // and others), X-Gitea-Signature, X-Forgejo-Signature, X-Gogs-Signature (hex), all HMAC-SHA-256
-// over the body's bytes; X-Gitlab-Token (the secret itself). Takes the same time whatever was right
-// of them. REQUIRES: the secret is not empty.
-bool IsFromForge(const HttpHeaders& headers, absl::string_view body, absl::string_view secret);
+// over the body's bytes; X-Gitlab-Token (the secret itself). Where the source has a forge of a
+// `type`, one of those that such a forge sends must be among them: a signature is not replaced by
+// the secret itself. Takes the same time whatever was right of them. REQUIRES: the secret is not
+// empty.
+bool IsFromForge(const HttpHeaders& headers, absl::string_view body, absl::string_view secret,
+                 v1::Forge::Type type = v1::Forge::TYPE_UNSPECIFIED);
 
 class Webhook {
  public:

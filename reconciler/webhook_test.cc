@@ -205,5 +205,28 @@ TEST_F(WebhookAnswerTest, D9EverySignatureThatIsThereMustBeRight) {
   }
 }
 
+TEST_F(WebhookAnswerTest, D9TakesTheProofOfTheSourcesOwnForgeOnly) {
+  const std::string right = HmacSha256Hex(kSecret, kBody);
+  const std::pair<std::string, std::string> hub = {"X-Hub-Signature-256", "sha256=" + right};
+  const std::pair<std::string, std::string> gitea = {"X-Gitea-Signature", right};
+  const std::pair<std::string, std::string> gitlab = {"X-Gitlab-Token", kSecret};
+  const struct {
+    v1::Forge::Type type;
+    HttpHeaders headers;
+    int status;
+  } cases[] = {
+      {v1::Forge::GITHUB, {hub}, 202},    {v1::Forge::GITHUB, {gitea}, 401},
+      {v1::Forge::GITHUB, {gitlab}, 401}, {v1::Forge::GITEA, {hub}, 202},
+      {v1::Forge::GITEA, {gitea}, 202},   {v1::Forge::GITEA, {gitlab}, 401},
+      {v1::Forge::GITLAB, {hub}, 401},    {v1::Forge::GITLAB, {gitea}, 401},
+      {v1::Forge::GITLAB, {gitlab}, 202}, {v1::Forge::GITLAB, {hub, gitlab}, 202},
+  };
+  for (const auto& c : cases) {
+    sources_["fleet"].mutable_forge()->set_type(c.type);
+    EXPECT_EQ(webhook_.Answer("fleet", c.headers, kBody), c.status)
+        << v1::Forge::Type_Name(c.type) << " " << c.headers[0].first;
+  }
+}
+
 }  // namespace
 }  // namespace espalier
