@@ -128,6 +128,7 @@ Json Encode(const Posted& posted) {
   return {{"statuses", statuses},
           {"comment_id", posted.comment_id},
           {"comment_hash", posted.comment_hash},
+          {"marker", posted.marker},
           {"check_id", posted.check_id},
           {"check_commit", posted.check_commit},
           {"check_hash", posted.check_hash},
@@ -146,6 +147,7 @@ Posted DecodePosted(const Json& json) {
   }
   json.at("comment_id").get_to(posted.comment_id);
   json.at("comment_hash").get_to(posted.comment_hash);
+  posted.marker = json.value("marker", "");
   json.at("check_id").get_to(posted.check_id);
   json.at("check_commit").get_to(posted.check_commit);
   json.at("check_hash").get_to(posted.check_hash);

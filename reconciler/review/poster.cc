@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "engine/base/sha256.h"
 #include "engine/base/status.h"
 #include "reconciler/review/marker.h"
@@ -38,6 +40,11 @@ bool IsOurs(const ForgeComment& comment, const std::string& key, std::optional<M
   return marker.has_value() && marker->key == key;
 }
 
+// The first line; some forges send texts back with the line ends of HTTP.
+absl::string_view MarkerOf(absl::string_view text) {
+  return absl::StripSuffix(text.substr(0, text.find('\n')), "\r");
+}
+
 std::string ReplyKey(const std::string& key, const std::string& id) {
   return absl::StrCat("reply/", key, "/", id);
 }
@@ -63,7 +70,29 @@ class Posting {
  public:
   Posting(Forge& forge, const std::string& key, const Surface& surface, Posted& posted,
           const std::function<void()>& save)
-      : forge_(forge), key_(key), surface_(surface), posted_(posted), save_(save) {}
+      : forge_(forge),
+        key_(key),
+        surface_(surface),
+        posted_(posted),
+        save_(save),
+        hash_(surface.comment.empty() ? "" : Sha256Hex(surface.comment)) {}
+
+  // Whether what stands is newer, as far as it was looked at.
+  bool late() const { return late_ || (!hash_.empty() && posted_.late_hash == hash_); }
+
+  // Before anything is written: what is known from the last time another reconciler may have
+  // changed.
+  absl::Status Look() {
+    if (hash_.empty() || hash_ == posted_.comment_hash || late()) return absl::OkStatus();
+    ESPALIER_RETURN_IF_ERROR(Annotate(Find(), "looking for the comment"));
+    if (others_) {
+      // It has written more than the comment.
+      posted_.statuses.clear();
+      posted_.check_hash.clear();
+    }
+    if (late_) NoteLate();
+    return absl::OkStatus();
+  }
 
   absl::Status Statuses() {
     for (const auto& [sha, status] : surface_.statuses) {
@@ -79,16 +108,19 @@ class Posting {
   }
 
   absl::Status Comment() {
-    if (surface_.comment.empty()) return absl::OkStatus();
-    const std::string hash = Sha256Hex(surface_.comment);
-    if (posted_.comment_hash == hash) return absl::OkStatus();
-    absl::Status edited = absl::NotFoundError("not written yet");
-    if (!posted_.comment_id.empty()) edited = Edit();
-    // Somebody deleted it, or it was never known here.
-    if (absl::IsNotFound(edited)) edited = FindAndEdit();
-    if (absl::IsNotFound(edited)) edited = Add();
-    ESPALIER_RETURN_IF_ERROR(Annotate(edited, "writing the comment"));
-    posted_.comment_hash = hash;
+    if (hash_.empty() || posted_.comment_hash == hash_) return absl::OkStatus();
+    absl::Status written = ours_.empty() ? Add() : KeepOldest();
+    if (absl::IsNotFound(written)) {
+      // Somebody has deleted it in between.
+      ESPALIER_RETURN_IF_ERROR(Find());
+      written = ours_.empty() ? Add() : KeepOldest();
+    }
+    ESPALIER_RETURN_IF_ERROR(Annotate(written, "writing the comment"));
+    if (late_) {
+      NoteLate();
+      return absl::OkStatus();
+    }
+    posted_.comment_hash = hash_;
     save_();
     return absl::OkStatus();
   }
@@ -143,45 +175,67 @@ class Posting {
   }
 
  private:
-  absl::Status Edit() {
-    return forge_.EditComment(surface_.number, posted_.comment_id, surface_.comment);
-  }
-
-  // The oldest of ours stays: all reconcilers agree on which that is.
-  absl::Status FindAndEdit() {
-    posted_.comment_id.clear();
+  // Finds our comments, and whether another reconciler wrote one that says more than the surface.
+  absl::Status Find() {
     ESPALIER_ASSIGN_OR_RETURN(const std::vector<ForgeComment> all,
                               forge_.Comments(surface_.number));
-    std::vector<std::string> others;
+    ours_.clear();
+    bool other_head = false;
     for (const ForgeComment& comment : all) {
       std::optional<Marker> marker;
       if (!IsOurs(comment, key_, marker)) continue;
-      if (!posted_.comment_id.empty()) {
-        others.push_back(comment.id);
-        continue;
+      ours_.push_back(comment.id);
+      if (MarkerOf(comment.body) == posted_.marker) continue;
+      others_ = true;
+      if (marker->commit != surface_.commit) {
+        other_head = true;
+      } else if (marker->revision > surface_.revision) {
+        late_ = true;
       }
-      posted_.comment_id = comment.id;
-      // Another reconciler knows more about the same commit: its text stays.
-      newer_stands_ = marker->commit == surface_.commit && marker->revision > surface_.revision;
     }
-    for (const std::string& id : others) {
+    if (late_ || !other_head) return absl::OkStatus();
+    // Which of two heads is newer the forge knows.
+    ESPALIER_ASSIGN_OR_RETURN(const PullRequest facts, forge_.GetPullRequest(surface_.number));
+    late_ = facts.head_sha != surface_.commit;
+    return absl::OkStatus();
+  }
+
+  // The oldest of ours stays: all reconcilers agree on which that is.
+  absl::Status KeepOldest() {
+    const std::string oldest = ours_.front();
+    if (late_) {
+      // Who wrote the newer one takes away what else there is.
+      if (added_.empty() || added_ == oldest) return absl::OkStatus();
+      return forge_.DeleteComment(surface_.number, added_);
+    }
+    posted_.comment_id = oldest;
+    for (const std::string& id : ours_) {
+      if (id == oldest) continue;
       ESPALIER_RETURN_IF_ERROR(forge_.DeleteComment(surface_.number, id));
     }
-    if (posted_.comment_id.empty()) return absl::NotFoundError("there is no comment of ours");
     save_();
-    const bool stands = newer_stands_ || posted_.comment_id == added_;
-    return stands ? absl::OkStatus() : Edit();
+    if (oldest == added_) return absl::OkStatus();
+    ESPALIER_RETURN_IF_ERROR(forge_.EditComment(surface_.number, oldest, surface_.comment));
+    posted_.marker = std::string(MarkerOf(surface_.comment));
+    return absl::OkStatus();
   }
 
   absl::Status Add() {
     ESPALIER_ASSIGN_OR_RETURN(const ForgeComment added,
                               forge_.AddComment(surface_.number, surface_.comment));
     added_ = posted_.comment_id = added.id;
+    posted_.marker = std::string(MarkerOf(surface_.comment));
     // It is there to be read, whatever becomes of the rest.
     Shown();
     save_();
     // Another reconciler may have had the same thought at the same time.
-    return FindAndEdit();
+    ESPALIER_RETURN_IF_ERROR(Find());
+    return ours_.empty() ? absl::NotFoundError("the comment is gone") : KeepOldest();
+  }
+
+  void NoteLate() {
+    posted_.late_hash = hash_;
+    save_();
   }
 
   Forge& forge_;
@@ -189,9 +243,15 @@ class Posting {
   const Surface& surface_;
   Posted& posted_;
   const std::function<void()>& save_;
+  // Of the surface's comment; empty: it has none.
+  const std::string hash_;
+  // Our comments on the pull request, oldest first.
+  std::vector<std::string> ours_;
   // The comment that says the surface's text already.
   std::string added_;
-  bool newer_stands_ = false;
+  // Another reconciler has written; and what it says is newer than the surface.
+  bool others_ = false;
+  bool late_ = false;
 };
 
 }  // namespace
@@ -199,9 +259,13 @@ class Posting {
 absl::Status PostSurface(Forge& forge, const std::string& key, const Surface& surface,
                          Posted& posted, const std::function<void()>& save) {
   Posting posting(forge, key, surface, posted, save);
-  // The status first: it is what people wait for.
+  const absl::Status looked = posting.Look();
+  if (posting.late()) return absl::OkStatus();
+  // The status first: it is what people wait for, also where comments cannot be read.
   ESPALIER_RETURN_IF_ERROR(posting.Statuses());
+  ESPALIER_RETURN_IF_ERROR(looked);
   ESPALIER_RETURN_IF_ERROR(posting.Comment());
+  if (posting.late()) return absl::OkStatus();
   posting.Shown();
   ESPALIER_RETURN_IF_ERROR(posting.Check());
   return posting.Notes();

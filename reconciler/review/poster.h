@@ -16,10 +16,11 @@
 
 namespace espalier {
 
-// Does what is missing and notes it in `posted`; `save` is called after each step, so that what
-// was done is known even if the next step never comes. `key` is that of the markers:
-// "plan/fleet". The first error ends it; what follows is done by the next call. Errors are the
-// forge's.
+// Does what is missing and notes it in `posted`, unless another reconciler's comment is about a
+// newer head, or says of the same one what was found out later: then nothing; `save` is called
+// after each step, so that what was done is known even if the next step never comes. `key` is that
+// of the markers: "plan/fleet". The first error ends it; what follows is done by the next call.
+// Errors are the forge's.
 absl::Status PostSurface(Forge& forge, const std::string& key, const Surface& surface,
                          Posted& posted, const std::function<void()>& save);
 

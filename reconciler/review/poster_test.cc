@@ -3,6 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/clock.h"
+#include "engine/base/executor.h"
 #include "reconciler/forge/testing/memory_forge.h"
 #include "reconciler/review/marker.h"
 
@@ -103,6 +112,213 @@ TEST_F(PosterTest, E10LeavesWhatIsNewerAboutTheSameCommit) {
   forge_.SayAsUs(7, MarkerLine({.key = kKey, .commit = "aaaa", .revision = 9}) + "\nnewer");
   ASSERT_TRUE(Post().ok());
   EXPECT_THAT(Bodies(), ElementsAre(HasSubstr("newer")));
+}
+
+// Whoever was paused knows the comment's id, and what it was going to say.
+TEST_F(PosterTest, E10ChangesNothingThatIsNewerWithTheIdThatItKnows) {
+  ASSERT_TRUE(Post().ok());
+  Surface newer = surface_;
+  newer.revision = 5;
+  newer.statuses[0].status.state = CommitStatus::State::kFailure;
+  newer.comment = MarkerLine({.key = kKey, .commit = "aaaa", .revision = 5}) + "\nnewer";
+  Posted other;
+  ASSERT_TRUE(PostSurface(forge_, kKey, newer, other, [] {}).ok());
+  const auto state = [&] { return forge_.StatusOf("aaaa", "espalier/plan/fleet")->state; };
+  ASSERT_EQ(state(), CommitStatus::State::kFailure);
+
+  surface_.revision = 4;
+  surface_.statuses[0].status.description = "late";
+  surface_.plan.digest = "d4";
+  SetComment("late");
+  ASSERT_TRUE(Post().ok());
+  EXPECT_THAT(Bodies(), ElementsAre(HasSubstr("newer")));
+  EXPECT_EQ(state(), CommitStatus::State::kFailure);
+  EXPECT_EQ(posted_.shown.digest, "") << "nobody has read it";
+  const int calls = forge_.calls();
+  ASSERT_TRUE(Post().ok());
+  EXPECT_EQ(forge_.calls(), calls) << "it is known to be late";
+
+  // What it finds out next says the status that it set first, which does not stand any more.
+  surface_.revision = 6;
+  surface_.statuses[0].status.description = "1 to create";
+  SetComment("newest");
+  ASSERT_TRUE(Post().ok());
+  EXPECT_THAT(Bodies(), ElementsAre(HasSubstr("newest")));
+  EXPECT_EQ(state(), CommitStatus::State::kSuccess);
+}
+
+// The engine may have been put back to an older state: what we wrote ourselves may be replaced.
+TEST_F(PosterTest, E10IsNotLateForItself) {
+  ASSERT_TRUE(Post().ok());
+  surface_.revision = 1;
+  SetComment("after the restore");
+  ASSERT_TRUE(Post().ok());
+  EXPECT_THAT(Bodies(), ElementsAre(HasSubstr("after the restore")));
+}
+
+TEST_F(PosterTest, E10LeavesWhatIsAboutANewerHead) {
+  ASSERT_TRUE(Post().ok());
+  Surface next = surface_;
+  next.commit = "bbbb";
+  next.revision = 3;
+  next.comment = MarkerLine({.key = kKey, .commit = "bbbb", .revision = 3}) + "\nof the new head";
+  PullRequest facts;
+  facts.number = 7;
+  facts.head_sha = "bbbb";
+  forge_.SetPullRequest(facts);
+  Posted other;
+  ASSERT_TRUE(PostSurface(forge_, kKey, next, other, [] {}).ok());
+
+  surface_.revision = 4;
+  SetComment("of the old head");
+  ASSERT_TRUE(Post().ok());
+  EXPECT_THAT(Bodies(), ElementsAre(HasSubstr("of the new head")));
+  // Back to the old one by force.
+  facts.head_sha = "aaaa";
+  forge_.SetPullRequest(facts);
+  surface_.revision = 5;
+  SetComment("of the old head again");
+  ASSERT_TRUE(Post().ok());
+  EXPECT_THAT(Bodies(), ElementsAre(HasSubstr("again")));
+}
+
+// Two posters, each on a thread, of which one at a time makes one call of the forge: whose turn it
+// is stands in `choices`, and what is left open there is the first's turn for as long as it has
+// any.
+class Interleaving {
+ public:
+  // Each gets its number. The second may be killed before its call `killed` (from 0).
+  Interleaving(MemoryForge& forge, std::vector<int> choices, int killed)
+      : choices_(std::move(choices)), killed_(killed) {
+    forge.BeforeCalls([this] { return BeforeCall(); });
+  }
+
+  void Run(const std::function<void(int)>& post) {
+    for (int i = 0; i < 2; ++i) {
+      threads_.push_back(all_->Start("poster", [this, i, &post] {
+        current_ = &players_[i];
+        clock_->WaitUntil(players_[i].go, absl::InfiniteDuration());
+        post(i);
+        players_[i].done = true;
+        turn_over_.Notify();
+      }));
+    }
+    for (std::size_t turn = 0; !players_[0].done || !players_[1].done; ++turn) {
+      if (turn == choices_.size()) choices_.push_back(0);
+      const bool open = !players_[0].done && !players_[1].done;
+      if (!open) choices_[turn] = players_[0].done ? 1 : 0;
+      // Only where there was a choice another one is to be tried.
+      was_open_.push_back(open);
+      players_[choices_[turn]].go.Notify();
+      clock_->WaitUntil(turn_over_, absl::InfiniteDuration());
+    }
+    for (const std::unique_ptr<Thread>& thread : threads_) thread->Join();
+  }
+
+  // The next choices that were not tried yet; empty: all were.
+  std::vector<int> Next() const {
+    std::vector<int> next(choices_.begin(), choices_.begin() + was_open_.size());
+    for (std::size_t i = next.size(); i > 0; --i) {
+      if (!was_open_[i - 1] || next[i - 1] == 1) continue;
+      next[i - 1] = 1;
+      next.resize(i);
+      return next;
+    }
+    return {};
+  }
+
+ private:
+  struct Player {
+    Wakeup go;
+    int calls = 0;
+    std::atomic<bool> done = false;
+  };
+
+  absl::Status BeforeCall() {
+    // Of the test itself.
+    if (current_ == nullptr) return absl::OkStatus();
+    Player& me = *static_cast<Player*>(current_);
+    turn_over_.Notify();
+    clock_->WaitUntil(me.go, absl::InfiniteDuration());
+    const bool is_dead = &me == &players_[1] && killed_ >= 0 && me.calls >= killed_;
+    ++me.calls;
+    return is_dead ? absl::UnavailableError("killed") : absl::OkStatus();
+  }
+
+  static thread_local void* current_;
+
+  std::unique_ptr<Clock> clock_ = MakeRealClock();
+  std::unique_ptr<Threads> all_ = MakeRealThreads();
+  std::vector<int> choices_;
+  const int killed_;
+  std::vector<bool> was_open_;
+  Player players_[2];
+  Wakeup turn_over_;
+  std::vector<std::unique_ptr<Thread>> threads_;
+};
+
+thread_local void* Interleaving::current_ = nullptr;
+
+// Neither has written before, and the second one knows more. However their calls follow each other,
+// and wherever the second one dies and begins again, there is one comment in the end, and it is the
+// newer one.
+TEST_F(PosterTest, E9OneCommentHoweverTwoReconcilersInterleave) {
+  Surface newer = surface_;
+  newer.revision = 4;
+  newer.comment = MarkerLine({.key = kKey, .commit = "aaaa", .revision = 4}) + "\nnewer";
+  int tried = 0;
+  for (int killed = -1; killed < 6; ++killed) {
+    std::vector<int> choices;
+    do {
+      ++tried;
+      MemoryForge forge;
+      Posted posted[2];
+      Posted saved;
+      Interleaving interleaving(forge, choices, killed);
+      interleaving.Run([&](int who) {
+        (void)PostSurface(forge, kKey, who == 0 ? surface_ : newer, posted[who], [&, who] {
+          if (who == 1) saved = posted[1];
+        });
+      });
+      choices = interleaving.Next();
+      posted[1] = saved;
+      ASSERT_TRUE(PostSurface(forge, kKey, newer, posted[1], [] {}).ok());
+      ASSERT_TRUE(PostSurface(forge, kKey, surface_, posted[0], [] {}).ok());
+      const std::vector<ForgeComment> comments = forge.Of(7).comments;
+      ASSERT_THAT(comments, SizeIs(1)) << "killed at " << killed << ", try " << tried;
+      ASSERT_THAT(comments[0].body, HasSubstr("newer")) << killed << ", try " << tried;
+    } while (!choices.empty());
+  }
+  EXPECT_GT(tried, 100);
+}
+
+// Both know the comment, whose text forges cannot change on a condition: which text stays is the
+// last one's, but it is one.
+TEST_F(PosterTest, E9OneCommentHoweverTwoChangeIt) {
+  for (int killed = -1; killed < 4; ++killed) {
+    std::vector<int> choices;
+    do {
+      MemoryForge forge;
+      Posted posted[2];
+      ASSERT_TRUE(PostSurface(forge, kKey, surface_, posted[0], [] {}).ok());
+      ASSERT_TRUE(PostSurface(forge, kKey, surface_, posted[1], [] {}).ok());
+      Surface changed[2] = {surface_, surface_};
+      for (int i = 0; i < 2; ++i) {
+        changed[i].revision = 4 + i;
+        changed[i].comment =
+            MarkerLine({.key = kKey, .commit = "aaaa", .revision = 4 + i}) + "\nchanged";
+      }
+      Interleaving interleaving(forge, choices, killed);
+      interleaving.Run(
+          [&](int who) { (void)PostSurface(forge, kKey, changed[who], posted[who], [] {}); });
+      choices = interleaving.Next();
+      for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE(PostSurface(forge, kKey, changed[i], posted[i], [] {}).ok());
+      }
+      ASSERT_THAT(forge.Of(7).comments, SizeIs(1));
+      ASSERT_THAT(forge.Of(7).comments[0].body, HasSubstr("changed"));
+    } while (!choices.empty());
+  }
 }
 
 TEST_F(PosterTest, WritesADeletedCommentAgain) {

@@ -62,6 +62,10 @@ struct Posted {
   std::map<std::pair<std::string, std::string>, std::string> statuses;
   std::string comment_id;
   std::string comment_hash;
+  // The first line of the comment as we wrote it.
+  std::string marker;
+  // The comment that was left out because another reconciler's is newer. Not kept on the disk.
+  std::string late_hash;
   std::string check_id;
   std::string check_commit;
   std::string check_hash;

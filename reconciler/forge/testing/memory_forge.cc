@@ -1,6 +1,7 @@
 #include "reconciler/forge/testing/memory_forge.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/retry_after.h"
@@ -101,6 +102,10 @@ std::vector<CheckRun> MemoryForge::checks() const {
   return checks_;
 }
 
+void MemoryForge::BeforeCalls(std::function<absl::Status()> before) { before_ = std::move(before); }
+
+absl::Status MemoryForge::Pause() { return before_ ? before_() : absl::OkStatus(); }
+
 absl::Status MemoryForge::Begin() {
   ++calls_;
   return CopyOf(calls_ == fail_at_ ? failure_once_ : failure_);
@@ -118,6 +123,7 @@ std::string MemoryForge::Add(std::int64_t number, ForgeComment comment) {
 }
 
 absl::StatusOr<std::vector<PullRequest>> MemoryForge::OpenPullRequests(const std::string& base) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   std::vector<PullRequest> open;
@@ -128,6 +134,7 @@ absl::StatusOr<std::vector<PullRequest>> MemoryForge::OpenPullRequests(const std
 }
 
 absl::StatusOr<PullRequest> MemoryForge::GetPullRequest(std::int64_t number) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   const auto found = pull_requests_.find(number);
@@ -137,6 +144,7 @@ absl::StatusOr<PullRequest> MemoryForge::GetPullRequest(std::int64_t number) {
 
 absl::StatusOr<std::optional<PullRequest>> MemoryForge::PullRequestOf(const std::string& commit,
                                                                       const std::string& base) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   for (const auto& [number, one] : pull_requests_) {
@@ -149,6 +157,7 @@ absl::StatusOr<std::optional<PullRequest>> MemoryForge::PullRequestOf(const std:
 }
 
 absl::Status MemoryForge::SetStatus(const std::string& sha, const CommitStatus& status) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   statuses_.emplace_back(sha, status);
@@ -156,12 +165,14 @@ absl::Status MemoryForge::SetStatus(const std::string& sha, const CommitStatus& 
 }
 
 absl::StatusOr<std::vector<ForgeComment>> MemoryForge::Comments(std::int64_t number) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   return posted_[number].comments;
 }
 
 absl::StatusOr<ForgeComment> MemoryForge::AddComment(std::int64_t number, const std::string& body) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   Add(number, {.author = kUs, .mine = true, .by_bot = true, .body = body});
@@ -170,6 +181,7 @@ absl::StatusOr<ForgeComment> MemoryForge::AddComment(std::int64_t number, const 
 
 absl::Status MemoryForge::EditComment(std::int64_t number, const std::string& id,
                                       const std::string& body) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   for (ForgeComment& comment : posted_[number].comments) {
@@ -181,6 +193,7 @@ absl::Status MemoryForge::EditComment(std::int64_t number, const std::string& id
 }
 
 absl::Status MemoryForge::DeleteComment(std::int64_t number, const std::string& id) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   std::erase_if(posted_[number].comments,
@@ -189,6 +202,7 @@ absl::Status MemoryForge::DeleteComment(std::int64_t number, const std::string& 
 }
 
 absl::Status MemoryForge::Acknowledge(std::int64_t number, const std::string& id) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   posted_[number].acknowledged.push_back(id);
@@ -196,6 +210,7 @@ absl::Status MemoryForge::Acknowledge(std::int64_t number, const std::string& id
 }
 
 absl::StatusOr<std::string> MemoryForge::PutCheckRun(const std::string& id, const CheckRun& run) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   if (!traits_.check_runs) return absl::FailedPreconditionError("only Apps may");
@@ -209,6 +224,7 @@ absl::StatusOr<std::string> MemoryForge::PutCheckRun(const std::string& id, cons
 
 absl::Status MemoryForge::AddLineNotes(const PullRequest& pull_request,
                                        const std::vector<LineNote>& notes) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   std::vector<LineNote>& there = posted_[pull_request.number].notes;
@@ -217,6 +233,7 @@ absl::Status MemoryForge::AddLineNotes(const PullRequest& pull_request,
 }
 
 absl::StatusOr<ForgeRole> MemoryForge::RoleOf(const std::string& user) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   const auto found = roles_.find(user);
@@ -224,6 +241,7 @@ absl::StatusOr<ForgeRole> MemoryForge::RoleOf(const std::string& user) {
 }
 
 absl::StatusOr<std::vector<ForgeIssue>> MemoryForge::OpenIssues(const std::string&) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   std::vector<ForgeIssue> open;
@@ -235,6 +253,7 @@ absl::StatusOr<std::vector<ForgeIssue>> MemoryForge::OpenIssues(const std::strin
 
 absl::StatusOr<ForgeIssue> MemoryForge::AddIssue(const std::string& title, const std::string& body,
                                                  const std::string&) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   issues_.push_back({.number = next_++, .title = title, .body = body, .mine = true});
@@ -243,6 +262,7 @@ absl::StatusOr<ForgeIssue> MemoryForge::AddIssue(const std::string& title, const
 
 absl::Status MemoryForge::EditIssue(std::int64_t number, const std::string& title,
                                     const std::string& body) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   for (ForgeIssue& issue : issues_) {
@@ -255,6 +275,7 @@ absl::Status MemoryForge::EditIssue(std::int64_t number, const std::string& titl
 }
 
 absl::Status MemoryForge::CloseIssue(std::int64_t number) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   for (ForgeIssue& issue : issues_) {
@@ -264,6 +285,7 @@ absl::Status MemoryForge::CloseIssue(std::int64_t number) {
 }
 
 absl::StatusOr<PullRequest> MemoryForge::Propose(const ProposedChange& change) {
+  ESPALIER_RETURN_IF_ERROR(Pause());
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   ESPALIER_RETURN_IF_ERROR(proposals_fail_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -46,6 +47,10 @@ class MemoryForge final : public Forge {
   void Fail(const absl::Status& status);
   // The call after `calls` more fails once.
   void FailAfter(int calls, const absl::Status& status);
+
+  // Called at the beginning of every call, on its thread: it may wait, and the call fails with what
+  // it returns. Before the first call.
+  void BeforeCalls(std::function<absl::Status()> before);
 
   // What a test looks at.
   int calls() const;
@@ -93,10 +98,12 @@ class MemoryForge final : public Forge {
   absl::StatusOr<PullRequest> Propose(const ProposedChange& change) override;
 
  private:
+  absl::Status Pause();
   absl::Status Begin() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::string Add(std::int64_t number, ForgeComment comment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ForgeTraits traits_;
+  std::function<absl::Status()> before_;
   mutable Mutex mu_;
   int calls_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
