@@ -17,9 +17,15 @@
 namespace espalier {
 namespace {
 
+constexpr char kPending[] = "pending ";
+constexpr char kOvertaken[] = "overtaken before it was finished";
+
+// Tells a pending one, which must not stay.
 std::string HashOf(const CommitStatus& status) {
-  return Sha256Hex(
-      absl::StrCat(static_cast<int>(status.state), "\n", status.description, "\n", status.url));
+  const bool pending = status.state == CommitStatus::State::kPending;
+  return absl::StrCat(pending ? kPending : "",
+                      Sha256Hex(absl::StrCat(static_cast<int>(status.state), "\n",
+                                             status.description, "\n", status.url)));
 }
 
 std::string TextOf(const std::vector<LineNote>& notes) {
@@ -30,8 +36,10 @@ std::string TextOf(const std::vector<LineNote>& notes) {
 }
 
 std::string HashOf(const CheckRun& check) {
-  return Sha256Hex(absl::StrCat(static_cast<int>(check.conclusion), "\n", check.title, "\n",
-                                check.summary, "\n", check.external_id, "\n", TextOf(check.notes)));
+  return absl::StrCat(
+      check.conclusion == CheckRun::Conclusion::kNone ? kPending : "",
+      Sha256Hex(absl::StrCat(static_cast<int>(check.conclusion), "\n", check.title, "\n",
+                             check.summary, "\n", check.external_id, "\n", TextOf(check.notes))));
 }
 
 bool IsOurs(const ForgeComment& comment, const std::string& key, std::optional<Marker>& marker) {
@@ -104,7 +112,7 @@ class Posting {
       known = hash;
       save_();
     }
-    return absl::OkStatus();
+    return EndOthers();
   }
 
   absl::Status Comment() {
@@ -136,6 +144,7 @@ class Posting {
   }
 
   absl::Status Check() {
+    ESPALIER_RETURN_IF_ERROR(EndOtherCheck());
     if (!surface_.with_check || posted_.no_checks) return absl::OkStatus();
     const CheckRun& check = surface_.check;
     const std::string hash = HashOf(check);
@@ -175,6 +184,60 @@ class Posting {
   }
 
  private:
+  // Statuses that are not the surface's any more: of an older head, of the plan of what is merged.
+  // A pending one would stay for ever; the others are history.
+  absl::Status EndOthers() {
+    const auto is_wanted = [this](const std::pair<std::string, std::string>& place) {
+      return std::any_of(
+          surface_.statuses.begin(), surface_.statuses.end(), [&](const PlacedStatus& status) {
+            return status.sha == place.first && status.status.context == place.second;
+          });
+    };
+    for (auto it = posted_.statuses.begin(); it != posted_.statuses.end();) {
+      const auto& [sha, context] = it->first;
+      if (is_wanted(it->first)) {
+        ++it;
+        continue;
+      }
+      if (absl::StartsWith(it->second, kPending)) {
+        // Nobody waits for the head of what has ended; an older one must not look as if it passed.
+        const absl::Status ended =
+            forge_.SetStatus(sha, {.state = sha == surface_.commit ? CommitStatus::State::kSuccess
+                                                                   : CommitStatus::State::kError,
+                                   .context = context,
+                                   .description = kOvertaken});
+        // A commit that was pushed over may be gone.
+        if (!ended.ok() && !absl::IsNotFound(ended) && !absl::IsInvalidArgument(ended)) {
+          return Annotate(ended, absl::StrCat("ending ", context));
+        }
+      }
+      it = posted_.statuses.erase(it);
+      save_();
+    }
+    return absl::OkStatus();
+  }
+
+  // The same of a check run.
+  absl::Status EndOtherCheck() {
+    const bool is_wanted = surface_.with_check && posted_.check_commit == surface_.check.head_sha;
+    if (is_wanted || !absl::StartsWith(posted_.check_hash, kPending)) return absl::OkStatus();
+    CheckRun ended;
+    ended.name = absl::StrCat("espalier/", key_);
+    ended.head_sha = posted_.check_commit;
+    ended.conclusion = CheckRun::Conclusion::kNeutral;
+    ended.title = kOvertaken;
+    ended.summary = kOvertaken;
+    const absl::Status put = forge_.PutCheckRun(posted_.check_id, ended).status();
+    if (!put.ok() && !absl::IsNotFound(put) && !absl::IsInvalidArgument(put)) {
+      return Annotate(put, "ending a check run");
+    }
+    posted_.check_id.clear();
+    posted_.check_commit.clear();
+    posted_.check_hash.clear();
+    save_();
+    return absl::OkStatus();
+  }
+
   // Finds our comments, and whether another reconciler wrote one that says more than the surface.
   absl::Status Find() {
     ESPALIER_ASSIGN_OR_RETURN(const std::vector<ForgeComment> all,

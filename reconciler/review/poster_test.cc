@@ -321,6 +321,62 @@ TEST_F(PosterTest, E9OneCommentHoweverTwoChangeIt) {
   }
 }
 
+// The process that was to finish it is gone, and the head has moved on.
+TEST_F(PosterTest, E16EndsWhatWasPendingOnAnOlderHead) {
+  const auto state_of = [&](const std::string& sha) {
+    return forge_.StatusOf(sha, "espalier/plan/fleet")->state;
+  };
+  Surface reading = surface_;
+  reading.reading = true;
+  reading.comment.clear();
+  reading.statuses[0].status.state = CommitStatus::State::kPending;
+  ASSERT_TRUE(PostSurface(forge_, kKey, reading, posted_, [] {}).ok());
+  EXPECT_EQ(state_of("aaaa"), CommitStatus::State::kPending);
+  surface_.commit = "bbbb";
+  surface_.statuses[0].sha = "bbbb";
+  SetComment("of the new head");
+  // Told once, also where that fails at first.
+  forge_.FailAfter(2, absl::UnavailableError("502"));
+  EXPECT_FALSE(Post().ok());
+  ASSERT_TRUE(Post().ok());
+  EXPECT_EQ(state_of("aaaa"), CommitStatus::State::kError);
+  EXPECT_EQ(state_of("bbbb"), CommitStatus::State::kSuccess);
+  const std::size_t set = forge_.statuses_set();
+  SetComment("of the new head, more");
+  ASSERT_TRUE(Post().ok());
+  EXPECT_EQ(forge_.statuses_set(), set);
+}
+
+TEST_F(PosterTest, E16EndsTheCheckRunOfAnOlderHead) {
+  forge_.SetTraits({.comment_bytes = 60000, .status_bytes = 140, .check_runs = true});
+  surface_.with_check = true;
+  surface_.check.name = "espalier/plan/fleet";
+  surface_.check.head_sha = "aaaa";
+  ASSERT_TRUE(Post().ok());
+  surface_.check.head_sha = "bbbb";
+  surface_.check.conclusion = CheckRun::Conclusion::kSuccess;
+  SetComment("of the new head");
+  ASSERT_TRUE(Post().ok());
+  ASSERT_THAT(forge_.checks(), SizeIs(2));
+  EXPECT_EQ(forge_.checks()[0].conclusion, CheckRun::Conclusion::kNeutral);
+  EXPECT_EQ(forge_.checks()[1].conclusion, CheckRun::Conclusion::kSuccess);
+}
+
+// Merged before it was planned: nothing waits any more.
+TEST_F(PosterTest, E16EndsThePlanOfWhatIsMerged) {
+  Surface reading = surface_;
+  reading.comment.clear();
+  reading.statuses[0].status.state = CommitStatus::State::kPending;
+  ASSERT_TRUE(PostSurface(forge_, kKey, reading, posted_, [] {}).ok());
+  surface_.statuses[0] = {.sha = "cccc",
+                          .status = {.state = CommitStatus::State::kSuccess,
+                                     .context = "espalier/apply/fleet",
+                                     .description = "1 to create"}};
+  ASSERT_TRUE(Post().ok());
+  EXPECT_EQ(forge_.StatusOf("aaaa", "espalier/plan/fleet")->state, CommitStatus::State::kSuccess);
+  EXPECT_EQ(forge_.StatusOf("cccc", "espalier/apply/fleet")->state, CommitStatus::State::kSuccess);
+}
+
 TEST_F(PosterTest, WritesADeletedCommentAgain) {
   ASSERT_TRUE(Post().ok());
   ASSERT_TRUE(forge_.DeleteComment(7, posted_.comment_id).ok());
