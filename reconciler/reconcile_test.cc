@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,19 +34,24 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// No source has a forge here: review_test.cc is about those that have.
-class NoForges final : public Forges {
+// A forge that says what a test lets it say; review_test.cc is about those that answer.
+class ToldForges final : public Forges {
  public:
   void Follow(const std::string&) override {}
   std::int64_t Look(const std::string&) override { return 0; }
   void LookAt(const std::string&, std::int64_t) override {}
   void AskWhoBrought(const std::string&, const std::string&) override {}
-  void Post(const std::string&, const Surface&) override {}
+  void Post(const std::string&, const Surface& surface) override { posted.push_back(surface); }
   void Reply(const std::string&, const GivenCommand&, const std::string&) override {}
   void PostNotice(const std::string&, const Notice&) override {}
   void Propose(const std::string&, const ProposedChange&) override {}
-  std::optional<ForgeNews> Take(const std::string&) override { return std::nullopt; }
+  std::optional<ForgeNews> Take(const std::string&) override {
+    return std::exchange(news, std::nullopt);
+  }
   void Leave(const std::string&) override {}
+
+  std::optional<ForgeNews> news;
+  std::vector<Surface> posted;
 };
 
 // Reads at once, on the caller's thread.
@@ -321,7 +327,7 @@ class ReconcileTest : public testing::Test {
             absl::StrCat(dir_.path(), "/cache/", source), "", Environment());
       },
       [this](const std::string& source) { loop_->Add(SourceRef(source)); }};
-  NoForges forges_;
+  ToldForges forges_;
   GitMetrics metrics_{clock_};
   ShownPlans plans_{*io_, *log_, absl::StrCat(dir_.path(), "/cache")};
   std::unique_ptr<SourceReconciler> reconciler_;
@@ -706,6 +712,35 @@ TEST_F(ReconcileTest, KeepsWhatIsGoneFromTheRepositoryWithoutPrune) {
   repository_.CommitText({{"a.yaml", ImageYaml("a")}});
   StepAfter(absl::Seconds(40));
   EXPECT_TRUE(Get(ImageRef("b")).has_value());
+}
+
+// Closed and opened again while the source had no turn: it is open.
+TEST_F(ReconcileTest, E15TakesAPullRequestThatIsOpenAgainForOpen) {
+  repository_.CommitText({{"a.yaml", ImageYaml("a", "1")}});
+  PutSource("fleet", [](v1::GitSourceSpec& spec) {
+    spec.mutable_forge()->set_type(v1::Forge::GITHUB);
+    spec.mutable_forge()->mutable_token()->set_env("TOKEN");
+  });
+  Step();
+  PullRequest pull_request;
+  pull_request.number = 7;
+  pull_request.head_sha = "aaaa";
+  ForgeNews news;
+  news.open = {{.facts = pull_request, .author_role = ForgeRole::kWrite}};
+  pull_request.state = PullRequest::State::kClosed;
+  news.ended = {{.facts = pull_request}};
+  forges_.news = news;
+  loop_->Add(SourceRef("fleet"));
+  Step();
+  const auto is_final = [](const Surface& surface) { return surface.final; };
+  EXPECT_FALSE(forges_.posted.empty());
+  EXPECT_TRUE(std::none_of(forges_.posted.begin(), forges_.posted.end(), is_final));
+  // Only closed.
+  news.open->clear();
+  forges_.news = news;
+  loop_->Add(SourceRef("fleet"));
+  Step();
+  EXPECT_TRUE(is_final(forges_.posted.back()));
 }
 
 // Deleted and declared anew before anybody looked.

@@ -202,6 +202,10 @@ bool ReviewDesk::Listen(const SourceNow& now, Turn& turn) {
   if (news->open.has_value()) {
     TakeOpen(*news->open, state, name);
     state.look = news->look;
+    // Ended and opened again before anybody took the news of either.
+    std::erase_if(news->ended, [&](const EndedPullRequest& ended) {
+      return state.open.contains(ended.facts.number);
+    });
   }
   TakeEnded(news->ended, state, name);
   if (state.brought.size() > kBroughtKept) state.brought.clear();

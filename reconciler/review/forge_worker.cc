@@ -278,9 +278,14 @@ absl::Status ForgeWorker::FindEnded(const std::vector<PullRequest>& open) {
       continue;
     }
     if (!facts.ok()) return Annotate(facts.status(), "looking at a pull request that ended");
+    if (facts->base_branch != branch_) {
+      // It is none of ours any more, also where it was merged there.
+      facts->state = PullRequest::State::kOpen;
+    } else if (facts->state == PullRequest::State::kOpen) {
+      // Opened again since the list was made.
+      continue;
+    }
     LookAtCommentsIfNew(*facts);
-    // One that goes into another branch now is none of ours any more.
-    if (facts->state == PullRequest::State::kOpen) facts->state = PullRequest::State::kClosed;
     EndedPullRequest ended = WithShown(*facts);
     Tell([&](ForgeNews& news) { news.ended.push_back(std::move(ended)); });
   }

@@ -368,7 +368,9 @@ Surface SurfaceOfClosed(const std::string& source, const PullRequest& pull_reque
   CommitStatus status;
   status.context = PlanContext(source);
   status.state = CommitStatus::State::kSuccess;
-  status.description = "closed without a merge";
+  status.description = pull_request.state == PullRequest::State::kOpen
+                           ? "goes into another branch now"
+                           : "closed without a merge";
   surface.statuses.push_back({.sha = surface.commit, .status = status});
   return surface;
 }

@@ -98,7 +98,8 @@ struct MergeOutcome {
 
 Surface SurfaceOf(const MergeOutcome& result, const ForgeTraits& traits);
 
-// What stands on one that was closed without a merge.
+// What stands on one that was closed without a merge or, where it is open, goes into another
+// branch.
 Surface SurfaceOfClosed(const std::string& source, const PullRequest& pull_request);
 
 // The issue about what drifted and is not put right; empty if nothing is.
