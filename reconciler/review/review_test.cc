@@ -3,13 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "engine/base/sha256.h"
 #include "engine/net/http.h"
 #include "engine/server/local_resources.h"
 #include "engine/store/memory.h"
@@ -30,6 +35,7 @@ using testing::SizeIs;
 
 constexpr char kPlan[] = "espalier/plan/fleet";
 constexpr char kApply[] = "espalier/apply/fleet";
+constexpr char kSecret[] = "s3cret";
 
 class ReviewTest : public testing::Test {
  protected:
@@ -53,6 +59,7 @@ class ReviewTest : public testing::Test {
     ServiceOptions options;
     options.cache_dir = absl::StrCat(dir_.path(), "/cache");
     options.webhook = {.host = "127.0.0.1", .port = 0};
+    options.env = [](const std::string&) { return std::optional<std::string>(kSecret); };
     options.fetch.command = {ESPALIER_RECONCILER, "fetch-child"};
     options.make_forge = [forge = forge_](const v1::GitSourceSpec&) { return forge; };
     auto started = ReconcilerService::Start(library_, *clock_, *threads_, random_, *log_, *io_,
@@ -81,6 +88,7 @@ class ReviewTest : public testing::Test {
     v1::GitSourceSpec& spec = *source.mutable_git_source()->mutable_spec();
     spec.set_repository(repository_.path());
     spec.set_poll_seconds(1);
+    spec.mutable_webhook_secret()->set_env("HOOK");
     spec.mutable_destruction_budget()->set_percent(100);
     spec.mutable_forge()->set_type(v1::Forge::GITHUB);
     spec.mutable_forge()->mutable_token()->set_env("TOKEN");
@@ -152,11 +160,27 @@ class ReviewTest : public testing::Test {
   testing::AssertionResult Eventually(const std::function<bool()>& holds) {
     Wakeup never;
     const absl::Duration deadline = clock_->Elapsed() + absl::Minutes(3);
+    absl::Duration next_hook = clock_->Elapsed();
     while (!holds()) {
       if (clock_->Elapsed() > deadline) return testing::AssertionFailure() << "waited in vain";
+      if (hooks_ && clock_->Elapsed() >= next_hook) {
+        next_hook = clock_->Elapsed() + absl::Seconds(1);
+        Hook();
+      }
       clock_->WaitFor(never, absl::Milliseconds(10));
     }
     return testing::AssertionSuccess();
+  }
+  // As forges do whenever something happens, so that nobody waits for a poll.
+  void Hook() {
+    HttpRequest request;
+    request.method = "POST";
+    request.url = absl::StrCat("http://", service_->webhook_address().ToString(), "/hooks/fleet");
+    request.body = "{}";
+    request.headers = {
+        {"X-Hub-Signature-256", absl::StrCat("sha256=", HmacSha256Hex(kSecret, request.body))}};
+    // Refused while the source is not known yet.
+    (void)http_->Fetch(std::move(request));
   }
 
   GitLibrary library_;
@@ -175,6 +199,8 @@ class ReviewTest : public testing::Test {
                                                {"b.yaml", ImageYaml("b")}};
   std::string base_;
   std::unique_ptr<ReconcilerService> service_;
+  std::unique_ptr<Http> http_ = MakeHttp();
+  bool hooks_ = true;
 };
 
 TEST_F(ReviewTest, PlansAppliesAndReports) {
@@ -794,6 +820,205 @@ TEST_F(ReviewTest, E12TellsTheLatestOnceTheForgeIsBack) {
       [&] { return Status().conditions().at("Reported").state() == v1::Condition::TRUE; }));
 }
 
+// Much happens while the forge is away: each pull request gets its latest state, once.
+TEST_F(ReviewTest, E12TellsEachPullRequestItsLatestStateOnce) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  const auto with = [this](const std::vector<std::string>& names) {
+    std::map<std::string, std::string> files = files_;
+    for (const std::string& name : names) files[name + ".yaml"] = ImageYaml(name);
+    return files;
+  };
+  PullRequest pushed = Open(7, with({"p"}));
+  PullRequest merged = Open(8, with({"m"}));
+  PullRequest closed = Open(9, with({"c"}));
+  ASSERT_TRUE(Eventually([&] {
+    return Comments(7).size() == 1 && Comments(8).size() == 1 && Comments(9).size() == 1;
+  }));
+  forge_->Fail(absl::UnavailableError("502"));
+  const std::size_t statuses = forge_->statuses_set();
+  std::vector<std::string> overtaken;
+  PullRequest opened = Open(10, with({"o"}));
+  for (int i = 1; i <= 5; ++i) {
+    std::vector<std::string> more;
+    for (int j = 0; j <= i; ++j) more.push_back(absl::StrCat("n", j));
+    overtaken.push_back(pushed.head_sha);
+    overtaken.push_back(opened.head_sha);
+    SetHead(pushed, with(more));
+    SetHead(opened, with(more));
+    // The branch moves as well, and the reconciler follows it.
+    files_[absl::StrCat("direct", i, ".yaml")] = ImageYaml(absl::StrCat("direct", i));
+    if (i == 3) {
+      files_["m.yaml"] = ImageYaml("m");
+      Merge(merged, files_);
+    } else {
+      repository_.CommitText(files_);
+    }
+    ASSERT_TRUE(Eventually([&] { return Has(absl::StrCat("direct", i)); }));
+  }
+  closed.state = PullRequest::State::kClosed;
+  forge_->SetPullRequest(closed);
+  EXPECT_EQ(forge_->statuses_set(), statuses);
+  forge_->Fail(absl::OkStatus());
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(pushed.head_sha, kPlan) == "success: 6 to create" &&
+           StatusOf(opened.head_sha, kPlan) == "success: 6 to create" &&
+           StatusOf(merged.merge_sha, kApply) == "success: 2 to create" &&
+           StatusOf(closed.head_sha, kPlan) == "success: closed without a merge";
+  })) << StatusOf(pushed.head_sha, kPlan)
+      << StatusOf(opened.head_sha, kPlan) << StatusOf(merged.merge_sha, kApply)
+      << StatusOf(closed.head_sha, kPlan);
+  ASSERT_TRUE(Eventually([&] {
+    return Comments(10).size() == 1 && absl::StrContains(Comments(7)[0], "6 to create") &&
+           absl::StrContains(Comments(8)[0], "applied: 2 to create");
+  }));
+  for (const std::int64_t number : {7, 8, 9, 10}) EXPECT_THAT(Comments(number), SizeIs(1));
+  // Of what was overtaken meanwhile nothing is told: the first head of 7 keeps what it had.
+  for (const std::string& sha : overtaken) {
+    EXPECT_THAT(StatusOf(sha, kPlan), testing::AnyOf("", "success: 1 to create"));
+  }
+  // Pending and planned, of the two that are open; the merge; the one that was closed.
+  EXPECT_LE(forge_->statuses_set(), statuses + 7);
+}
+
+// What a person may do with a pull request, in turn: one comment, which says where it is now.
+TEST_F(ReviewTest, E15FollowsWhatBecomesOfAPullRequest) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["c.yaml"] = ImageYaml("c");
+  PullRequest pull_request = Open(7, files_);
+  const auto plan_is = [&](const std::string& status) {
+    return Eventually([&] { return StatusOf(pull_request.head_sha, kPlan) == status; });
+  };
+  const auto set = [&](PullRequest::State state, const std::string& base, bool draft) {
+    pull_request.state = state;
+    pull_request.base_branch = base;
+    pull_request.draft = draft;
+    forge_->SetPullRequest(pull_request);
+  };
+  using State = PullRequest::State;
+  ASSERT_TRUE(plan_is("success: 1 to create"));
+  // A draft has its plan as well.
+  set(State::kOpen, "main", true);
+  files_["d.yaml"] = ImageYaml("d");
+  SetHead(pull_request, files_);
+  ASSERT_TRUE(plan_is("success: 2 to create"));
+  set(State::kOpen, "main", false);
+  set(State::kClosed, "main", false);
+  ASSERT_TRUE(plan_is("success: closed without a merge"));
+  set(State::kOpen, "main", false);
+  ASSERT_TRUE(plan_is("success: 2 to create"));
+  set(State::kOpen, "develop", false);
+  ASSERT_TRUE(plan_is("success: goes into another branch now"));
+  set(State::kOpen, "main", false);
+  ASSERT_TRUE(plan_is("success: 2 to create"));
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  EXPECT_THAT(Comments(7)[0], HasSubstr("2 to create"));
+  Merge(pull_request, files_);
+  ASSERT_TRUE(Eventually(
+      [&] { return StatusOf(pull_request.merge_sha, kApply) == "success: 2 to create"; }));
+  ASSERT_TRUE(
+      Eventually([&] { return absl::StrContains(Comments(7)[0], "applied: 2 to create"); }));
+  EXPECT_THAT(Comments(7), SizeIs(1));
+}
+
+// It goes into another branch and is merged there, before anybody looked again.
+TEST_F(ReviewTest, E15ReportsNoMergeIntoAnotherBranch) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  std::map<std::string, std::string> more = files_;
+  more["c.yaml"] = ImageYaml("c");
+  PullRequest pull_request = Open(7, more);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
+  pull_request.state = PullRequest::State::kMerged;
+  pull_request.base_branch = "develop";
+  pull_request.merge_sha = repository_.CommitText(more, "develop");
+  forge_->SetPullRequest(pull_request);
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(pull_request.head_sha, kPlan) == "success: goes into another branch now";
+  }));
+  EXPECT_EQ(StatusOf(pull_request.merge_sha, kApply), "");
+  EXPECT_FALSE(Has("c"));
+}
+
+// However it is merged, the commit that the forge names has the result, and the pull request too.
+TEST_F(ReviewTest, E15ReportsEveryKindOfMerge) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  const auto tree_of = [](const std::map<std::string, std::string>& files) {
+    std::map<std::string, TestFile> tree;
+    for (const auto& [path, bytes] : files) tree[path].bytes = bytes;
+    return tree;
+  };
+  std::string tip = base_;
+  std::int64_t number = 7;
+  for (const std::string kind : {"squash", "rebase", "merge", "fast-forward"}) {
+    SCOPED_TRACE(kind);
+    base_ = tip;
+    const std::map<std::string, std::string> before = files_;
+    const std::string first = absl::StrCat(kind, "-1");
+    const std::string second = absl::StrCat(kind, "-2");
+    files_[first + ".yaml"] = ImageYaml(first);
+    const auto half = tree_of(files_);
+    files_[second + ".yaml"] = ImageYaml(second);
+    PullRequest pull_request = Open(number, files_);
+    const std::string text = "2 to create";
+    ASSERT_TRUE(
+        Eventually([&] { return StatusOf(pull_request.head_sha, kPlan) == "success: " + text; }));
+    if (kind == "squash") {
+      tip = repository_.Write({.files = tree_of(files_), .parents = {tip}});
+    } else if (kind == "rebase") {
+      tip = repository_.Write({.files = half, .parents = {tip}});
+      tip = repository_.Write({.files = tree_of(files_), .parents = {tip}});
+    } else if (kind == "merge") {
+      tip = repository_.Write({.files = tree_of(files_), .parents = {tip, pull_request.head_sha}});
+    } else {
+      tip = pull_request.head_sha;
+    }
+    repository_.SetRef("refs/heads/main", tip);
+    pull_request.state = PullRequest::State::kMerged;
+    pull_request.merge_sha = tip;
+    forge_->SetPullRequest(pull_request);
+    ASSERT_TRUE(Eventually([&] { return StatusOf(tip, kApply) == "success: " + text; }))
+        << StatusOf(tip, kApply);
+    ASSERT_TRUE(Eventually([&] {
+      return absl::StrContains(Comments(number)[0], "applied: " + text) &&
+             absl::StrContains(Comments(number)[0], "exactly the plan that was shown");
+    })) << Comments(number)[0];
+    EXPECT_THAT(Comments(number), SizeIs(1));
+    ++number;
+  }
+}
+
+// Killed when it had said that it reads: whoever starts next finishes it, whether the head has
+// moved on meanwhile or not.
+TEST_F(ReviewTest, E16LeavesNothingPendingAfterARestart) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  files_["c.yaml"] = ImageYaml("c");
+  for (const bool moves : {false, true}) {
+    SCOPED_TRACE(moves);
+    Stop();
+    PullRequest pull_request = Open(moves ? 8 : 7, files_);
+    const std::string head = pull_request.head_sha;
+    // From then on it has no effect any more.
+    std::atomic<bool> killed = false;
+    forge_->BeforeCalls([&] {
+      if (absl::StartsWith(StatusOf(head, kPlan), "pending")) killed = true;
+      return killed ? absl::UnavailableError("killed") : absl::OkStatus();
+    });
+    Start();
+    ASSERT_TRUE(Eventually([&] { return killed.load(); }));
+    Stop();
+    forge_->BeforeCalls(nullptr);
+    files_["d.yaml"] = ImageYaml("d");
+    if (moves) SetHead(pull_request, files_);
+    Start();
+    ASSERT_TRUE(Eventually([&] {
+      return StatusOf(head, kPlan) ==
+             (moves ? "error: overtaken before it was finished" : "success: 1 to create");
+    })) << StatusOf(head, kPlan);
+    ASSERT_TRUE(Eventually([&] {
+      return absl::StartsWith(StatusOf(pull_request.head_sha, kPlan), "success");
+    })) << StatusOf(pull_request.head_sha, kPlan);
+  }
+}
+
 TEST_F(ReviewTest, CountsWhatWaitsForTheForge) {
   const auto depth_is = [this](int depth) {
     return absl::StrContains(
@@ -902,6 +1127,7 @@ TEST_F(ReviewTest, SaysWhyDriftIsNotAccepted) {
 
 // What was pushed a moment ago is read, applied and looked at first.
 TEST_F(ReviewTest, PatchesNothingThatHasMovedMeanwhile) {
+  hooks_ = false;
   PutSource([](v1::GitSourceSpec& spec) { spec.set_poll_seconds(3600); });
   ASSERT_TRUE(Eventually([&] { return Has("a") && Status().applied_commit() == base_; }));
   const PullRequest pull_request = Open(7, {{"a.yaml", ImageYaml("a", "2")}});
