@@ -101,7 +101,7 @@ class DamagedMirrorTest : public testing::Test {
   int fetches_ = 0;
 };
 
-TEST_F(DamagedMirrorTest, ReadsRightAfterBytesWereFlipped) {
+TEST_F(DamagedMirrorTest, A11ReadsRightAfterBytesWereFlipped) {
   ExpectAllRead(Read());
   Random random(1);
   for (int round = 0; round < 60; ++round) {
@@ -111,7 +111,7 @@ TEST_F(DamagedMirrorTest, ReadsRightAfterBytesWereFlipped) {
   }
 }
 
-TEST_F(DamagedMirrorTest, ReadsRightAfterFilesWereLostOrCut) {
+TEST_F(DamagedMirrorTest, A11ReadsRightAfterFilesWereLostOrCut) {
   ExpectAllRead(Read());
   const std::size_t count = MirrorFiles().size();
   for (std::size_t i = 0; i < count; ++i) {
@@ -128,7 +128,7 @@ TEST_F(DamagedMirrorTest, ReadsRightAfterFilesWereLostOrCut) {
   }
 }
 
-TEST_F(DamagedMirrorTest, IsNotHeldUpByLocksThatWereLeft) {
+TEST_F(DamagedMirrorTest, A11IsNotHeldUpByLocksThatWereLeft) {
   ExpectAllRead(Read());
   for (const std::string& path : MirrorFiles()) {
     ASSERT_TRUE(io_->WriteFile(absl::StrCat(path, ".lock"), "", 0600).ok());
@@ -186,7 +186,7 @@ TEST_F(DamagedMirrorTest, IsKeptWhereASecretIsWhatCannotBeRead) {
   EXPECT_EQ(current(), before);
 }
 
-TEST_F(DamagedMirrorTest, ClonesOnceAndThenSaysSo) {
+TEST_F(DamagedMirrorTest, A11ClonesOnceAndThenSaysSo) {
   // Whatever is fetched is damaged at once.
   SourceReader reader(
       library_, *io_,

@@ -480,7 +480,7 @@ TEST_F(ReconcileTest, AppliesWhatTheRepositoryDeclares) {
   }
 }
 
-TEST_F(ReconcileTest, FollowsTheBranchByPollAndByWebhook) {
+TEST_F(ReconcileTest, D10FollowsTheBranchByPollAndByWebhook) {
   repository_.CommitText({{"a.yaml", ImageYaml("a", "1")}});
   PutSource();
   Step();
@@ -525,7 +525,7 @@ TEST_F(ReconcileTest, CountsWhatBecomesOfAPush) {
   EXPECT_TRUE(Counted(pushes + "sum{source=\"fleet\"} 1"));
 }
 
-TEST_F(ReconcileTest, ReadsOnceASecondHoweverManyWebhooksCome) {
+TEST_F(ReconcileTest, D7ReadsOnceASecondHoweverManyWebhooksCome) {
   repository_.CommitText({{"a.yaml", ImageYaml("a")}});
   PutSource();
   Step();
@@ -762,7 +762,7 @@ TEST_F(ReconcileTest, BeginsAnewForANewSourceOfTheSameName) {
   EXPECT_EQ(TagOf("a"), "2");
 }
 
-TEST_F(ReconcileTest, SaysThatHistoryWasRewrittenAndFollowsIt) {
+TEST_F(ReconcileTest, A8SaysThatHistoryWasRewrittenAndFollowsIt) {
   repository_.CommitText({{"a.yaml", ImageYaml("a", "1")}});
   PutSource();
   Step();
@@ -946,7 +946,7 @@ TEST_F(ReconcileTest, FollowsNothingWhereNothingIsSigned) {
   EXPECT_EQ(Status().seen_commit(), "");
 }
 
-TEST_F(ReconcileTest, KeepsEverythingWhenTheBranchIsGone) {
+TEST_F(ReconcileTest, A8KeepsEverythingWhenTheBranchIsGone) {
   repository_.CommitText({{"a.yaml", ImageYaml("a")}});
   PutSource();
   Step();

@@ -58,7 +58,7 @@ TEST_F(SourceReaderTest, TellsANewTagOfARangeFromATagThatMoved) {
   EXPECT_TRUE(Read(second).rewritten);
 }
 
-TEST_F(SourceReaderTest, AMovedTagIsARewrittenHistoryAndAChangedPinIsNot) {
+TEST_F(SourceReaderTest, A8AMovedTagIsARewrittenHistoryAndAChangedPinIsNot) {
   const std::string first = Commit();
   const std::string second = Commit();
   spec_.set_ref("refs/tags/v1");

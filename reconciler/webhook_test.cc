@@ -158,8 +158,8 @@ TEST_F(WebhookAnswerTest, D4LooksAtNothingOfTheBodyBeforeTheSignature) {
   }
 }
 
-// It only says "look", and looking twice is looking: ReadsOnceASecondHoweverManyWebhooksCome bounds
-// what that costs.
+// It only says "look", and looking twice is looking: D7ReadsOnceASecondHoweverManyWebhooksCome
+// bounds what that costs.
 TEST_F(WebhookAnswerTest, D5ADeliverySentAgainOnlyLooksAgain) {
   const HttpHeaders delivery = {{"X-GitHub-Delivery", "72d3162e"},
                                 {"X-Gitea-Signature", HmacSha256Hex(kSecret, kBody)}};

@@ -432,7 +432,7 @@ TEST_P(ForgeConformanceTest, LeavesNoBranchWithoutAPullRequest) {
 }
 
 // E14.
-TEST_P(ForgeConformanceTest, LeavesTheForgeAloneForAsLongAsItSays) {
+TEST_P(ForgeConformanceTest, E14LeavesTheForgeAloneForAsLongAsItSays) {
   const PullRequest pull = OpenOne();
   fake().Limit(absl::Seconds(90));
   const absl::Status limited = forge().AddComment(pull.number, "x").status();
@@ -460,7 +460,7 @@ TEST_P(ForgeConformanceTest, AsksOnceWhenTheForgeIsInTrouble) {
 }
 
 // E13.
-TEST_P(ForgeConformanceTest, SaysThatTheTokenIsNoGoodAndDoesNotSayTheToken) {
+TEST_P(ForgeConformanceTest, E13SaysThatTheTokenIsNoGoodAndDoesNotSayTheToken) {
   const PullRequest pull = OpenOne();
   fake().RevokeToken(world_.token);
   const absl::Status refused = forge().AddComment(pull.number, "x").status();
@@ -468,7 +468,7 @@ TEST_P(ForgeConformanceTest, SaysThatTheTokenIsNoGoodAndDoesNotSayTheToken) {
   EXPECT_THAT(refused.ToString(), Not(HasSubstr(world_.token)));
 }
 
-TEST_P(ForgeConformanceTest, SaysThatAPermissionIsMissing) {
+TEST_P(ForgeConformanceTest, E13SaysThatAPermissionIsMissing) {
   const PullRequest pull = OpenOne();
   fake().SetUser(world_.login, ForgeRole::kRead);
   const absl::Status refused = forge().AddComment(pull.number, "x").status();

@@ -75,7 +75,7 @@ TEST_F(GithubTest, UnchangedPullRequestsCostNothingOfTheLimit) {
   EXPECT_EQ(forge().OpenPullRequests("main")->at(6).head_sha, std::string(40, 'c'));
 }
 
-TEST_F(GithubTest, StopsAskingWhenTheHourIsUsedUp) {
+TEST_F(GithubTest, E14StopsAskingWhenTheHourIsUsedUp) {
   Use("github");
   fake_->Open({});
   fake_->SetRemaining(1);
@@ -89,7 +89,7 @@ TEST_F(GithubTest, StopsAskingWhenTheHourIsUsedUp) {
   EXPECT_TRUE(forge().GetPullRequest(1).ok());
 }
 
-TEST_F(GithubTest, WaitsLongerEachTimeItIsNotToldHowLong) {
+TEST_F(GithubTest, E14WaitsLongerEachTimeItIsNotToldHowLong) {
   Use("github");
   fake_->Open({});
   for (const int minutes : {1, 2, 4, 8}) {
@@ -101,7 +101,7 @@ TEST_F(GithubTest, WaitsLongerEachTimeItIsNotToldHowLong) {
 }
 
 // E14: one write a second, 80 a minute, 500 an hour, whoever calls how often.
-TEST_F(GithubTest, NeverWritesFasterThanGithubWants) {
+TEST_F(GithubTest, E14NeverWritesFasterThanGithubWants) {
   Use("github");
   fake_->Open({});
   int made = 0;
@@ -200,7 +200,7 @@ TEST_F(GithubTest, AnAppsTokenIsKeptUntilShortlyBeforeItsEnd) {
   EXPECT_EQ(fake_->app_tokens(), 2);
 }
 
-TEST_F(GithubTest, AnAppsTokenThatIsRefusedIsReplaced) {
+TEST_F(GithubTest, E13AnAppsTokenThatIsRefusedIsReplaced) {
   Use("github_app");
   fake_->Open({});
   ASSERT_TRUE(forge().GetPullRequest(1).ok());

@@ -39,7 +39,7 @@ TEST(ChangedLinesTest, KnowsWhichLineWasWhichBefore) {
   EXPECT_EQ(lines.OldLine(-5), 0);
 }
 
-TEST(ChangedLinesTest, KnowsWhichLinesArePartOfTheDiff) {
+TEST(ChangedLinesTest, E11KnowsWhichLinesArePartOfTheDiff) {
   const ChangedLines lines({Hunk(10, 1, 10, 1), Hunk(30, 2, 30, 0)});
   std::vector<std::int32_t> shown;
   for (std::int32_t line = -1; line < 50; ++line) {
