@@ -48,9 +48,10 @@ void Diagnostics::Warning(absl::string_view summary, absl::string_view detail, P
       {Diagnostic::Severity::kWarning, std::string(summary), std::string(detail), std::move(path)});
 }
 
-void Diagnostics::Failure(absl::string_view summary, const absl::Status& status) {
+void Diagnostics::Failure(absl::string_view summary, const absl::Status& status, Path path) {
   const absl::string_view advice = Advice(status.code());
-  Error(summary, absl::StrCat(status.message(), advice.empty() ? "" : "\n\n", advice));
+  Error(summary, absl::StrCat(status.message(), advice.empty() ? "" : "\n\n", advice),
+        std::move(path));
 }
 
 void Diagnostics::Add(absl::string_view summary, const Problem& problem) {

@@ -26,7 +26,7 @@ class Diagnostics {
   void Error(absl::string_view summary, absl::string_view detail, Path path = {});
   void Warning(absl::string_view summary, absl::string_view detail, Path path = {});
   // An error of transport or permission, with what the user can do about it.
-  void Failure(absl::string_view summary, const absl::Status& status);
+  void Failure(absl::string_view summary, const absl::Status& status, Path path = {});
   // A problem that the engine found. Notes are left out: Terraform has no place for them, and most
   // say only that something is planned that does not exist yet. So are deprecated fields, of which
   // the user heard when the configuration was validated.

@@ -154,7 +154,8 @@ void Provider::Handle(const tfplugin6::ConfigureProvider::Request& request,
                                      made->settings.request_timeout);
         made->operations = std::make_unique<Operations>(*made->engine, incarnations_, log_);
       } else {
-        diagnostics.Failure("Cannot use this engine", remote.status());
+        diagnostics.Failure("Cannot use this engine", remote.status(),
+                            AttributeNamedIn(remote.status().message(), made->settings.engine));
       }
     }
     stop_.Reset();

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "provider/call_schema.h"
 
@@ -107,6 +108,19 @@ Settings ReadSettings(const Value& config, const Environment& environment,
                       {AttributeStep(no_cert ? "client_cert_file" : "client_key_file")});
   }
   return settings;
+}
+
+Path AttributeNamedIn(absl::string_view error, const RemoteOptions& engine) {
+  const std::pair<const char*, const std::string&> given[] = {
+      {"ca_file", engine.ca_file},
+      {"client_cert_file", engine.cert_file},
+      {"client_key_file", engine.key_file},
+      {"endpoint", engine.engine},
+  };
+  for (const auto& [name, value] : given) {
+    if (!value.empty() && absl::StrContains(error, value)) return {AttributeStep(name)};
+  }
+  return {};
 }
 
 }  // namespace espalier::provider

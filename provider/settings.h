@@ -33,4 +33,8 @@ struct Settings {
 Settings ReadSettings(const Value& config, const Environment& environment,
                       Diagnostics& diagnostics);
 
+// The attribute whose value, from the block or the environment, an error about the connection
+// names: "open /nowhere/ca.pem: ...". Empty if there is none.
+Path AttributeNamedIn(absl::string_view error, const RemoteOptions& engine);
+
 }  // namespace espalier::provider

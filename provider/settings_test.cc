@@ -159,5 +159,21 @@ TEST(SettingsTest, WantsCertificateAndKeyTogetherWhereverTheyComeFrom) {
   }
 }
 
+TEST(SettingsTest, AnErrorOfTheConnectionIsOfTheAttributeThatItNames) {
+  const RemoteOptions engine = {.engine = "no engine",
+                                .ca_file = "/nowhere/ca.pem",
+                                .cert_file = "/nowhere/cert.pem",
+                                .key_file = "/nowhere/key.pem"};
+  const auto blamed = [&](absl::string_view error) {
+    return ToString(AttributeNamedIn(error, engine));
+  };
+  EXPECT_EQ(blamed("reading /nowhere/ca.pem: no such file"), "ca_file");
+  EXPECT_EQ(blamed("reading /nowhere/cert.pem: no such file"), "client_cert_file");
+  EXPECT_EQ(blamed("reading /nowhere/key.pem: no such file"), "client_key_file");
+  EXPECT_EQ(blamed("address 'no engine' has no port"), "endpoint");
+  EXPECT_EQ(blamed("the machine is out of memory"), "");
+  EXPECT_EQ(ToString(AttributeNamedIn("anything", {})), "");
+}
+
 }  // namespace
 }  // namespace espalier::provider

@@ -127,6 +127,19 @@ class OthersTest(CliCase):
                 self.assertIn(variable, out)
                 self.assertIn(attribute, out)
 
+    def test_point_58_what_is_wrong_in_the_provider_block(self):
+        for attribute, value in (("request_timeout", "soon"), ("ca_file", "/nowhere/ca.pem"),
+                                 ("client_cert_file", "/nowhere/cert.pem"), ("endpoint", "no engine")):
+            with self.subTest(attribute=attribute):
+                out = self.terraform(f"""
+                  provider "espalier" {{
+                    {attribute} = "{value}"
+                  }}
+                  data "espalier_namespace" "d" {{ name = "default" }}
+                  """).fails("plan")
+                self.assertEqual(out.count("Error:"), 1, out)
+                self.assertIn(attribute, out)
+
     def test_point_58_the_block_beats_the_environment(self):
         terraform = self.terraform(f"""
           provider "espalier" {{ endpoint = "{self.fleet.engine}" }}
