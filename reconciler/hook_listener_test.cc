@@ -181,6 +181,7 @@ TEST_F(HookListenerTest, D3EndsSendersThatDrip) {
       {post + "Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"},
   };
   std::vector<std::unique_ptr<Thread>> senders;
+  senders.reserve(drips.size());
   std::atomic<int> ended = 0;
   const absl::Duration began = clock_->Elapsed();
   for (const auto& [start, drip] : drips) {

@@ -182,6 +182,9 @@ TEST_F(PosterTest, E10LeavesWhatIsAboutANewerHead) {
   EXPECT_THAT(Bodies(), ElementsAre(HasSubstr("again")));
 }
 
+// Whose call it is; null on the test's own thread.
+thread_local void* current_player = nullptr;
+
 // Two posters, each on a thread, of which one at a time makes one call of the forge: whose turn it
 // is stands in `choices`, and what is left open there is the first's turn for as long as it has
 // any.
@@ -196,7 +199,7 @@ class Interleaving {
   void Run(const std::function<void(int)>& post) {
     for (int i = 0; i < 2; ++i) {
       threads_.push_back(all_->Start("poster", [this, i, &post] {
-        current_ = &players_[i];
+        current_player = &players_[i];
         clock_->WaitUntil(players_[i].go, absl::InfiniteDuration());
         post(i);
         players_[i].done = true;
@@ -235,17 +238,14 @@ class Interleaving {
   };
 
   absl::Status BeforeCall() {
-    // Of the test itself.
-    if (current_ == nullptr) return absl::OkStatus();
-    Player& me = *static_cast<Player*>(current_);
+    if (current_player == nullptr) return absl::OkStatus();
+    Player& me = *static_cast<Player*>(current_player);
     turn_over_.Notify();
     clock_->WaitUntil(me.go, absl::InfiniteDuration());
     const bool is_dead = &me == &players_[1] && killed_ >= 0 && me.calls >= killed_;
     ++me.calls;
     return is_dead ? absl::UnavailableError("killed") : absl::OkStatus();
   }
-
-  static thread_local void* current_;
 
   std::unique_ptr<Clock> clock_ = MakeRealClock();
   std::unique_ptr<Threads> all_ = MakeRealThreads();
@@ -256,8 +256,6 @@ class Interleaving {
   Wakeup turn_over_;
   std::vector<std::unique_ptr<Thread>> threads_;
 };
-
-thread_local void* Interleaving::current_ = nullptr;
 
 // Neither has written before, and the second one knows more. However their calls follow each other,
 // and wherever the second one dies and begins again, there is one comment in the end, and it is the

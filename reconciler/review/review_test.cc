@@ -997,13 +997,13 @@ TEST_F(ReviewTest, E16LeavesNothingPendingAfterARestart) {
     PullRequest pull_request = Open(moves ? 8 : 7, files_);
     const std::string head = pull_request.head_sha;
     // From then on it has no effect any more.
-    std::atomic<bool> killed = false;
-    forge_->BeforeCalls([&] {
-      if (absl::StartsWith(StatusOf(head, kPlan), "pending")) killed = true;
-      return killed ? absl::UnavailableError("killed") : absl::OkStatus();
+    const auto killed = std::make_shared<std::atomic<bool>>(false);
+    forge_->BeforeCalls([this, head, killed] {
+      if (absl::StartsWith(StatusOf(head, kPlan), "pending")) *killed = true;
+      return *killed ? absl::UnavailableError("killed") : absl::OkStatus();
     });
     Start();
-    ASSERT_TRUE(Eventually([&] { return killed.load(); }));
+    ASSERT_TRUE(Eventually([&] { return killed->load(); }));
     Stop();
     forge_->BeforeCalls(nullptr);
     files_["d.yaml"] = ImageYaml("d");

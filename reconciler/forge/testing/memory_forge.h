@@ -49,7 +49,7 @@ class MemoryForge final : public Forge {
   void FailAfter(int calls, const absl::Status& status);
 
   // Called at the beginning of every call, on its thread: it may wait, and the call fails with what
-  // it returns. Before the first call.
+  // it returns. Set while nobody calls.
   void BeforeCalls(std::function<absl::Status()> before);
 
   // What a test looks at.
