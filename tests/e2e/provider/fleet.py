@@ -73,8 +73,10 @@ class Fleet:
             return log.read()
 
     def add_host(self, name):
+        # Ports of their own: simulated machines listen nowhere, and hundreds take most that there are.
         self._start(name, ["--engine", self.engine, "--token-file", self.token_file, "--host", name,
                            "--driver", "sim", "--state-dir", self._path(name + ".state"),
+                           "--ports-dir", self._path("ports"),
                            "--sim-images", "--sim-boot-ms", "200", "--sim-stop-ms", "100"],
                     program="espalier-agent")
 
