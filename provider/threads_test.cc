@@ -34,8 +34,8 @@ class ThreadsTest : public testing::Test {
   ThreadsTest() { ::signal(SIGPIPE, SIG_IGN); }
 
   // Runs the body once for each client, all at the same time.
-  std::vector<std::unique_ptr<Thread>> StartClients(const std::string& path,
-                                                    std::function<void(RpcClient&, int)> body) {
+  std::vector<std::unique_ptr<Thread>> StartClients(
+      const std::string& path, const std::function<void(RpcClient&, int)>& body) {
     std::vector<std::unique_ptr<Thread>> clients;
     clients.reserve(kClients);
     for (int i = 0; i < kClients; ++i) {

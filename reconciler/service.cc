@@ -35,7 +35,8 @@ void MeasureMirror(Io& io, const std::string& mirror, GitMetrics& metrics,
 }
 
 // `fetch`, and what it took and brought.
-Fetch Measured(Fetch fetch, Clock& clock, Io& io, GitMetrics& metrics, const std::string& source) {
+Fetch Measured(const Fetch& fetch, Clock& clock, Io& io, GitMetrics& metrics,
+               const std::string& source) {
   return [=, &clock, &io, &metrics](const FetchRequest& request) {
     const absl::Duration began = clock.Elapsed();
     absl::StatusOr<FetchAnswer> answer = fetch(request);
