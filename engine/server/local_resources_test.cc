@@ -290,6 +290,7 @@ TEST_F(LocalResourcesTest, AQuotaHoldsHoweverManyDeclareAtOnce) {
   Apply(RequestOf({room}));
   const auto threads = MakeRealThreads();
   std::vector<std::unique_ptr<Thread>> running;
+  running.reserve(8);
   std::atomic<int> made = 0;
   std::atomic<int> refused = 0;
   for (int who = 0; who < 8; ++who) {

@@ -68,17 +68,17 @@ void ObjectMap::ForEachDifference(
   Cursor old{before};
   Cursor now{after};
   while (!old.at_end() || !now.at_end()) {
-    if (old.at_end()) {
-      visit(nullptr, now.get().object.get());
-      now.Next();
-    } else if (now.at_end()) {
-      visit(old.get().object.get(), nullptr);
-      old.Next();
-    } else if (old.entry == 0 && now.entry == 0 &&
-               before.chunks_[old.chunk] == after.chunks_[now.chunk]) {
+    const bool both = !old.at_end() && !now.at_end();
+    if (both && old.entry == 0 && now.entry == 0 &&
+        before.chunks_[old.chunk] == after.chunks_[now.chunk]) {
       old.SkipChunk();
       now.SkipChunk();
-    } else if (const int order = old.get().key.compare(now.get().key); order < 0) {
+      continue;
+    }
+    // Negative: what comes next is in `before` alone.
+    int order = old.at_end() ? 1 : -1;
+    if (both) order = old.get().key.compare(now.get().key);
+    if (order < 0) {
       visit(old.get().object.get(), nullptr);
       old.Next();
     } else if (order > 0) {

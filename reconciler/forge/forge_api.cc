@@ -150,6 +150,7 @@ absl::StatusOr<ForgeApi::Page> ForgeApi::FetchPage(
         absl::StrCat(WithoutQuery(url), ": the forge's answer is no list"));
   }
   std::vector<const Node*> nodes;
+  nodes.reserve(list->items.size());
   for (const Node& node : list->items) nodes.push_back(&node);
   ESPALIER_ASSIGN_OR_RETURN(const Url here, ParseUrl(url));
   ESPALIER_ASSIGN_OR_RETURN(const std::optional<std::string> next,
@@ -162,7 +163,7 @@ absl::StatusOr<ForgeApi::Page> ForgeApi::FetchPage(
   return page;
 }
 
-absl::StatusOr<HttpResponse> ForgeApi::Exchange(Request request) {
+absl::StatusOr<HttpResponse> ForgeApi::Exchange(const Request& request) {
   ESPALIER_ASSIGN_OR_RETURN(const std::string token, token_.Get());
   ESPALIER_ASSIGN_OR_RETURN(HttpResponse response, FollowRedirects(request, token));
   if (absl::Status limited = pace_->Observe(response); !limited.ok()) {
@@ -225,7 +226,7 @@ absl::Status ForgeApi::StatusOf(const HttpResponse& response, const Request& req
       break;
     }
   }
-  const absl::Status status(CodeOf(response.status), message);
+  absl::Status status(CodeOf(response.status), message);
   std::uint32_t seconds = 0;
   if (response.status == 503 && absl::SimpleAtoi(response.Header("retry-after"), &seconds)) {
     return WithRetryAfter(status, std::min(absl::Seconds(seconds), absl::Hours(1)));

@@ -108,7 +108,7 @@ class ForgeApi {
       const std::string& url, absl::string_view entries, std::size_t seen,
       absl::FunctionRef<std::shared_ptr<const void>(const std::vector<const Node*>&)> read);
   // An answer of 2xx or 304.
-  absl::StatusOr<HttpResponse> Exchange(Request request);
+  absl::StatusOr<HttpResponse> Exchange(const Request& request);
   absl::StatusOr<HttpResponse> FollowRedirects(const Request& request, const std::string& token);
   absl::StatusOr<HttpResponse> Once(const Request& request, const Url& url,
                                     const std::string& token);
