@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/retry_after.h"
+#include "engine/model/problem.h"
 
 namespace espalier::provider {
 namespace {
@@ -14,6 +15,8 @@ namespace {
 constexpr absl::Duration kPatience = absl::Seconds(8);
 constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
+// Doubled each time: an audit trail shows each refusal.
+constexpr absl::Duration kFirstPauseForRoom = absl::Milliseconds(500);
 // Writes that lost against another one; more in a row is not chance any more.
 constexpr int kAbortedRetries = 3;
 // Writes of which nobody knows whether they were carried out. Under the same operation id the
@@ -28,6 +31,13 @@ Query QueryFor(const Ref& ref) {
   query.set_namespace_(ref.ns);
   query.add_names(ref.name);
   return query;
+}
+
+bool IsOverQuota(const ApplyResult& result) {
+  return std::any_of(result.problems().begin(), result.problems().end(),
+                     [](const Problem& problem) {
+                       return problem.severity() == Problem::ERROR && Is(problem, "quota_exceeded");
+                     });
 }
 
 absl::Status Interrupted() { return absl::CancelledError("the run was interrupted"); }
@@ -153,7 +163,16 @@ absl::StatusOr<ApplyResult> Engine::Apply(Declared declared, bool dry_run, bool 
   request.set_without_objects(dry_run);
   if (dry_run) request.set_preview_of(preview_);
   request.set_transfer(transfer);
-  return Apply(request);
+  // What the same run deletes makes room, and core asks for both at the same time.
+  const absl::Duration deadline = clock_.Elapsed() + kPatience;
+  Wakeup wakeup;
+  const StopSignal::Listener listener(stop_, wakeup);
+  for (absl::Duration pause = kFirstPauseForRoom;; pause *= 2) {
+    absl::StatusOr<ApplyResult> result = Apply(request);
+    const bool may_fit = !dry_run && result.ok() && IsOverQuota(*result);
+    if (!may_fit || clock_.Elapsed() + pause >= deadline) return result;
+    if (clock_.WaitFor(wakeup, random_.Jitter(pause, 0.3))) return result;
+  }
 }
 
 absl::StatusOr<ApplyResult> Engine::ApplyAll(std::vector<Declared> declared) {

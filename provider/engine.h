@@ -54,7 +54,8 @@ class Engine {
   // `visit` returns false. CANCELLED when the user stops.
   absl::Status List(Query query, absl::FunctionRef<bool(const Resource&)> visit);
   // Stores one object, or (dry run) says what would be said to it, without the object; with
-  // `transfer` also if another manager owns it.
+  // `transfer` also if another manager owns it. One that does not fit into its namespace's quota is
+  // tried for some seconds.
   absl::StatusOr<ApplyResult> Apply(Declared declared, bool dry_run, bool transfer);
   absl::StatusOr<ApplyResult> Delete(const Ref& ref, const std::string& uid, bool dry_run);
   // Stores all of the objects, or none if one of them is refused.

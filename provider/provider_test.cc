@@ -224,8 +224,21 @@ TEST_F(ProviderTest, WarnsOfAQuotaInThePlanAndIsRefusedByIt) {
   EXPECT_THAT(plan.errors, IsEmpty());
   ASSERT_THAT(plan.warnings, SizeIs(1));
   EXPECT_THAT(plan.warnings[0], HasSubstr("vm ci/build: namespace ci has a quota of 4 cpu"));
+  engine_.later_problems.assign(20, {exceeded});
   engine_.problems = {exceeded};
   EXPECT_THAT(Apply(Value(), plan.state).errors, SizeIs(1));
+  EXPECT_LE(clock_.Elapsed(), absl::Seconds(8));
+  EXPECT_EQ(Stored(), nullptr);
+}
+
+TEST_F(ProviderTest, WaitsAMomentForWhatTheSameRunDeletes) {
+  const Value planned = Plan(Value(), Config({{"power", Text("off")}})).state;
+  const Problem exceeded = MakeProblem(Problem::ERROR, "quota_exceeded", "spec.cpu",
+                                       "namespace ci has a quota of 4 cpu");
+  engine_.problems = {exceeded};
+  engine_.later_problems = {{exceeded}};
+  EXPECT_THAT(Apply(Value(), planned).errors, IsEmpty());
+  EXPECT_NE(Stored(), nullptr);
 }
 
 TEST_F(ProviderTest, AsksAboutOnePlanUnderOneWord) {

@@ -25,6 +25,10 @@ ApplyResult FakeEngine::Answer() {
   ApplyResult result;
   for (Problem& problem : problems) *result.add_problems() = std::move(problem);
   problems.clear();
+  if (!later_problems.empty()) {
+    problems = std::move(later_problems.front());
+    later_problems.pop_front();
+  }
   *result.mutable_plan()->mutable_capacity() = capacity;
   return result;
 }

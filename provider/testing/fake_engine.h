@@ -24,6 +24,8 @@ class FakeEngine : public Resources, public Remote {
   std::deque<absl::Status> failures;
   // Problems of the next Apply or Delete.
   std::vector<Problem> problems;
+  // Of the calls after that, one each.
+  std::deque<std::vector<Problem>> later_problems;
   // Of every plan.
   v1::Capacity capacity;
   // Runs whenever somebody starts to wait for objects.
