@@ -33,16 +33,16 @@ class ThreadsTest : public testing::Test {
  protected:
   ThreadsTest() { ::signal(SIGPIPE, SIG_IGN); }
 
-  // Runs the body once for each client, all at the same time.
+  // Runs the body once for each client, all at the same time. All are connected before: a server
+  // that ends soon has heard of each.
   std::vector<std::unique_ptr<Thread>> StartClients(
       const std::string& path, const std::function<void(RpcClient&, int)>& body) {
     std::vector<std::unique_ptr<Thread>> clients;
     clients.reserve(kClients);
     for (int i = 0; i < kClients; ++i) {
-      clients.push_back(threads_->Start("client", [path, body, i] {
-        RpcClient client(path);
-        body(client, i);
-      }));
+      auto client = std::make_unique<RpcClient>(path);
+      clients.push_back(
+          threads_->Start("client", [client = std::move(client), body, i] { body(*client, i); }));
     }
     return clients;
   }
