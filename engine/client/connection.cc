@@ -63,7 +63,8 @@ grpc::ChannelArguments ArgumentsFor(const Address& address) {
   arguments.SetMaxSendMessageSize(static_cast<int>(limits::kMessageBytes));
   // An engine that comes back is noticed soon: gRPC's own pause grows to two minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  // Also how long an attempt may take: a handshake over a slow link or on a busy machine.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   // A peer that vanished without a word ends the streams that wait for it.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
