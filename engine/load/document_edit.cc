@@ -184,6 +184,9 @@ absl::Status DocumentEdit::ReplaceScalar(const Node& old, const Node& value,
   ESPALIER_ASSIGN_OR_RETURN(const TextRange range, layout.RangeOf(old));
   const absl::string_view written =
       absl::string_view(text_).substr(range.begin, range.end - range.begin);
+  // "key: !" is an empty text: there is nothing to replace, and what is put there belongs to the
+  // tag.
+  if (written.empty()) return CannotBeChanged("it is empty but for a tag");
   const bool is_block = written.front() == '|' || written.front() == '>';
   if (!is_block) return Apply({{range, ScalarText(value, written, style)}});
   // The signs stand alone in their line, but for a comment, which stays.

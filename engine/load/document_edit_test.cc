@@ -147,6 +147,18 @@ TEST(DocumentEditTest, LeavesWhatMixesLineBreaksAlone) {
   EXPECT_TRUE(DocumentEdit::Open("a: 1\nb: 2\n", DocumentForm::kYaml).ok());
 }
 
+// A tag without a value is an empty text.
+TEST(DocumentEditTest, LeavesATagAloneAlone) {
+  for (const char* text : {"a: !\nb: c\n", "a: {e: !, b: c}\n", "a: {\n b: c, # d\n  e: !,.  }"}) {
+    const auto document = DocumentEdit::Open(text, DocumentForm::kYaml);
+    ASSERT_TRUE(document.ok()) << text << document.status();
+    DocumentEdit edit = *document;
+    const NodeKeys keys = text[3] == '{' ? NodeKeys{"a", "e"} : NodeKeys{"a"};
+    EXPECT_FALSE(edit.Set(keys, Text("x")).ok()) << text;
+    EXPECT_EQ(edit.text(), text);
+  }
+}
+
 TEST(DocumentEditTest, DoesWhatWasMeantAndNothingElse) {
   Random random(20250131);
   int done = 0;
