@@ -157,19 +157,27 @@ ApplyRequest Engine::RequestFor(std::vector<Declared> declared) const {
   return request;
 }
 
+void Engine::AsPreview(ApplyRequest& request) const {
+  request.set_dry_run(true);
+  request.set_preview_of(preview_);
+  // They would be as many as were sent, and only what is said of them is asked for.
+  request.set_without_objects(true);
+}
+
 absl::StatusOr<ApplyResult> Engine::Apply(Declared declared, bool dry_run, bool transfer) {
   ApplyRequest request = RequestFor({std::move(declared)});
-  request.set_dry_run(dry_run);
-  request.set_without_objects(dry_run);
-  if (dry_run) request.set_preview_of(preview_);
   request.set_transfer(transfer);
+  if (dry_run) {
+    AsPreview(request);
+    return Apply(request);
+  }
   // What the same run deletes makes room, and core asks for both at the same time.
   const absl::Duration deadline = clock_.Elapsed() + kPatience;
   Wakeup wakeup;
   const StopSignal::Listener listener(stop_, wakeup);
   for (absl::Duration pause = kFirstPauseForRoom;; pause *= 2) {
     absl::StatusOr<ApplyResult> result = Apply(request);
-    const bool may_fit = !dry_run && result.ok() && IsOverQuota(*result);
+    const bool may_fit = result.ok() && IsOverQuota(*result);
     if (!may_fit || clock_.Elapsed() + pause >= deadline) return result;
     if (clock_.WaitFor(wakeup, random_.Jitter(pause, 0.3))) return result;
   }
@@ -182,10 +190,7 @@ absl::StatusOr<ApplyResult> Engine::ApplyAll(std::vector<Declared> declared) {
 absl::StatusOr<ApplyResult> Engine::PreviewAll(std::vector<Declared> declared,
                                                absl::Span<const Ref> release) {
   ApplyRequest request = RequestFor(std::move(declared));
-  request.set_dry_run(true);
-  request.set_preview_of(preview_);
-  // They would be as many as were sent, and only what is said of them is asked for.
-  request.set_without_objects(true);
+  AsPreview(request);
   for (const Ref& ref : release) *request.add_release() = ToProto(ref);
   return resources_.Apply(Context(), request);
 }

@@ -99,6 +99,7 @@ class Engine {
   template <typename Answer>
   absl::StatusOr<Answer> Write(absl::FunctionRef<absl::StatusOr<Answer>(const CallContext&)> call);
   ApplyRequest RequestFor(std::vector<Declared> declared) const;
+  void AsPreview(ApplyRequest& request) const;
   absl::StatusOr<ApplyResult> Apply(const ApplyRequest& request);
   // What a watch has told.
   struct Seen {

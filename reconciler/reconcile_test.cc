@@ -387,6 +387,21 @@ class TwoReconcilersTest : public ReconcileTest {
     EXPECT_EQ(engine_->Get(As("ana"), SourceRef("fleet"))->metadata().revision(), revision);
   }
 
+  // The first one takes up a commit and is paused; the other one applies the next meanwhile.
+  void AppliesNothingOlderAfterAPauseAt(std::function<void()>& point) {
+    Push("2");
+    std::string newest;
+    point = [&] {
+      newest = Push("3");
+      OtherFollows();
+      EXPECT_EQ(TagOf("a"), "3");
+    };
+    const int applied = resources_->applied;
+    StepAfter(absl::Seconds(40));
+    EXPECT_EQ(resources_->applied, applied);
+    ExpectNewest("3", newest);
+  }
+
   InlineReads other_reads_{
       [this](const std::string& source) {
         return std::make_unique<SourceReader>(
@@ -402,31 +417,11 @@ class TwoReconcilersTest : public ReconcileTest {
 };
 
 TEST_F(TwoReconcilersTest, C6OneThatWasPausedBeforeItsPlanAppliesNothingOlder) {
-  Push("2");
-  std::string newest;
-  resources_->before_plan = [&] {
-    newest = Push("3");
-    OtherFollows();
-    EXPECT_EQ(TagOf("a"), "3");
-  };
-  const int applied = resources_->applied;
-  StepAfter(absl::Seconds(40));
-  EXPECT_EQ(resources_->applied, applied);
-  ExpectNewest("3", newest);
+  AppliesNothingOlderAfterAPauseAt(resources_->before_plan);
 }
 
 TEST_F(TwoReconcilersTest, C6OneThatWasPausedBeforeItsApplyAppliesNothingOlder) {
-  Push("2");
-  std::string newest;
-  resources_->before_apply = [&] {
-    newest = Push("3");
-    OtherFollows();
-    EXPECT_EQ(TagOf("a"), "3");
-  };
-  const int applied = resources_->applied;
-  StepAfter(absl::Seconds(40));
-  EXPECT_EQ(resources_->applied, applied);
-  ExpectNewest("3", newest);
+  AppliesNothingOlderAfterAPauseAt(resources_->before_apply);
 }
 
 TEST_F(TwoReconcilersTest, C6OneThatWasPausedInAReadAppliesNothingOlder) {

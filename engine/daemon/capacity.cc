@@ -24,11 +24,6 @@ const Resource* ImageOf(const Objects& objects, const Resource& vm) {
   return nullptr;
 }
 
-bool MakesVms(const PlannedWrite& write) {
-  if (!write.after.has_value()) return false;
-  return write.after->has_vm() ? write.new_incarnation : write.after->has_vm_pool();
-}
-
 std::uint32_t MembersOf(const Resource* pool) {
   return pool == nullptr ? 0 : pool->vm_pool().spec().replicas();
 }

@@ -598,9 +598,10 @@ class Planner {
   // Controllers make what was counted when it was declared.
   void CheckQuotas() {
     if (request_.owner().manager() == v1::Owner::CONTROLLER) return;
+    static const EarlierObjects kNone;
     Problems problems;
     espalier::CheckQuotas(objects_, out_.writes,
-                          input_.earlier == nullptr ? EarlierObjects() : *input_.earlier, problems);
+                          input_.earlier == nullptr ? kNone : *input_.earlier, problems);
     for (Problem& problem : problems.list()) {
       const absl::StatusOr<Ref> ref = FromProto(problem.ref());
       const auto declared = ref.ok() ? declared_.find(*ref) : declared_.end();
@@ -805,6 +806,11 @@ class Planner {
 };
 
 }  // namespace
+
+bool MakesVms(const PlannedWrite& write) {
+  if (!write.after.has_value()) return false;
+  return write.after->has_vm() ? write.new_incarnation : write.after->has_vm_pool();
+}
 
 absl::StatusOr<PlanOutput> MakePlan(const PlanInput& input) { return Planner(input).Run(); }
 

@@ -47,6 +47,9 @@ struct PlannedWrite {
   bool by_foreign_hand = false;
 };
 
+// Whether VMs may come of it: a new incarnation of one, or a pool, which makes its own.
+bool MakesVms(const PlannedWrite& write);
+
 struct PlanOutput {
   v1::Plan plan;
   Problems problems;

@@ -72,18 +72,23 @@ class Counter {
   Counter(const Objects& objects, const std::vector<PlannedWrite>& writes,
           const EarlierObjects& earlier)
       : objects_(objects), writes_(writes), earlier_(earlier) {
-    for (const PlannedWrite& write : writes) planned_[write.ref] = &write;
+    for (const PlannedWrite& write : writes) {
+      if (write.ref.kind == Kind::kNamespace) namespaces_[write.ref.name] = &write;
+    }
   }
 
   void Check(Problems& problems) {
     std::map<std::string, std::vector<Change>> changes;
     for (const PlannedWrite& write : writes_) {
+      // Few namespaces have a quota, and counting looks at all VMs of one.
+      if (QuotaIn(write.ref.ns) == nullptr) continue;
+      planned_.insert(write.ref);
       const Resource* after = After(write);
-      if (after != nullptr && after->has_namespace_() && write.spec_changed) {
-        CheckShrunk(*after, problems);
-      }
       const Amounts more = Less(AmountsOf(after), AmountsOf(objects_.Find(write.ref)));
       if (more != Amounts{}) changes[write.ref.ns].push_back({after, more});
+    }
+    for (const auto& [name, write] : namespaces_) {
+      if (write->spec_changed && After(*write) != nullptr) CheckShrunk(*After(*write), problems);
     }
     for (const auto& [ns, of_it] : changes) CheckOne(ns, of_it, problems);
   }
@@ -120,10 +125,16 @@ class Counter {
     return {may_be_macos ? count : 0, count * spec.cpu(), count * spec.memory_mib()};
   }
 
-  const Resource* Namespace(const std::string& name) const {
-    const Ref ref{Kind::kNamespace, "", name};
-    const auto planned = planned_.find(ref);
-    return planned != planned_.end() ? After(*planned->second) : objects_.Find(ref);
+  // Null if it has none, or if there is no such namespace, as that of what is in none.
+  const v1::Quota* QuotaIn(const std::string& ns) {
+    const auto [quota, is_new] = quotas_.try_emplace(ns, nullptr);
+    if (is_new && !ns.empty()) {
+      const auto planned = namespaces_.find(ns);
+      quota->second =
+          QuotaOf(planned != namespaces_.end() ? After(*planned->second)
+                                               : objects_.Find(Ref{Kind::kNamespace, "", ns}));
+    }
+    return quota->second;
   }
 
   // What is declared there without the writes.
@@ -142,9 +153,7 @@ class Counter {
   }
 
   void CheckOne(const std::string& ns, const std::vector<Change>& changes, Problems& problems) {
-    const v1::Quota* quota = QuotaOf(Namespace(ns));
-    if (quota == nullptr) return;
-    const Amounts limits = LimitsOf(*quota);
+    const Amounts limits = LimitsOf(*QuotaIn(ns));
     const Amounts before = Standing(ns);
     Amounts after = before;
     for (const Change& change : changes) Add(change.more, after);
@@ -172,10 +181,10 @@ class Counter {
   }
 
   void CheckShrunk(const Resource& ns, Problems& problems) {
-    const v1::Quota* quota = QuotaOf(&ns);
-    if (quota == nullptr) return;
-    const Amounts limits = LimitsOf(*quota);
-    const Amounts declared = Standing(ns.metadata().name());
+    const std::string& name = ns.metadata().name();
+    if (QuotaIn(name) == nullptr) return;
+    const Amounts limits = LimitsOf(*QuotaIn(name));
+    const Amounts declared = Standing(name);
     for (std::size_t i = 0; i < kLimited; ++i) {
       if (limits[i] < 0 || declared[i] <= limits[i]) continue;
       Problem& problem = problems.Warning(
@@ -189,7 +198,10 @@ class Counter {
   const Objects& objects_;
   const std::vector<PlannedWrite>& writes_;
   const EarlierObjects& earlier_;
-  std::map<Ref, const PlannedWrite*> planned_;
+  // Of the writes: the Namespaces by name, and what is in those that have a quota.
+  std::map<std::string, const PlannedWrite*> namespaces_;
+  std::set<Ref> planned_;
+  std::map<std::string, const v1::Quota*> quotas_;
   // Of images that VMs run, by namespace.
   std::map<std::string, std::map<std::string, std::string>> systems_;
 };

@@ -27,10 +27,7 @@ void PreviewBook::Remember(const std::string& caller, const std::string& word,
   Preview& preview = previews_[{caller, word}];
   preview.asked_at = now;
   for (const PlannedWrite& write : plan.writes) {
-    if (!write.after.has_value()) continue;
-    const bool makes_vms =
-        write.after->has_vm() ? write.new_incarnation : write.after->has_vm_pool();
-    if (!makes_vms) continue;
+    if (!MakesVms(write)) continue;
     const auto [at, is_new] = preview.objects.try_emplace(write.ref);
     at->second = std::make_shared<const Resource>(*write.after);
     if (is_new) ++size_;
