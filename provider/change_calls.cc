@@ -25,6 +25,7 @@ namespace {
 template <typename Response>
 void AnswerWith(const Schema& schema, const Outcome& outcome, Response& response) {
   Encode(outcome.state, *response.mutable_new_state());
+  response.set_private_(ToText(outcome.kept));
   response.clear_new_identity();
   if (!outcome.state.is_null()) {
     EncodeIdentity(schema, outcome.state, *response.mutable_new_identity());
@@ -67,6 +68,7 @@ Reading Provider::Start(const Call<tfplugin6::ReadResource>& call) {
     auto state = Decode(reading.schema->attributes, request.current_state(), diagnostics);
     if (state && state->is_known()) {
       reading.connection = Connected(diagnostics);
+      reading.kept = PrivateDataFrom(request.private_());
       reading.state = *std::move(state);
     }
   }
@@ -75,7 +77,7 @@ Reading Provider::Start(const Call<tfplugin6::ReadResource>& call) {
 }
 
 void Reading::AskAlone() const {
-  AnswerWith(*schema, connection->operations->Read(*schema, state), *response);
+  AnswerWith(*schema, connection->operations->Read(*schema, state, kept), *response);
 }
 
 std::vector<Rest> Provider::Ask(std::vector<Reading> calls) {
@@ -98,7 +100,7 @@ std::vector<Rest> Provider::Ask(std::vector<Reading> calls) {
     for (const std::size_t i : members) {
       Reading& call = calls[i];
       if (objects.ok()) {
-        AnswerWith(*call.schema, operations.ReadFrom(*objects, *call.schema, call.state),
+        AnswerWith(*call.schema, operations.ReadFrom(*objects, *call.schema, call.state, call.kept),
                    *call.response);
       } else {
         rests[i] = [call = std::move(call)] { call.AskAlone(); };
@@ -132,12 +134,12 @@ Planning Provider::Start(const Call<tfplugin6::PlanResourceChange>& call) {
       const Value ns = current != nullptr ? current->settings.default_namespace : Value::Unknown();
       Problems problems;
       planning.prior = *std::move(prior);
-      planning.takeover = TakeoverOf(request.prior_private());
+      planning.kept = PrivateDataFrom(request.prior_private());
       // A destroy is told by the proposal; the configuration may still be there. Nothing else of
       // the proposal counts: it is made of the prior state and the configuration.
       planning.change = PlanChange(schema, planning.prior,
                                    IsNull(request.proposed_new_state()) ? Value() : *config, ns,
-                                   planning.takeover, problems);
+                                   planning.kept.takeover, problems);
       const Change& change = planning.change;
       Encode(change.planned, *response.mutable_planned_state());
       if (!change.planned.is_null()) {
@@ -209,7 +211,7 @@ Applying Provider::Start(const Call<tfplugin6::ApplyResourceChange>& call) {
       applying.wanted = WithSecrets(applying.schema->attributes, *prior, *planned, *config);
       applying.prior = *std::move(prior);
       applying.planned = *std::move(planned);
-      applying.takeover = TakeoverOf(request.planned_private());
+      applying.kept = PrivateDataFrom(request.planned_private());
       applying.connection = Connected(diagnostics);
     }
   }
@@ -222,16 +224,13 @@ bool Applying::is_create() const {
   return prior.is_null() && !planned.is_null() && !HasMembers(schema->kind->kind);
 }
 
-void Applying::Answer(const Outcome& outcome) const {
-  response->set_private_(MarkOf(outcome.takeover));
-  AnswerWith(*schema, outcome, *response);
-}
+void Applying::Answer(const Outcome& outcome) const { AnswerWith(*schema, outcome, *response); }
 
 void Applying::AskAlone() const {
   Operations& operations = *connection->operations;
-  Answer(planned.is_null() ? operations.Delete(*schema, prior)
+  Answer(planned.is_null() ? operations.Delete(*schema, prior, kept)
          : prior.is_null() ? operations.Create(creation())
-                           : operations.Update(*schema, prior, planned, wanted, takeover));
+                           : operations.Update(*schema, prior, planned, wanted, kept));
 }
 
 // Creates are stored as one set; changes and ends are each their own, and may wait for long.

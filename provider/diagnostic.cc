@@ -21,7 +21,8 @@ absl::string_view Advice(absl::StatusCode code) {
       return "The token's role does not allow this. `espalier token create --role ROLE` makes "
              "another token.";
     case absl::StatusCode::kAborted:
-      return "Somebody else changed it at the same moment. Run the command again.";
+      return "Somebody else has changed it meanwhile. Plan again, to see what an apply would do "
+             "now.";
     case absl::StatusCode::kDeadlineExceeded:
       return "The engine took too long. What it did is seen by the next `terraform plan`.";
     case absl::StatusCode::kResourceExhausted:

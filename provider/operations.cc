@@ -117,8 +117,9 @@ Declared DeclaredOf(const Schema& schema, const Converted& wanted, const Ref& re
 
 // The same for an object that is stored.
 Declared ToStore(const Schema& schema, const Converted& wanted, const Ref& ref,
-                 const std::string& uid) {
+                 const std::string& uid, std::int64_t generation) {
   Declared declared = DeclaredOf(schema, wanted, ref, uid);
+  declared.set_generation(generation);
   // What the engine computes is unknown to Terraform, not to the engine.
   declared.clear_unknown();
   return declared;
@@ -245,7 +246,7 @@ bool Operations::HasNothingToSay(absl::Span<const Intent> intents) {
 }
 
 absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& wanted,
-                                           const std::string& uid, bool transfer,
+                                           const std::string& uid, const PrivateData& kept,
                                            absl::string_view summary, Diagnostics& diagnostics) {
   const Ref ref = RefFor(schema, wanted);
   Problems problems;
@@ -253,7 +254,8 @@ absl::StatusOr<Resource> Operations::Write(const Schema& schema, const Value& wa
   diagnostics.Add(summary, problems);
   if (problems.HasErrors()) return absl::InvalidArgumentError("the object is not valid");
   absl::StatusOr<ApplyResult> result =
-      engine_.Apply(ToStore(schema, converted, ref, uid), /*dry_run=*/false, transfer);
+      engine_.Apply(ToStore(schema, converted, ref, uid, kept.generation), /*dry_run=*/false,
+                    kept.takeover == Takeover::kTransfer);
   if (!result.ok()) {
     diagnostics.Failure(summary, result.status());
     return result.status();
@@ -277,8 +279,8 @@ Outcome Operations::Create(const Creation& creation) {
 }
 
 std::optional<Stored> Operations::Store(const Creation& creation, Diagnostics& diagnostics) {
-  absl::StatusOr<Resource> object = Write(creation.schema, creation.wanted, "",
-                                          /*transfer=*/false, CannotCreate(creation), diagnostics);
+  absl::StatusOr<Resource> object = Write(creation.schema, creation.wanted, /*uid=*/"", /*kept=*/{},
+                                          CannotCreate(creation), diagnostics);
   if (!object.ok()) return std::nullopt;
   return Stored{*std::move(object), std::move(diagnostics)};
 }
@@ -289,8 +291,8 @@ absl::StatusOr<std::vector<Stored>> Operations::StoreAll(absl::Span<const Creati
     Problems problems;
     const Converted converted = ToResource(creation.schema, creation.wanted, problems);
     if (!problems.list().empty()) return absl::FailedPreconditionError("there is more to say");
-    wanted.push_back(
-        ToStore(creation.schema, converted, RefFor(creation.schema, creation.planned), ""));
+    wanted.push_back(ToStore(creation.schema, converted, RefFor(creation.schema, creation.planned),
+                             /*uid=*/"", /*generation=*/0));
   }
   absl::StatusOr<ApplyResult> result = engine_.ApplyAll(std::move(wanted));
   if (!result.ok()) {
@@ -328,6 +330,7 @@ Outcome Operations::Created(const Creation& creation, Stored stored) {
   const Resource last =
       Await(std::move(stored.object), creation.planned, "create", outcome.diagnostics);
   outcome.state = Settle(creation.planned, StateOf(creation.schema, last, creation.planned));
+  outcome.kept.generation = last.metadata().generation();
   return outcome;
 }
 
@@ -394,21 +397,20 @@ Resource Operations::Await(Resource stored, const Value& planned, absl::string_v
 }
 
 Outcome Operations::Update(const Schema& schema, const Value& prior, const Value& planned,
-                           const Value& wanted, Takeover takeover) {
+                           const Value& wanted, const PrivateData& kept) {
   Outcome outcome;
+  outcome.kept = kept;
   const Ref ref = RefFor(schema, planned);
   const std::string uid = UidOf(prior);
-  if (takeover == Takeover::kNone && !TouchesEngine(schema, prior, planned)) {
+  if (kept.takeover == Takeover::kNone && !TouchesEngine(schema, prior, planned)) {
     outcome.state = Settle(planned, prior);
     return outcome;
   }
   const std::string summary = absl::StrCat("Cannot update ", ToHuman(ref));
-  absl::StatusOr<Resource> stored =
-      Write(schema, wanted, uid, takeover == Takeover::kTransfer, summary, outcome.diagnostics);
+  absl::StatusOr<Resource> stored = Write(schema, wanted, uid, kept, summary, outcome.diagnostics);
   if (!stored.ok()) {
     // Nothing was changed: the prior state still tells the truth.
     outcome.state = prior;
-    outcome.takeover = takeover;
     return outcome;
   }
   LogChange("object updated", ref, uid);
@@ -421,15 +423,17 @@ Outcome Operations::Update(const Schema& schema, const Value& prior, const Value
   }
   const Resource last = Await(*std::move(stored), planned, "update", outcome.diagnostics);
   outcome.state = Settle(planned, StateOf(schema, last, planned));
+  outcome.kept = {.generation = last.metadata().generation()};
   return outcome;
 }
 
-Outcome Operations::Delete(const Schema& schema, const Value& prior) {
+Outcome Operations::Delete(const Schema& schema, const Value& prior, const PrivateData& kept) {
   const Ref ref = RefFor(schema, prior);
   const std::string summary = absl::StrCat("Cannot delete ", ToHuman(ref));
   Outcome outcome;
   // Until the object is seen to be gone, it stays in state.
   outcome.state = prior;
+  outcome.kept = kept;
   const bool gone = IsBuiltin(schema, ref)
                         ? Release(ref, summary, outcome.diagnostics)
                         : Destroy(ref, UidOf(prior), TimeoutOf(ref, prior, "delete"), summary,
@@ -437,8 +441,7 @@ Outcome Operations::Delete(const Schema& schema, const Value& prior) {
   if (!gone) return outcome;
   LogChange("object is gone from state", ref, UidOf(prior));
   incarnations_.Forget(ref);
-  outcome.state = Value();
-  return outcome;
+  return {.diagnostics = std::move(outcome.diagnostics)};
 }
 
 bool Operations::Release(const Ref& ref, absl::string_view summary, Diagnostics& diagnostics) {
@@ -486,28 +489,31 @@ bool Operations::Destroy(const Ref& ref, const std::string& uid, absl::Duration 
   return waited.end == WaitResult::End::kDone;
 }
 
-Outcome Operations::Read(const Schema& schema, const Value& state) {
+Outcome Operations::Read(const Schema& schema, const Value& state, const PrivateData& kept) {
   const Ref ref = RefFor(schema, state);
   const absl::StatusOr<Resource> found = engine_.Get(ref);
   if (!found.ok() && !absl::IsNotFound(found.status())) {
     Outcome outcome;
     outcome.state = state;
+    outcome.kept = kept;
     outcome.diagnostics.Failure(absl::StrCat("Cannot read ", ToHuman(ref)), found.status());
     return outcome;
   }
-  return StateFrom(found.ok() ? &*found : nullptr, schema, state);
+  return StateFrom(found.ok() ? &*found : nullptr, schema, state, kept);
 }
 
 absl::StatusOr<Objects> Operations::Find(absl::Span<const Ref> refs) {
   return engine_.GetAll(refs);
 }
 
-Outcome Operations::ReadFrom(const Objects& objects, const Schema& schema, const Value& state) {
+Outcome Operations::ReadFrom(const Objects& objects, const Schema& schema, const Value& state,
+                             const PrivateData& kept) {
   const auto found = objects.find(RefFor(schema, state));
-  return StateFrom(found != objects.end() ? &found->second : nullptr, schema, state);
+  return StateFrom(found != objects.end() ? &found->second : nullptr, schema, state, kept);
 }
 
-Outcome Operations::StateFrom(const Resource* found, const Schema& schema, const Value& state) {
+Outcome Operations::StateFrom(const Resource* found, const Schema& schema, const Value& state,
+                              const PrivateData& kept) {
   Outcome outcome;
   const Ref ref = RefFor(schema, state);
   const std::string uid = UidOf(state);
@@ -527,6 +533,7 @@ Outcome Operations::StateFrom(const Resource* found, const Schema& schema, const
     return outcome;
   }
   outcome.state = StateOf(schema, *found, state);
+  outcome.kept = {.takeover = kept.takeover, .generation = found->metadata().generation()};
   incarnations_.Remember(ref, found->metadata().uid());
   if (engine_.Owns(*found))
     WarnOfOtherHands(found->metadata(), ref, engine_.Now(), outcome.diagnostics);
@@ -546,11 +553,11 @@ Outcome Operations::Import(const Schema& schema, const Ref& ref, bool transfer) 
     return outcome;
   }
   if (!HasOwner(*found)) {
-    outcome.takeover = Takeover::kAdopt;
+    outcome.kept.takeover = Takeover::kAdopt;
   } else if (!engine_.Owns(*found)) {
-    outcome.takeover = Takeover::kTransfer;
+    outcome.kept.takeover = Takeover::kTransfer;
   }
-  if (outcome.takeover == Takeover::kTransfer && !transfer) {
+  if (outcome.kept.takeover == Takeover::kTransfer && !transfer) {
     outcome.diagnostics.Error(
         summary, absl::StrCat("It belongs to ", OwnerText(found->metadata().owner()),
                               ", and an object follows one manager only. To let ",
@@ -560,6 +567,7 @@ Outcome Operations::Import(const Schema& schema, const Ref& ref, bool transfer) 
     return outcome;
   }
   outcome.state = StateOf(schema, *found, Value());
+  outcome.kept.generation = found->metadata().generation();
   incarnations_.Remember(ref, found->metadata().uid());
   return outcome;
 }

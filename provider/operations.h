@@ -23,8 +23,7 @@ namespace espalier::provider {
 struct Outcome {
   Value state;
   Diagnostics diagnostics;
-  // What the next apply has to do about the owner, for private data.
-  Takeover takeover = Takeover::kNone;
+  PrivateData kept;
 };
 
 // The object that a configuration or state is about. REQUIRES: its name is known.
@@ -81,16 +80,18 @@ class Operations {
   absl::StatusOr<std::vector<Stored>> StoreAll(absl::Span<const Creation> creations);
   bool IsReady(const Resource& stored, const Value& planned) const;
   Outcome Created(const Creation& creation, Stored stored);
-  // `wanted`: as in Creation.
+  // `wanted`: as in Creation. Refused if the object's spec is not the one that was read any more.
   Outcome Update(const Schema& schema, const Value& prior, const Value& planned,
-                 const Value& wanted, Takeover takeover);
+                 const Value& wanted, const PrivateData& kept);
   // Deletes and waits until the object is gone; builtin objects are released instead.
-  Outcome Delete(const Schema& schema, const Value& prior);
-  Outcome Read(const Schema& schema, const Value& state);
+  Outcome Delete(const Schema& schema, const Value& prior, const PrivateData& kept);
+  // `kept`: of the state.
+  Outcome Read(const Schema& schema, const Value& state, const PrivateData& kept);
   // The same for several: the objects first, all at once, then what has become of each. An error:
   // each is to be read alone. REQUIRES: all refs are of one kind and namespace.
   absl::StatusOr<Objects> Find(absl::Span<const Ref> refs);
-  Outcome ReadFrom(const Objects& objects, const Schema& schema, const Value& state);
+  Outcome ReadFrom(const Objects& objects, const Schema& schema, const Value& state,
+                   const PrivateData& kept);
   // Changes nothing: core imports while it plans. What another manager owns is refused unless
   // `transfer`.
   Outcome Import(const Schema& schema, const Ref& ref, bool transfer);
@@ -105,10 +106,11 @@ class Operations {
   // Stores the wanted object, which is `uid` or, if that is empty, must be new. Refusals and
   // failed calls are diagnostics.
   absl::StatusOr<Resource> Write(const Schema& schema, const Value& wanted, const std::string& uid,
-                                 bool transfer, absl::string_view summary,
+                                 const PrivateData& kept, absl::string_view summary,
                                  Diagnostics& diagnostics);
   // What the object of this incarnation has become; null if it was not found.
-  Outcome StateFrom(const Resource* found, const Schema& schema, const Value& state);
+  Outcome StateFrom(const Resource* found, const Schema& schema, const Value& state,
+                    const PrivateData& kept);
   std::string PullText(const std::optional<Resource>& waited);
   // The object once it is ready, or as it was seen last, with the reason as a diagnostic. `step` is
   // what was done to it: "create" or "update".

@@ -159,27 +159,7 @@ bool IsOfSecret(const Attributes& attributes, const Path& path) {
   return false;
 }
 
-constexpr absl::string_view kAdoptMark = "adopt";
-constexpr absl::string_view kTransferMark = "transfer";
-
 }  // namespace
-
-std::string MarkOf(Takeover takeover) {
-  switch (takeover) {
-    case Takeover::kNone:
-      return "";
-    case Takeover::kAdopt:
-      return std::string(kAdoptMark);
-    case Takeover::kTransfer:
-      return std::string(kTransferMark);
-  }
-  return "";
-}
-
-Takeover TakeoverOf(absl::string_view mark) {
-  if (mark == kAdoptMark) return Takeover::kAdopt;
-  return mark == kTransferMark ? Takeover::kTransfer : Takeover::kNone;
-}
 
 bool TouchesEngine(const Schema& schema, const Value& prior, const Value& planned) {
   return std::any_of(

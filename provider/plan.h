@@ -3,30 +3,15 @@
 // core demands when it plans again during apply.
 #pragma once
 
-#include <string>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "provider/convert.h"
 #include "provider/path.h"
+#include "provider/private_data.h"
 #include "provider/schema.h"
 #include "provider/value.h"
 
 namespace espalier::provider {
-
-// What an import found out about the owner of the object in state. It is kept in Terraform's
-// private data until an apply has settled it.
-enum class Takeover {
-  // It is ours.
-  kNone,
-  // It is nobody's.
-  kAdopt,
-  // It is another's, and the user has asked for it.
-  kTransfer,
-};
-std::string MarkOf(Takeover takeover);
-// Of private data that holds anything else: kNone.
-Takeover TakeoverOf(absl::string_view mark);
 
 struct Change {
   enum class Verb { kNone, kCreate, kUpdate, kReplace, kDelete };

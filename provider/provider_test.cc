@@ -162,8 +162,8 @@ TEST_F(ProviderTest, TellsWhatTheEngineRefusedAndWhatToDo) {
        "role viewer may not write\n\nThe token's role does not allow this. `espalier token create "
        "--role ROLE` makes another token."},
       {absl::AbortedError("vm ci/build changed meanwhile"),  // 409
-       "vm ci/build changed meanwhile\n\nSomebody else changed it at the same moment. Run the "
-       "command again."},
+       "vm ci/build changed meanwhile\n\nSomebody else has changed it meanwhile. Plan again, to "
+       "see what an apply would do now."},
       {absl::ResourceExhaustedError("a set has at most 10000 objects"),  // 429
        "a set has at most 10000 objects\n\nThe engine refused it because a limit is reached."},
       {absl::InternalError("the store is broken"),  // 500
@@ -292,6 +292,32 @@ TEST_F(ProviderTest, ProvesItsIncarnationInUpdates) {
   EXPECT_EQ(Stored()->vm().spec().restart(), v1::VmSpec::ALWAYS);
 }
 
+TEST_F(ProviderTest, ChangesNothingThatWasChangedSinceItWasRead) {
+  const Result created = Created(Config());
+  const Result plan =
+      Plan(created.state, Config({{"restart", Text("always")}}), created.private_data);
+  Resource edited = *Stored();
+  edited.mutable_vm()->mutable_spec()->set_ttl_seconds(60);
+  edited.mutable_metadata()->set_generation(2);
+  engine_.objects().Put(edited);
+  const Result refused = Apply(created.state, plan.state, plan.private_data);
+  ASSERT_THAT(refused.errors, SizeIs(1));
+  EXPECT_EQ(refused.state, created.state);
+  EXPECT_EQ(refused.private_data, created.private_data);
+  EXPECT_EQ(Stored()->vm().spec().ttl_seconds(), 60u);
+
+  // Once Terraform has read it, its plan shows what it takes back.
+  const Result read = Read(created.state, created.private_data);
+  const Result again = Plan(read.state, Config({{"restart", Text("always")}}), read.private_data);
+  const Result updated = Apply(read.state, again.state, again.private_data);
+  EXPECT_THAT(updated.errors, IsEmpty());
+  EXPECT_EQ(Stored()->vm().spec().ttl_seconds(), 0u);
+  EXPECT_EQ(Stored()->metadata().generation(), 3);
+  // What it wrote it has read.
+  const Result next = Plan(updated.state, Config(), updated.private_data);
+  EXPECT_THAT(Apply(updated.state, next.state, next.private_data).errors, IsEmpty());
+}
+
 TEST_F(ProviderTest, WaitsUntilAnUpdateIsInForce) {
   const Result created = Created(Config());
   const Result plan = Plan(created.state, Config({{"restart", Text("always")}}));
@@ -388,7 +414,7 @@ TEST_F(ProviderTest, TakesOverWhatAnotherOwnsWhenAsked) {
   const Result applied = Apply(read.state, plan.state, plan.private_data);
   EXPECT_THAT(applied.errors, IsEmpty());
   EXPECT_TRUE(engine_.applies.back().transfer());
-  EXPECT_EQ(applied.private_data, "");
+  EXPECT_EQ(PrivateDataFrom(applied.private_data).takeover, Takeover::kNone);
   EXPECT_EQ(applied.state, created.state);
   EXPECT_EQ(Stored()->metadata().owner().instance(), "prod");
   EXPECT_EQ(Plan(applied.state, Config(), applied.private_data).state, applied.state);
@@ -405,7 +431,7 @@ TEST_F(ProviderTest, AdoptsWhatNobodyOwns) {
   const Result applied = Apply(imported.state, plan.state, plan.private_data);
   EXPECT_FALSE(engine_.applies.back().transfer());
   EXPECT_EQ(Stored()->metadata().owner().instance(), "prod");
-  EXPECT_EQ(applied.private_data, "");
+  EXPECT_EQ(PrivateDataFrom(applied.private_data).takeover, Takeover::kNone);
 }
 
 TEST_F(ProviderTest, KeepsThePriorStateWhenAnUpdateIsRefused) {
@@ -475,10 +501,10 @@ TEST_F(ProviderTest, NeverTakesAnErrorForAbsence) {
        {absl::PermissionDeniedError("no"), absl::UnauthenticatedError("no"),
         absl::InternalError("no"), absl::DeadlineExceededError("no")}) {
     engine_.failures = {failure};
-    const Result read = Read(created.state, "1 u");
+    const Result read = Read(created.state, "transfer generation=7");
     EXPECT_THAT(read.errors, SizeIs(1));
     EXPECT_EQ(read.state, created.state);
-    EXPECT_EQ(read.private_data, "1 u");
+    EXPECT_EQ(read.private_data, "transfer generation=7");
   }
 }
 

@@ -96,7 +96,7 @@ void Provider::Handle(const tfplugin6::ImportResourceState::Request& request,
       imported.set_type_name(request.type_name());
       Encode(outcome.state, *imported.mutable_state());
       EncodeIdentity(*schema, outcome.state, *imported.mutable_identity());
-      imported.set_private_(MarkOf(outcome.takeover));
+      imported.set_private_(ToText(outcome.kept));
     }
     Report(outcome.diagnostics, response);
   }

@@ -27,6 +27,7 @@ struct AnyStartedCall {
 template <>
 struct StartedCall<tfplugin6::ReadResource> : AnyStartedCall<tfplugin6::ReadResource> {
   Value state;
+  PrivateData kept;
 
   Ref ref() const { return RefFor(*schema, state); }
   void AskAlone() const;
@@ -35,12 +36,12 @@ struct StartedCall<tfplugin6::ReadResource> : AnyStartedCall<tfplugin6::ReadReso
 template <>
 struct StartedCall<tfplugin6::PlanResourceChange> : AnyStartedCall<tfplugin6::PlanResourceChange> {
   Value prior;
+  PrivateData kept;
   Change change;
-  Takeover takeover = Takeover::kNone;
   // There if there is something to ask.
   std::optional<Ref> target;
 
-  Intent intent() const { return {*schema, change, prior, *target, takeover}; }
+  Intent intent() const { return {*schema, change, prior, *target, kept.takeover}; }
   void AskAlone() const;
 };
 
@@ -51,7 +52,7 @@ struct StartedCall<tfplugin6::ApplyResourceChange>
   Value planned;
   // The same with its secrets: what the engine gets.
   Value wanted;
-  Takeover takeover = Takeover::kNone;
+  PrivateData kept;
 
   // Whether it may be stored together with others.
   bool is_create() const;

@@ -32,6 +32,12 @@ Owner OwnerOf(const std::string& source, const std::string& commit) {
   return owner;
 }
 
+void AddPremise(const std::string& source, std::int64_t revision, ApplyRequest& request) {
+  v1::Premise& premise = *request.add_premises();
+  *premise.mutable_ref() = ToProto(Ref{Kind::kGitSource, "", source});
+  premise.set_revision(revision);
+}
+
 ApplyRequest ApplyRequestOf(const std::string& source, const v1::GitSourceSpec& spec,
                             const LoadedSet& set) {
   ApplyRequest request = RequestOf(source, spec, set);

@@ -1,6 +1,7 @@
 // From a source and a loaded set to requests to the engine. Pure.
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ namespace espalier {
 
 // The owner of everything that the source declares.
 Owner OwnerOf(const std::string& source, const std::string& commit);
+
+// Has the request refused if the source is not at this revision any more; 0: if it exists.
+void AddPremise(const std::string& source, std::int64_t revision, ApplyRequest& request);
 
 // The whole set as the source's owner, with the source's scope, and with the proof that what is not
 // in it is meant to be gone, unless the source does not prune. REQUIRES: set.valid().

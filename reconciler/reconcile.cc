@@ -520,13 +520,13 @@ absl::StatusOr<Verdict> SourceReconciler::Carry(const Resource& source, ApplyReq
                                                 Plan& plan, SourceState& state, Turn& turn) {
   const std::string& name = source.metadata().name();
   const std::string commit = request.owner().commit();
-  // Whoever applies has the last word in the status first: of two reconcilers the one that was
-  // paused, and so knows an older commit, is refused here. What it has sent already is refused by
-  // the digest.
+  // Whoever applies has the last word in the status first, and applies on that word: of two
+  // reconcilers the one that was paused, and so knows an older commit, is refused here or there.
   state.status_changed = true;
   ESPALIER_RETURN_IF_ERROR(WriteStatus(source, state, turn));
   request.set_dry_run(false);
   request.set_expected_digest(plan.digest());
+  AddPremise(name, state.revision, request);
   CallContext context = LongCall(turn);
   // The revision is part of it: the same plan made again later is another operation.
   context.operation_id = absl::StrCat("git/", name, "/", commit, "/", plan.revision(), "/",
@@ -629,7 +629,7 @@ void SourceReconciler::LookAtHealth(const Resource& source, SourceState& state,
   state.health_due = absl::InfiniteDuration();
   if (state.status.applied_commit().empty()) return;
   const v1::GitSourceSpec& spec = SpecOfSource(source);
-  const absl::Duration timeout =
+  const absl::Duration source_timeout =
       absl::Seconds(spec.has_ready_timeout_seconds() ? spec.ready_timeout_seconds() : 600);
   const absl::Duration elapsed = clock_.Elapsed();
   // What is found not to be ready now was so since the apply, if there was one.
@@ -643,6 +643,8 @@ void SourceReconciler::LookAtHealth(const Resource& source, SourceState& state,
   for (const Resource& object : now.All()) {
     if (!IsOwnedBy(object, source.metadata().name())) continue;
     const Ref ref = RefOf(object);
+    const absl::Duration timeout =
+        PoliciesOf(object.metadata().annotations()).ready_timeout.value_or(source_timeout);
     SourceState::Unready entry = {.uid = object.metadata().uid(),
                                   .generation = object.metadata().generation(),
                                   .since = late_before ? elapsed - timeout : since};
@@ -800,6 +802,8 @@ Outcome SourceReconciler::Leave(const std::string& name, Turn& turn) {
     if (!prune || kept) *request.add_release() = ToProto(RefOf(resource));
   }
   if (owns_any) {
+    // One of this name that is there again may have taken them over already.
+    AddPremise(name, /*revision=*/0, request);
     if (prune) {
       // Who deleted the source has seen `on_delete: prune` in it: that is the consent.
       request.mutable_prune()->set_whole_scope_loaded(true);

@@ -15,6 +15,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
@@ -295,6 +296,23 @@ class ReconcileTest : public testing::Test {
     EXPECT_TRUE(bytes.ok()) << bytes.status();
     return bytes.value_or("");
   }
+  void Delete(const Ref& ref) {
+    DeleteRequest request;
+    *request.mutable_ref() = ToProto(ref);
+    request.mutable_owner()->set_manager(Owner::CLI);
+    ASSERT_TRUE(engine_->Delete(As("ana"), request).ok());
+  }
+  // The image's registry answers.
+  void MakeReady(const std::string& image) {
+    StatusWrite write;
+    write.set_writer(StatusWrite::CONTROLLER);
+    *write.mutable_resource() = *Get(ImageRef(image));
+    v1::ImageStatus& status = *write.mutable_resource()->mutable_image()->mutable_status();
+    status.set_digest("sha256:1");
+    status.set_resolved_reference(absl::StrCat("registry.example/", image, ":", TagOf(image)));
+    ASSERT_TRUE(engine_->UpdateStatus(As("ana"), {write}).front().ok());
+    Step();
+  }
   // Whether the metrics have this line.
   bool Counted(const std::string& line) {
     return absl::StrContains(metrics_.Text(), absl::StrCat("\n", line, "\n"));
@@ -422,6 +440,34 @@ TEST_F(TwoReconcilersTest, C6OneThatWasPausedBeforeItsPlanAppliesNothingOlder) {
 
 TEST_F(TwoReconcilersTest, C6OneThatWasPausedBeforeItsApplyAppliesNothingOlder) {
   AppliesNothingOlderAfterAPauseAt(resources_->before_apply);
+}
+
+// Before anything of it was applied: the plan of the older one is still right, and its digest too.
+TEST_F(TwoReconcilersTest, C6OneThatWasPausedBeforeItsApplyAppliesNothingThatWasTakenBack) {
+  Push("2");
+  std::string newest;
+  resources_->before_apply = [&] {
+    newest = Push("1");
+    OtherFollows();
+    EXPECT_EQ(TagOf("a"), "1");
+  };
+  const int applied = resources_->applied;
+  StepAfter(absl::Seconds(40));
+  EXPECT_EQ(resources_->applied, applied);
+  ExpectNewest("1", newest);
+}
+
+TEST_F(TwoReconcilersTest, C6OneThatWasPausedGivesUpNothingOfASourceThatIsThereAgain) {
+  Delete(SourceRef("fleet"));
+  resources_->before_apply = [&] {
+    PutSource("fleet", [](v1::GitSourceSpec& spec) { spec.set_poll_seconds(30); });
+    OtherFollows();
+  };
+  const std::int64_t revision = Get(ImageRef("a"))->metadata().revision();
+  Step();
+  Settle();
+  EXPECT_EQ(Status().state(), "InSync");
+  EXPECT_EQ(Get(ImageRef("a"))->metadata().revision(), revision) << "it was nobody's meanwhile";
 }
 
 TEST_F(TwoReconcilersTest, C6OneThatWasPausedInAReadAppliesNothingOlder) {
@@ -744,10 +790,7 @@ TEST_F(ReconcileTest, BeginsAnewForANewSourceOfTheSameName) {
   PutSource();
   reads_.slow = true;
   Step();
-  DeleteRequest request;
-  *request.mutable_ref() = ToProto(SourceRef("fleet"));
-  request.mutable_owner()->set_manager(Owner::CLI);
-  ASSERT_TRUE(engine_->Delete(As("ana"), request).ok());
+  Delete(SourceRef("fleet"));
   repository_.CommitText({{"a.yaml", ImageYaml("a", "2")}});
   PutSource();
   Step();
@@ -1101,10 +1144,7 @@ TEST_F(ReconcileTest, GivesItsObjectsUpWhenTheSourceIsDeleted) {
   repository_.CommitText({{"a.yaml", ImageYaml("a")}});
   PutSource();
   Step();
-  DeleteRequest request;
-  *request.mutable_ref() = ToProto(SourceRef("fleet"));
-  request.mutable_owner()->set_manager(Owner::CLI);
-  ASSERT_TRUE(engine_->Delete(As("ana"), request).ok());
+  Delete(SourceRef("fleet"));
   Step();
   ASSERT_TRUE(Get(ImageRef("a")).has_value());
   EXPECT_FALSE(Get(ImageRef("a"))->metadata().has_owner());
@@ -1115,10 +1155,7 @@ TEST_F(ReconcileTest, GivesThemUpAlsoWhenItWasDeletedWhileNobodyLooked) {
   repository_.CommitText({{"a.yaml", ImageYaml("a")}});
   PutSource();
   Step();
-  DeleteRequest request;
-  *request.mutable_ref() = ToProto(SourceRef("fleet"));
-  request.mutable_owner()->set_manager(Owner::CLI);
-  ASSERT_TRUE(engine_->Delete(As("ana"), request).ok());
+  Delete(SourceRef("fleet"));
   Restart();
   Step();
   EXPECT_FALSE(Get(ImageRef("a"))->metadata().has_owner());
@@ -1128,10 +1165,7 @@ TEST_F(ReconcileTest, PrunesItsObjectsOnDeletionWhenTheSourceSaysSo) {
   repository_.CommitText({{"a.yaml", ImageYaml("a")}});
   PutSource("fleet", [](v1::GitSourceSpec& spec) { spec.set_on_delete(v1::GitSourceSpec::PRUNE); });
   Step();
-  DeleteRequest request;
-  *request.mutable_ref() = ToProto(SourceRef("fleet"));
-  request.mutable_owner()->set_manager(Owner::CLI);
-  ASSERT_TRUE(engine_->Delete(As("ana"), request).ok());
+  Delete(SourceRef("fleet"));
   Step();
   EXPECT_FALSE(Get(ImageRef("a")).has_value());
 }
@@ -1216,14 +1250,7 @@ TEST_F(ReconcileTest, SaysWhatIsNotReadyAndWaitsForItNoLongerThanItsTime) {
   EXPECT_EQ(Condition(kHealthy).state(), v1::Condition::FALSE);
   EXPECT_EQ(Condition(kHealthy).reason(), "NotReadyInTime");
 
-  StatusWrite write;
-  write.set_writer(StatusWrite::CONTROLLER);
-  *write.mutable_resource() = *Get(ImageRef("a"));
-  v1::ImageStatus& status = *write.mutable_resource()->mutable_image()->mutable_status();
-  status.set_digest("sha256:1");
-  status.set_resolved_reference("registry.example/a:2");
-  ASSERT_TRUE(engine_->UpdateStatus(As("ana"), {write}).front().ok());
-  Step();
+  MakeReady("a");
   StepAfter(absl::Seconds(3));
   EXPECT_EQ(Condition(kHealthy).state(), v1::Condition::TRUE);
 }
@@ -1250,6 +1277,22 @@ TEST_F(ReconcileTest, CallsLateWhatIsNotReadyHoweverOftenOthersChange) {
   StepAfter(absl::Seconds(35));
   StepAfter(absl::Seconds(3));
   EXPECT_EQ(Condition(kHealthy).state(), v1::Condition::UNKNOWN);
+}
+
+TEST_F(ReconcileTest, AnObjectMayHaveAReadyTimeoutOfItsOwn) {
+  const std::string patient = absl::StrReplaceAll(
+      ImageYaml("b", "1"),
+      {{"metadata:\n", "metadata:\n  annotations: {espalier/ready-timeout: 10m}\n"}});
+  repository_.CommitText({{"a.yaml", ImageYaml("a", "1")}, {"b.yaml", patient}});
+  PutSource("fleet", [](v1::GitSourceSpec& spec) { spec.set_ready_timeout_seconds(60); });
+  Step();
+  StepAfter(absl::Seconds(90));
+  EXPECT_EQ(Condition(kHealthy).reason(), "NotReadyInTime");
+  MakeReady("a");
+  StepAfter(absl::Seconds(3));
+  EXPECT_EQ(Condition(kHealthy).reason(), "Progressing");
+  StepAfter(absl::Minutes(10));
+  EXPECT_EQ(Condition(kHealthy).reason(), "NotReadyInTime");
 }
 
 TEST_F(ReconcileTest, ComesAfterOtherSourcesCommitByCommit) {
@@ -1386,10 +1429,7 @@ TEST_F(ReconcileTest, WhatCannotBePrunedYetIsTriedAgainAlone) {
   Edit("a", "9");
   for (int i = 0; i < 5; ++i) StepAfter(absl::Seconds(40));
   EXPECT_EQ(TagOf("a"), "9") << "trying again corrects nothing";
-  DeleteRequest request;
-  *request.mutable_ref() = ToProto(RefOf(vm));
-  request.mutable_owner()->set_manager(Owner::CLI);
-  ASSERT_TRUE(engine_->Delete(As("ana"), request).ok());
+  Delete(RefOf(vm));
   for (int i = 0; i < 3; ++i) StepAfter(absl::Seconds(40));
   EXPECT_FALSE(Get(space).has_value());
 }

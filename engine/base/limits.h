@@ -16,6 +16,9 @@ inline constexpr std::size_t kObjectBytes = 256 * 1024;
 inline constexpr std::size_t kTransactionOps = 120;
 // Objects of a set that are committed atomically on every store.
 inline constexpr std::size_t kAtomicObjects = 100;
+// Premises of a set about objects that are not in it: with kAtomicObjects they are the conditions
+// of one transaction, for which etcd has the limit that it has for operations.
+inline constexpr std::size_t kPremises = kTransactionOps - kAtomicObjects;
 // Bytes of one transaction.
 inline constexpr std::size_t kTransactionBytes = 1024 * 1024;
 // Transactions that wait for the disk: its writers are the server's threads, which are fewer.

@@ -13,6 +13,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/deletion.h"
 #include "engine/cli/source_files.h"
+#include "engine/model/duration_text.h"
 
 namespace espalier::cli {
 namespace {

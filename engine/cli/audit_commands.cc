@@ -12,6 +12,7 @@
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/document.h"
+#include "engine/model/duration_text.h"
 #include "engine/model/encode.h"
 #include "engine/render/render.h"
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "engine/cli/commands.h"
+#include "engine/model/duration_text.h"
 #include "engine/model/hold.h"
 
 namespace espalier::cli {

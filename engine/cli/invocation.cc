@@ -4,10 +4,8 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "engine/base/limits.h"
 #include "engine/base/status.h"
 #include "engine/model/codec.h"
 #include "engine/model/problem.h"
@@ -114,27 +112,6 @@ absl::StatusOr<std::map<std::string, std::string>> PairsFromWords(
     }
   }
   return pairs;
-}
-
-absl::StatusOr<std::int64_t> SecondsFromText(const std::string& text) {
-  if (text.empty()) return 0;
-  static constexpr std::pair<char, std::int64_t> kUnits[] = {
-      {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-  absl::string_view digits = text;
-  std::int64_t factor = 1;
-  for (const auto& [letter, seconds] : kUnits) {
-    if (digits.back() == letter) {
-      factor = seconds;
-      digits.remove_suffix(1);
-      break;
-    }
-  }
-  std::int64_t count = 0;
-  if (!absl::SimpleAtoi(digits, &count) || count < 0 || count > limits::kMaxInteger / factor) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\" is no duration; write 90s, 15m, 4h or 2d"));
-  }
-  return count * factor;
 }
 
 void PrintObjects(Invocation& invocation, const std::vector<Resource>& objects, bool single,

@@ -86,9 +86,6 @@ absl::StatusOr<std::vector<Ref>> RefsFromWords(const std::vector<std::string>& w
 absl::StatusOr<std::map<std::string, std::string>> PairsFromWords(
     const std::vector<std::string>& words);
 
-// "90", "15m", "4h", "2d" in seconds. INVALID_ARGUMENT.
-absl::StatusOr<std::int64_t> SecondsFromText(const std::string& text);
-
 // Prints objects in the chosen form. `nothing` is said, on err, where there are none to tabulate:
 // "no vms".
 void PrintObjects(Invocation& invocation, const std::vector<Resource>& objects, bool single,

@@ -14,6 +14,7 @@
 #include "engine/cli/deletion.h"
 #include "engine/cli/fleet.h"
 #include "engine/cli/hold_commands.h"
+#include "engine/model/duration_text.h"
 #include "engine/model/hold.h"
 #include "engine/model/size_text.h"
 #include "engine/render/table.h"

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "engine/model/duration_text.h"
 #include "engine/model/validate.h"
 
 namespace espalier {
@@ -16,16 +17,22 @@ namespace {
 constexpr absl::string_view kPrefix = "espalier/";
 
 struct PolicyForm {
+  enum class Says { kWord, kFields, kDuration };
   const char* key;
-  // What may be said; none: fields.
-  std::vector<std::string> values;
+  Says says = Says::kWord;
+  // The words that may be said.
+  std::vector<std::string> words;
 };
 
 const std::vector<PolicyForm>& Forms() {
   static const auto& forms = *new std::vector<PolicyForm>{
-      {kPrunePolicy, {"enabled", "disabled"}},    {kManagedPolicy, {"enabled", "disabled"}},
-      {kCreateOnlyPolicy, {"true", "false"}},     {kIgnorePolicy, {}},
-      {kRecreatePolicy, {"allowed", "disabled"}}, {kDriftPolicy, {"report", "alert", "correct"}},
+      {.key = kPrunePolicy, .words = {"enabled", "disabled"}},
+      {.key = kManagedPolicy, .words = {"enabled", "disabled"}},
+      {.key = kCreateOnlyPolicy, .words = {"true", "false"}},
+      {.key = kIgnorePolicy, .says = PolicyForm::Says::kFields, .words = {}},
+      {.key = kRecreatePolicy, .words = {"allowed", "disabled"}},
+      {.key = kDriftPolicy, .words = {"report", "alert", "correct"}},
+      {.key = kReadyTimeoutPolicy, .says = PolicyForm::Says::kDuration, .words = {}},
   };
   return forms;
 }
@@ -68,6 +75,30 @@ void CheckFields(absl::string_view text, const KindInfo& kind, const std::string
         glob.ok() ? WhyNoSuchField(*glob, kind) : std::string(glob.status().message());
     if (!why.empty()) problems.Error("invalid_value", path, why);
   }
+}
+
+void CheckWord(const std::string& word, const PolicyForm& form, const std::string& path,
+               Problems& problems) {
+  if (std::find(form.words.begin(), form.words.end(), word) != form.words.end()) return;
+  problems.Error("invalid_value", path,
+                 absl::StrCat("must be one of ", absl::StrJoin(form.words, ", "), "; is \"", word,
+                              "\"", Hint(word, form.words)));
+}
+
+// As that of a GitSource.
+constexpr std::int64_t kLongestTimeoutSeconds = 86400;
+
+absl::StatusOr<std::int64_t> TimeoutFrom(absl::string_view text) {
+  const absl::StatusOr<std::int64_t> seconds = SecondsFromText(text);
+  if (seconds.ok() && (*seconds < 1 || *seconds > kLongestTimeoutSeconds)) {
+    return absl::InvalidArgumentError(absl::StrCat("must be from 1s to 1d; is \"", text, "\""));
+  }
+  return seconds;
+}
+
+void CheckTimeout(absl::string_view text, const std::string& path, Problems& problems) {
+  const absl::Status status = TimeoutFrom(text).status();
+  if (!status.ok()) problems.Error("invalid_value", path, status.message());
 }
 
 // In "ci/build-*" the part before the slash is the namespace; without one every namespace is meant.
@@ -117,6 +148,10 @@ ObjectPolicies PoliciesOf(const Annotations& annotations) {
       }
     }
   }
+  if (const auto timeout = annotations.find(kReadyTimeoutPolicy); timeout != annotations.end()) {
+    const absl::StatusOr<std::int64_t> seconds = TimeoutFrom(timeout->second);
+    if (seconds.ok()) policies.ready_timeout = absl::Seconds(*seconds);
+  }
   return policies;
 }
 
@@ -132,12 +167,18 @@ void CheckPolicies(const Resource& resource, Problems& problems) {
     const PolicyForm* form = FormOf(key);
     if (form == nullptr) {
       CheckKey(key, path, problems);
-    } else if (form->values.empty()) {
-      CheckFields(value, InfoOf(resource.body_case()), path, problems);
-    } else if (std::find(form->values.begin(), form->values.end(), value) == form->values.end()) {
-      problems.Error("invalid_value", path,
-                     absl::StrCat("must be one of ", absl::StrJoin(form->values, ", "), "; is \"",
-                                  value, "\"", Hint(value, form->values)));
+      continue;
+    }
+    switch (form->says) {
+      case PolicyForm::Says::kWord:
+        CheckWord(value, *form, path, problems);
+        break;
+      case PolicyForm::Says::kFields:
+        CheckFields(value, InfoOf(resource.body_case()), path, problems);
+        break;
+      case PolicyForm::Says::kDuration:
+        CheckTimeout(value, path, problems);
+        break;
     }
   }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "engine/model/field_glob.h"
 #include "engine/model/kind.h"
 #include "engine/model/problem.h"
@@ -27,6 +28,7 @@ inline constexpr char kCreateOnlyPolicy[] = "espalier/create-only";
 inline constexpr char kIgnorePolicy[] = "espalier/ignore";
 inline constexpr char kRecreatePolicy[] = "espalier/recreate";
 inline constexpr char kDriftPolicy[] = "espalier/drift";
+inline constexpr char kReadyTimeoutPolicy[] = "espalier/ready-timeout";
 
 struct ObjectPolicies {
   // Goes away when it is not declared any more.
@@ -41,6 +43,8 @@ struct ObjectPolicies {
   std::vector<FieldGlob> ignore;
   // Instead of what its source says.
   std::optional<v1::DriftPolicy::Mode> drift;
+  // How long it may take to become ready after an apply, instead of what its source says.
+  std::optional<absl::Duration> ready_timeout;
 };
 
 using Annotations = google::protobuf::Map<std::string, std::string>;

@@ -36,12 +36,13 @@ std::vector<std::string> Found(const Resource& resource) {
 TEST(PolicyTest, ReadsWhatTheAnnotationsSay) {
   const ObjectPolicies none = PoliciesOf(Vm().metadata().annotations());
   EXPECT_TRUE(none.prune && none.managed && none.recreate);
-  EXPECT_FALSE(none.create_only || none.drift.has_value());
+  EXPECT_FALSE(none.create_only || none.drift.has_value() || none.ready_timeout.has_value());
   const ObjectPolicies all = PoliciesOf(Vm({{"espalier/prune", "disabled"},
                                             {"espalier/managed", "disabled"},
                                             {"espalier/create-only", "true"},
                                             {"espalier/recreate", "disabled"},
                                             {"espalier/drift", "alert"},
+                                            {"espalier/ready-timeout", "90m"},
                                             {"espalier/ignore", "spec.cpu, metadata.labels[team]"}})
                                             .metadata()
                                             .annotations());
@@ -49,6 +50,7 @@ TEST(PolicyTest, ReadsWhatTheAnnotationsSay) {
   EXPECT_TRUE(all.create_only);
   EXPECT_EQ(all.drift, v1::DriftPolicy::ALERT);
   EXPECT_EQ(all.ignore.size(), 2u);
+  EXPECT_EQ(all.ready_timeout, absl::Minutes(90));
 }
 
 TEST(PolicyTest, NamesUnknownKeysValuesAndFieldsWithTheNearest) {
@@ -63,6 +65,9 @@ TEST(PolicyTest, NamesUnknownKeysValuesAndFieldsWithTheNearest) {
            Row{"espalier/prune", "disable", "did you mean disabled?"},
            Row{"espalier/create-only", "yes", "must be one of true, false; is \"yes\""},
            Row{"espalier/drift", "reprot", "did you mean report?"},
+           Row{"espalier/ready-timeout", "soon", "is no duration; write 90s, 15m, 4h or 2d"},
+           Row{"espalier/ready-timeout", "", "must be from 1s to 1d"},
+           Row{"espalier/ready-timeout", "2d", "must be from 1s to 1d"},
            Row{"espalier/ignore", "spec.cpus", "did you mean cpu?"},
            Row{"espalier/ignore", "spec.cpu, ", "is no path of a field"},
            Row{"espalier/ignore", "spec.c*", "is no path of a field"},

@@ -48,6 +48,7 @@ class Planner {
         ignored_(input.request.ignore()) {}
 
   absl::StatusOr<PlanOutput> Run() {
+    ESPALIER_RETURN_IF_ERROR(CheckPremises());
     CheckSourceSuspension();
     std::map<Ref, std::vector<Ref>> references;
     for (const v1::Declared& declared : request_.objects()) {
@@ -240,7 +241,9 @@ class Planner {
     if (!policies.ignore.empty()) refuse(kIgnorePolicy, "lifecycle { ignore_changes = [...] }");
     if (policies.create_only) refuse(kCreateOnlyPolicy, "lifecycle { ignore_changes = all }");
     if (!policies.managed) refuse(kManagedPolicy, "a removed block");
-    return policies.ignore.empty() && !policies.create_only && policies.managed;
+    if (policies.ready_timeout.has_value()) refuse(kReadyTimeoutPolicy, "timeouts");
+    return policies.ignore.empty() && !policies.create_only && policies.managed &&
+           !policies.ready_timeout.has_value();
   }
 
   // Declared, and declared to be nobody's: what the owner has is given up.
@@ -268,6 +271,28 @@ class Planner {
     if (declared.revision() != 0 &&
         (current == nullptr || current->metadata().revision() != declared.revision())) {
       return absl::AbortedError(absl::StrCat(ToHuman(ref), " has changed since it was read"));
+    }
+    // Where it is another incarnation, the uid says so.
+    if (declared.generation() != 0 && current != nullptr &&
+        current->metadata().generation() != declared.generation()) {
+      return absl::AbortedError(
+          absl::StrCat("the spec of ", ToHuman(ref), " has changed since it was read: generation ",
+                       declared.generation(), " then, ", current->metadata().generation(), " now"));
+    }
+    return absl::OkStatus();
+  }
+
+  // What the caller goes by beside its own objects.
+  absl::Status CheckPremises() {
+    for (const v1::Premise& premise : request_.premises()) {
+      ESPALIER_ASSIGN_OR_RETURN(const Ref ref, FromProto(premise.ref()));
+      const Resource* current = objects_.Find(ref);
+      const std::int64_t revision = current == nullptr ? 0 : current->metadata().revision();
+      if (revision == premise.revision()) continue;
+      return absl::AbortedError(absl::StrCat(ToHuman(ref), current == nullptr ? " is gone"
+                                                           : premise.revision() == 0
+                                                               ? " exists by now"
+                                                               : " has changed since it was read"));
     }
     return absl::OkStatus();
   }

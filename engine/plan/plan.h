@@ -59,7 +59,8 @@ struct PlanOutput {
   std::int64_t destroys = 0;
 };
 
-// ABORTED: a `uid` or `revision` of the request is not the object's any more.
+// ABORTED: a `uid`, `revision` or `generation` of the request is not the object's any more, or one
+// of its premises does not hold.
 absl::StatusOr<PlanOutput> MakePlan(const PlanInput& input);
 
 // The plan of deleting one object. NOT_FOUND, ABORTED.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -250,21 +251,39 @@ TEST(PlanTest, CreatingWhatOneOwnsSaysHowToImportIt) {
   EXPECT_THAT(output.problems.list()[0].message(), HasSubstr("import it as ci/build"));
 }
 
-TEST(PlanTest, StaleRevisionAndOtherIncarnationAreAborted) {
+TEST(PlanTest, WhatIsNotAsItWasReadIsAborted) {
   ObjectsInMap objects;
   objects.Put(Stored(Vm("build"), kCli));
-  for (const bool by_revision : {true, false}) {
+  objects.Put(Stored(Vm("other"), kGit));
+  const auto planned = [&](const std::function<void(v1::Declared&, ApplyRequest&)>& read) {
     ApplyRequest request = RequestOf(kCli);
-    v1::Declared& declared = Declare(request, Vm("build", 8));
-    if (by_revision) {
-      declared.set_revision(4);
-    } else {
-      declared.set_uid("another");
-    }
-    const auto output =
-        MakePlan(PlanInput{.objects = objects, .request = request, .actor = "ana", .now = kNow});
-    EXPECT_TRUE(absl::IsAborted(output.status())) << output.status();
-  }
+    read(Declare(request, Vm("build", 8)), request);
+    return MakePlan(PlanInput{.objects = objects, .request = request, .actor = "ana", .now = kNow})
+        .status();
+  };
+  const auto premise = [](const std::string& name, std::int64_t revision) {
+    return [=](v1::Declared&, ApplyRequest& request) {
+      v1::Premise& premise = *request.add_premises();
+      *premise.mutable_ref() = ToProto(RefOf(Vm(name)));
+      premise.set_revision(revision);
+    };
+  };
+  const std::function<void(v1::Declared&, ApplyRequest&)> held[] = {
+      [](v1::Declared& declared, ApplyRequest&) { declared.set_uid("uid-build"); },
+      [](v1::Declared& declared, ApplyRequest&) { declared.set_revision(5); },
+      [](v1::Declared& declared, ApplyRequest&) { declared.set_generation(1); },
+      premise("build", 5),
+      premise("other", 5),
+      premise("nothing", 0)};
+  for (const auto& read : held) EXPECT_TRUE(planned(read).ok()) << planned(read);
+  const std::function<void(v1::Declared&, ApplyRequest&)> stale[] = {
+      [](v1::Declared& declared, ApplyRequest&) { declared.set_uid("another"); },
+      [](v1::Declared& declared, ApplyRequest&) { declared.set_revision(4); },
+      [](v1::Declared& declared, ApplyRequest&) { declared.set_generation(2); },
+      premise("build", 4),
+      premise("other", 0),
+      premise("nothing", 5)};
+  for (const auto& read : stale) EXPECT_TRUE(absl::IsAborted(planned(read))) << planned(read);
 }
 
 // Ten objects of one owner of which `gone` are no longer declared.

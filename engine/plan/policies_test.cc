@@ -244,7 +244,10 @@ TEST(PolicyPlanTest, ForeignHandDoesNotTakePoliciesAway) {
 
 TEST(PolicyPlanTest, TerraformIsToldItsOwnWords) {
   for (const auto& [policy, value] : std::vector<std::pair<std::string, std::string>>{
-           {"ignore", "spec.cpu"}, {"create-only", "true"}, {"managed", "disabled"}}) {
+           {"ignore", "spec.cpu"},
+           {"create-only", "true"},
+           {"managed", "disabled"},
+           {"ready-timeout", "30m"}}) {
     EXPECT_THAT(Codes(Plan(Standing({}), Request({With(Vm("build"), policy, value)}, kTerraform))),
                 ElementsAre("not_for_terraform"));
   }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/server/local_resources.h"
 #include "engine/store/memory.h"
+#include "engine/store/testing/forwarding_store.h"
 #include "tests/support/fake_clock.h"
 
 namespace espalier {
@@ -18,40 +19,23 @@ namespace {
 constexpr int kObjects = 450;
 
 // A store whose process dies at one commit: nothing is answered from then on.
-class DyingStore final : public Store {
+class DyingStore final : public ForwardingStore {
  public:
   // Dies at commit number `dies_at`, counted from 0, after storing it if `stores_it`.
   DyingStore(std::unique_ptr<Store> store, int dies_at, bool stores_it)
-      : store_(std::move(store)), dies_at_(dies_at), stores_it_(stores_it) {}
+      : ForwardingStore(std::move(store)), dies_at_(dies_at), stores_it_(stores_it) {}
 
   absl::StatusOr<std::int64_t> Commit(const Transaction& transaction) override {
     const int number = commits_++;
     const bool lives = number < dies_at_;
-    if (lives) return store_->Commit(transaction);
-    if (number == dies_at_ && stores_it_) (void)store_->Commit(transaction);
+    if (lives) return ForwardingStore::Commit(transaction);
+    if (number == dies_at_ && stores_it_) (void)ForwardingStore::Commit(transaction);
     return absl::UnavailableError("the process is gone");
   }
-  absl::StatusOr<RangeResult> Range(absl::string_view begin, absl::string_view end,
-                                    std::size_t limit) const override {
-    return store_->Range(begin, end, limit);
-  }
-  absl::StatusOr<KeyValue> Get(absl::string_view key) const override { return store_->Get(key); }
-  absl::StatusOr<std::vector<StoreEvent>> EventsAfter(std::int64_t after,
-                                                      std::size_t limit) const override {
-    return store_->EventsAfter(after, limit);
-  }
-  std::int64_t Observe(Observer observer) override { return store_->Observe(std::move(observer)); }
-  std::int64_t revision() const override { return store_->revision(); }
-  std::string epoch() const override { return store_->epoch(); }
-  absl::Status Compact(std::int64_t revision) override { return store_->Compact(revision); }
-  absl::StatusOr<std::string> Snapshot() const override { return store_->Snapshot(); }
-  absl::Status Restore(absl::string_view snapshot) override { return store_->Restore(snapshot); }
-  absl::Status Close() override { return store_->Close(); }
 
   int commits() const { return commits_; }
 
  private:
-  const std::unique_ptr<Store> store_;
   const int dies_at_;
   const bool stores_it_;
   int commits_ = 0;

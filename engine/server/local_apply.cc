@@ -1,6 +1,7 @@
 // LocalResources: Apply and Delete.
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -44,14 +45,41 @@ void ForgetPremises(ApplyRequest& request) {
     declared.clear_create_only();
     declared.clear_uid();
     declared.clear_revision();
+    declared.clear_generation();
   }
+  request.clear_premises();
 }
 
+// Of objects in the set. What is premised of others is asked with each part.
 bool HasPremises(const ApplyRequest& request) {
-  return std::any_of(
-      request.objects().begin(), request.objects().end(), [](const Declared& declared) {
-        return declared.create_only() || !declared.uid().empty() || declared.revision() != 0;
-      });
+  return std::any_of(request.objects().begin(), request.objects().end(),
+                     [](const Declared& declared) {
+                       return declared.create_only() || !declared.uid().empty() ||
+                              declared.revision() != 0 || declared.generation() != 0;
+                     });
+}
+
+// Others than the set's objects whose revision must not move while its parts are stored, by key.
+absl::StatusOr<std::map<std::string, std::int64_t>> PremisesOf(const ApplyRequest& request) {
+  std::map<std::string, std::int64_t> revisions;
+  for (const v1::Premise& premise : request.premises()) {
+    ESPALIER_ASSIGN_OR_RETURN(const Ref ref, FromProto(premise.ref()));
+    revisions[KeyOf(ref)] = premise.revision();
+  }
+  return revisions;
+}
+
+bool Writes(const Transaction& transaction, absl::string_view key) {
+  return std::any_of(transaction.ops.begin(), transaction.ops.end(),
+                     [&](const StoreOp& op) { return op.key == key; });
+}
+
+// What the transaction writes itself has its condition already.
+void AddPremises(const std::map<std::string, std::int64_t>& premises, Transaction& transaction) {
+  for (const auto& [key, revision] : premises) {
+    if (Writes(transaction, key)) continue;
+    transaction.compares.push_back(Compare{.key = key, .mod_revision = revision});
+  }
 }
 
 // Of what an answer refuses, what was not the caller's to do: mistakes in a document are nobody
@@ -79,6 +107,11 @@ absl::StatusOr<ApplyResult> LocalResources::Apply(const CallContext& context,
     return absl::ResourceExhaustedError(absl::StrCat("a set has at most ", limits::kApplyObjects,
                                                      " objects; this one has ",
                                                      request.objects_size()));
+  }
+  if (static_cast<std::size_t>(request.premises_size()) > limits::kPremises) {
+    return absl::ResourceExhaustedError(absl::StrCat("a set has at most ", limits::kPremises,
+                                                     " premises; this one has ",
+                                                     request.premises_size()));
   }
   if (request.has_override() && request.override().reason().empty()) {
     return absl::InvalidArgumentError("an override needs a reason");
@@ -257,6 +290,7 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context,
   std::size_t next = 0;
   std::uint32_t done = 0;
   std::int64_t uncounted = output.destroys;
+  ESPALIER_ASSIGN_OR_RETURN(auto premises, PremisesOf(request));
   for (PlannedWrite& write : output.writes) {
     Stamp(write);
     const std::size_t size = write.after.has_value() ? write.after->ByteSizeLong() : 0;
@@ -318,6 +352,7 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context,
           "one has ",
           output.writes.size(), " changes, and ", next, " of them fit"));
     }
+    AddPremises(premises, transaction);
     if (!deeds.empty()) {
       transaction.ops.push_back(audit_.Append(context.caller, std::move(deeds)));
     }
@@ -341,6 +376,9 @@ absl::StatusOr<std::int64_t> LocalResources::Commit(const CallContext& context,
                                               : "storing the set");
     }
     revision = *committed;
+    for (auto& [key, read] : premises) {
+      if (Writes(transaction, key)) read = revision;
+    }
   }
   if (!output.writes.empty()) {
     log_.Info("applied", {{telemetry::kActor, context.caller.subject},

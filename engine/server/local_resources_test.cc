@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "engine/base/limits.h"
 #include "engine/model/access.h"
 #include "engine/store/memory.h"
+#include "engine/store/testing/forwarding_store.h"
 #include "tests/support/fake_clock.h"
 
 namespace espalier {
@@ -20,9 +22,35 @@ namespace {
 
 using ::testing::HasSubstr;
 
+// A store in which something happens before a commit.
+class InterruptedStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+
+  // Called once, before the commit of this number from now on, counted from 1.
+  void Before(int commit, std::function<void()> happens) {
+    left_ = commit;
+    happens_ = std::move(happens);
+  }
+
+  absl::StatusOr<std::int64_t> Commit(const Transaction& transaction) override {
+    if (--left_ == 0) happens_();
+    return ForwardingStore::Commit(transaction);
+  }
+
+ private:
+  int left_ = 0;
+  std::function<void()> happens_;
+};
+
 class LocalResourcesTest : public ::testing::Test {
  protected:
-  LocalResourcesTest() : random_(1), log_(MakeNullLog()), store_(MakeMemoryStore("e1")) { Open(); }
+  LocalResourcesTest()
+      : random_(1),
+        log_(MakeNullLog()),
+        store_(std::make_unique<InterruptedStore>(MakeMemoryStore("e1"))) {
+    Open();
+  }
 
   void Open() {
     engine_.reset();
@@ -54,6 +82,31 @@ class LocalResourcesTest : public ::testing::Test {
     return resource;
   }
 
+  static Resource Namespace(const std::string& name, const std::string& description) {
+    Resource resource;
+    resource.mutable_metadata()->set_name(name);
+    resource.mutable_namespace_()->mutable_spec()->set_description(description);
+    return resource;
+  }
+
+  // More than one transaction holds.
+  static ApplyRequest ManyImages() {
+    ApplyRequest request = RequestOf({});
+    for (int i = 0; i < 450; ++i) {
+      *request.add_objects()->mutable_resource() = Image(absl::StrCat("image-", 1000 + i));
+    }
+    return request;
+  }
+  bool HasImage(const std::string& name) {
+    return engine_->Get(As("ana"), Ref{Kind::kImage, "", name}).ok();
+  }
+
+  static void AddPremise(const Ref& ref, std::int64_t revision, ApplyRequest& request) {
+    v1::Premise& premise = *request.add_premises();
+    *premise.mutable_ref() = ToProto(ref);
+    premise.set_revision(revision);
+  }
+
   static ApplyRequest RequestOf(std::initializer_list<Resource> resources,
                                 Owner::Manager manager = Owner::CLI) {
     ApplyRequest request;
@@ -72,7 +125,7 @@ class LocalResourcesTest : public ::testing::Test {
   FakeClock clock_{FakeClock::Mode::kAutoAdvance};
   Random random_;
   std::unique_ptr<Log> log_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<InterruptedStore> store_;
   std::unique_ptr<LocalResources> engine_;
 };
 
@@ -204,6 +257,53 @@ TEST_F(LocalResourcesTest, ARepeatedOperationIsAnsweredThoughWhatItMadeIsThereNo
   EXPECT_EQ(again.objects(0).metadata().uid(), first.objects(0).metadata().uid());
   context.operation_id = "op-2";
   EXPECT_FALSE(Apply(request, context).applied()) << "another operation finds it there";
+}
+
+TEST_F(LocalResourcesTest, ARepeatedOperationIsAnsweredThoughItsPremisesHoldNoLonger) {
+  ApplyRequest request = RequestOf({Namespace("team", "iOS")});
+  AddPremise(Ref{Kind::kNamespace, "", "team"}, 0, request);
+  CallContext context = As("git");
+  context.operation_id = "op-1";
+  EXPECT_TRUE(Apply(request, context).applied());
+  EXPECT_TRUE(Apply(request, context).applied());
+  context.operation_id = "op-2";
+  EXPECT_TRUE(absl::IsAborted(engine_->Apply(context, request).status()));
+}
+
+TEST_F(LocalResourcesTest, PremisesHoldUntilTheLastPartIsStored) {
+  const Ref team{Kind::kNamespace, "", "team"};
+  const std::int64_t read = Apply(RequestOf({Namespace("team", "iOS")})).revision();
+  ApplyRequest request = ManyImages();
+  AddPremise(team, read, request);
+  store_->Before(3, [&] { Apply(RequestOf({Namespace("team", "tvOS")})); });
+  const absl::Status status = engine_->Apply(As("git"), request).status();
+  EXPECT_TRUE(absl::IsAborted(status)) << status;
+  EXPECT_TRUE(HasImage("image-1000"));
+  EXPECT_TRUE(HasImage("image-1199"));
+  EXPECT_FALSE(HasImage("image-1200")) << "the third part";
+  // Who has read it again goes on.
+  request.mutable_premises(0)->set_revision(engine_->Get(As("git"), team)->metadata().revision());
+  EXPECT_TRUE(Apply(request).applied());
+  EXPECT_TRUE(HasImage("image-1449"));
+}
+
+TEST_F(LocalResourcesTest, ASetMayWriteWhatItIsPremisedOn) {
+  const std::int64_t read = Apply(RequestOf({Namespace("team", "iOS")})).revision();
+  ApplyRequest request = ManyImages();
+  *request.add_objects()->mutable_resource() = Namespace("team", "tvOS");
+  AddPremise(Ref{Kind::kNamespace, "", "team"}, read, request);
+  EXPECT_TRUE(Apply(request).applied());
+  EXPECT_TRUE(HasImage("image-1449"));
+}
+
+TEST_F(LocalResourcesTest, PremisesAreBounded) {
+  ApplyRequest request = RequestOf({Image("sonoma")});
+  for (std::size_t i = 0; i < limits::kPremises; ++i) {
+    AddPremise(Ref{Kind::kImage, "", absl::StrCat("x-", i)}, 0, request);
+  }
+  EXPECT_TRUE(Apply(request).applied());
+  AddPremise(Ref{Kind::kImage, "", "y"}, 0, request);
+  EXPECT_TRUE(absl::IsResourceExhausted(engine_->Apply(As("git"), request).status()));
 }
 
 TEST_F(LocalResourcesTest, PagesCoverTheListOnceInOrder) {
@@ -353,7 +453,7 @@ TEST_F(LocalResourcesTest, WhatAStatusOvertakesIsPlannedAnew) {
     return v1::Capacity();
   };
   engine_.reset();
-  store_ = MakeMemoryStore("e2");
+  store_ = std::make_unique<InterruptedStore>(MakeMemoryStore("e2"));
   engine_ = *LocalResources::Open(clock_, random_, *log_, *store_, options);
   Apply(RequestOf({Image("sonoma")}));
   armed = true;

@@ -10,8 +10,20 @@
 #include "engine/base/status.h"
 #include "engine/model/access.h"
 #include "engine/model/secret_fields.h"
+#include "google/protobuf/util/message_differencer.h"
 
 namespace espalier::provider {
+namespace {
+
+// Of `stored` in the place of `there`, if that is an object.
+std::int64_t GenerationAfter(const Resource* there, const Resource& stored) {
+  if (there == nullptr) return 1;
+  const bool same =
+      google::protobuf::util::MessageDifferencer::Equals(SpecOf(*there), SpecOf(stored));
+  return there->metadata().generation() + (same ? 0 : 1);
+}
+
+}  // namespace
 
 absl::Status FakeEngine::Fail(const CallContext& context) {
   contexts.push_back(context);
@@ -127,6 +139,10 @@ absl::StatusOr<ApplyResult> FakeEngine::Apply(const CallContext& context,
         (there == nullptr || there->metadata().uid() != declared.uid())) {
       return absl::AbortedError("another incarnation by now");
     }
+    if (declared.generation() != 0 &&
+        (there == nullptr || there->metadata().generation() != declared.generation())) {
+      return absl::AbortedError("its spec has changed");
+    }
     *stored.mutable_metadata()->mutable_owner() = request.owner();
     // Kept, as far as anybody here can tell.
     VisitSecrets(stored, [](const std::string&, v1::SecretRef& secret) {
@@ -135,6 +151,13 @@ absl::StatusOr<ApplyResult> FakeEngine::Apply(const CallContext& context,
       secret.clear_value();
     });
     if (there != nullptr) MutableStatus(stored)->CopyFrom(StatusOf(*there));
+    const std::int64_t generation = GenerationAfter(there, stored);
+    stored.mutable_metadata()->set_generation(generation);
+    if (stored.has_vm()) {
+      // In force at once, unless a test says otherwise.
+      stored.mutable_vm()->mutable_status()->mutable_placement()->set_observed_generation(
+          generation);
+    }
     objects_.Put(std::move(stored));
     *result.add_objects() = *objects_.Find(ref);
   }

@@ -5,6 +5,7 @@ import shutil
 import unittest
 
 from cases import LONG, CliCase
+from fleet import wait_for
 
 
 def namespace(more="", name="life"):
@@ -252,6 +253,38 @@ class ChangesTest(CliCase):
         self.assertEqual(self.fleet.request("GET", "namespaces/life")["spec"]["description"], "before")
         self.assertEqual(terraform.plan(), planned)
         terraform.apply()
+        terraform.assert_no_changes()
+
+    def test_point_39_a_plan_that_is_out_of_date_changes_nothing(self):
+        terraform = self.terraform(self.vm('power = "off"'))
+        terraform.apply()
+        before = terraform.state()
+        terraform.write(self.vm('power = "off"\n labels = { team = "ios" }\n ttl_seconds = 60'))
+        saved = os.path.join(terraform.directory, "saved")
+        terraform.run("plan", f"-out={saved}")
+        spec = self.fleet.vm("a")["spec"]
+        self.fleet.put_vm("a", {**spec, "restart": "never"}, "?override=test")
+        # The plan did not say that it takes this back.
+        out = terraform.fails("apply", saved)
+        self.assertIn("has changed since it was read", out)
+        self.assertIn("plan", out.lower())
+        self.assertEqual(terraform.state(), before)
+        self.assertEqual(self.fleet.vm("a")["spec"]["restart"], "never")
+        # Nor does one that was made without a look at the engine.
+        self.assertIn("has changed since it was read", terraform.fails("apply", "-auto-approve", "-refresh=false"))
+        change = terraform.plan()["espalier_vm.a"]
+        self.assertEqual(change["actions"], ["update"])
+        self.assertEqual((change["before"]["restart"], change["after"]["restart"]), ("never", "on_failure"))
+        terraform.apply()
+        terraform.assert_no_changes()
+        # What only the engine writes makes no plan old.
+        terraform.write(self.vm("ttl_seconds = 60"))
+        terraform.run("plan", f"-out={saved}")
+        revision = self.fleet.vm("a")["metadata"]["revision"]
+        self.fleet.espalier("vm", "stop", "a", "--reason", "test")
+        wait_for(lambda: self.fleet.vm("a")["metadata"]["revision"] != revision, "a newer revision")
+        self.fleet.espalier("vm", "start", "a")
+        terraform.run("apply", saved)
         terraform.assert_no_changes()
 
     def test_point_40_what_may_not_be_deleted_stays_in_state(self):
