@@ -15,8 +15,8 @@
 #include "engine/store/memory.h"
 #include "reconciler/testing/image_yaml.h"
 #include "reconciler/testing/test_repository.h"
-#include "tests/support/http_server.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_http_server.h"
 
 namespace espalier {
 namespace {
@@ -116,7 +116,7 @@ TEST_F(ServiceTest, AppliesAPushWhenAWebhookTells) {
 
 // A repository that never answers keeps neither other sources nor the end of the program waiting.
 TEST_F(ServiceTest, OneHangingRepositoryHoldsUpNobody) {
-  HttpServer silent(*threads_, [](const ServerRequest&) {
+  TestHttpServer silent(*threads_, [](const ServerRequest&) {
     ServerAnswer answer;
     answer.headers = {{"Content-Type", "application/x-git-upload-pack-advertisement"}};
     answer.body = "001e# service=git-upload-pack\n";

@@ -9,7 +9,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
 #include "engine/net/curl_library.h"
-#include "tests/support/http_server.h"
+#include "tests/support/test_http_server.h"
 
 namespace espalier {
 namespace {
@@ -19,14 +19,14 @@ using ::testing::Not;
 
 class HttpTest : public testing::Test {
  protected:
-  HttpServer& Serve(HttpServer::Handler handler) {
-    server_ = std::make_unique<HttpServer>(*threads_, std::move(handler));
+  TestHttpServer& Serve(TestHttpServer::Handler handler) {
+    server_ = std::make_unique<TestHttpServer>(*threads_, std::move(handler));
     return *server_;
   }
   HttpRequest Get(absl::string_view path) { return {.url = absl::StrCat(server_->url(), path)}; }
 
   std::unique_ptr<Threads> threads_ = MakeRealThreads();
-  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<TestHttpServer> server_;
   Cancellation stop_;
   std::unique_ptr<Http> http_ = MakeHttp(&stop_);
 };

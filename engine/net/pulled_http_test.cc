@@ -6,8 +6,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "tests/support/http_server.h"
 #include "tests/support/proxy_server.h"
+#include "tests/support/test_http_server.h"
 #include "tests/support/tls_authority.h"
 
 namespace espalier {
@@ -20,8 +20,8 @@ using ::testing::Not;
 
 class PulledHttpTest : public testing::Test {
  protected:
-  void Serve(HttpServer::Handler handler, const std::optional<ServerTls>& tls = std::nullopt) {
-    server_ = std::make_unique<HttpServer>(*threads_, std::move(handler), tls);
+  void Serve(TestHttpServer::Handler handler, const std::optional<ServerTls>& tls = std::nullopt) {
+    server_ = std::make_unique<TestHttpServer>(*threads_, std::move(handler), tls);
   }
   HttpRequest Get(absl::string_view path = "/") {
     return {.url = absl::StrCat(server_->url(), path),
@@ -45,7 +45,7 @@ class PulledHttpTest : public testing::Test {
 
   std::unique_ptr<Threads> threads_ = MakeRealThreads();
   const TlsAuthority authority_;
-  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<TestHttpServer> server_;
   std::unique_ptr<PulledHttp> http_ = PulledHttp::Make().value();
 };
 

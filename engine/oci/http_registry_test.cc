@@ -15,7 +15,7 @@
 #include "engine/oci/documents.h"
 #include "engine/oci/registry.h"
 #include "tests/support/fake_clock.h"
-#include "tests/support/http_server.h"
+#include "tests/support/test_http_server.h"
 
 namespace espalier::oci {
 namespace {
@@ -26,8 +26,8 @@ using ::testing::Not;
 
 class HttpRegistryTest : public testing::Test {
  protected:
-  HttpServer& Serve(HttpServer::Handler handler) {
-    server_ = std::make_unique<HttpServer>(*threads_, std::move(handler));
+  TestHttpServer& Serve(TestHttpServer::Handler handler) {
+    server_ = std::make_unique<TestHttpServer>(*threads_, std::move(handler));
     reference_ = ParseReference(absl::StrCat(server_->address(), "/a/b:v1")).value();
     return *server_;
   }
@@ -52,7 +52,7 @@ class HttpRegistryTest : public testing::Test {
   }
 
   std::unique_ptr<Threads> threads_ = MakeRealThreads();
-  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<TestHttpServer> server_;
   FakeClock clock_{FakeClock::Mode::kAutoAdvance};
   Random random_{1};
   std::unique_ptr<Http> http_ = MakeHttp();
@@ -151,7 +151,7 @@ TEST_F(HttpRegistryTest, LogsInWithBasicWhereThatIsAskedFor) {
 
 TEST_F(HttpRegistryTest, NeverSendsALoginToAnotherHost) {
   credential_ = {"ana", "secret"};
-  HttpServer storage(*threads_, [&](const ServerRequest&) {
+  TestHttpServer storage(*threads_, [&](const ServerRequest&) {
     return ServerAnswer{.body = content_, .honour_range = true};
   });
   Serve([&](const ServerRequest& request) -> ServerAnswer {
@@ -168,7 +168,7 @@ TEST_F(HttpRegistryTest, NeverSendsALoginToAnotherHost) {
 
 TEST_F(HttpRegistryTest, AsksAgainWhenASignedLinkHasExpired) {
   int links = 0;
-  HttpServer storage(*threads_, [&](const ServerRequest& request) -> ServerAnswer {
+  TestHttpServer storage(*threads_, [&](const ServerRequest& request) -> ServerAnswer {
     if (request.query == "n=1") return {.status = 403};
     return {.body = content_};
   });

@@ -18,7 +18,7 @@
 #include "reconciler/forge/json.h"
 #include "reconciler/forge/pages.h"
 #include "tests/support/fake_clock.h"
-#include "tests/support/http_server.h"
+#include "tests/support/test_http_server.h"
 
 namespace espalier::forge {
 namespace {
@@ -33,8 +33,8 @@ void ReadName(const Node& node, std::vector<std::string>& names) {
 
 class ForgeApiTest : public testing::Test {
  protected:
-  void Serve(HttpServer::Handler handler) {
-    server_ = std::make_unique<HttpServer>(*threads_, std::move(handler));
+  void Serve(TestHttpServer::Handler handler) {
+    server_ = std::make_unique<TestHttpServer>(*threads_, std::move(handler));
     api_ = std::make_unique<ForgeApi>(
         *http_, token_, pace_,
         ForgeApiOptions{.base = ParseUrl(server_->url() + "/api").value(),
@@ -60,7 +60,7 @@ class ForgeApiTest : public testing::Test {
   const std::unique_ptr<Http> http_ = MakeHttp();
   SecretToken token_{[] { return std::string("s3cr3t-token"); }};
   std::shared_ptr<Pace> pace_ = std::make_shared<Pace>(clock_, kGithubPace);
-  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<TestHttpServer> server_;
   std::unique_ptr<ForgeApi> api_;
 };
 
@@ -108,7 +108,7 @@ TEST_F(ForgeApiTest, CountsPagesWhereThereIsNoLink) {
 }
 
 TEST_F(ForgeApiTest, AListThatGoesOnElsewhereIsRefused) {
-  HttpServer thief(*threads_, [](const ServerRequest&) { return ServerAnswer{.body = "[]"}; });
+  TestHttpServer thief(*threads_, [](const ServerRequest&) { return ServerAnswer{.body = "[]"}; });
   Serve([&](const ServerRequest&) {
     return ServerAnswer{.headers = {{"Link", absl::StrCat("<", thief.url(), "/>; rel=\"next\"")}},
                         .body = "[]"};

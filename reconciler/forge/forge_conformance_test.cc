@@ -478,8 +478,8 @@ TEST_P(ForgeConformanceTest, E13SaysThatAPermissionIsMissing) {
 }
 
 TEST_P(ForgeConformanceTest, SendsTheTokenNowhereElse) {
-  HttpServer thief(*threads_, [](const ServerRequest&) { return ServerAnswer{.body = "[]"}; });
-  HttpServer door(*threads_, [&](const ServerRequest& request) {
+  TestHttpServer thief(*threads_, [](const ServerRequest&) { return ServerAnswer{.body = "[]"}; });
+  TestHttpServer door(*threads_, [&](const ServerRequest& request) {
     return ServerAnswer{.status = 302, .headers = {{"Location", thief.url() + request.path}}};
   });
   const auto forge = MakeForgeOf(GetParam(), clock_, *http_, door.url(), "acme/fleet", "secret");

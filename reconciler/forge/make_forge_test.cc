@@ -174,7 +174,7 @@ TEST_F(ForgeMakerTest, GoesThroughTheProxyOfTheSource) {
   FakeGithub fake(*threads_, clock_);
   env_["TOKEN"] = "t";
   env_["PROXY"] = "word";
-  HttpServer proxy(*threads_, [](const ServerRequest&) { return ServerAnswer{.status = 503}; });
+  TestHttpServer proxy(*threads_, [](const ServerRequest&) { return ServerAnswer{.status = 503}; });
   v1::GitSourceSpec spec = SpecFor(v1::Forge::GITHUB, fake);
   spec.mutable_proxy()->set_url(proxy.url());
   spec.mutable_proxy()->set_username("name");

@@ -19,10 +19,10 @@
 #include "reconciler/git/tree.h"
 #include "reconciler/testing/git_http.h"
 #include "reconciler/testing/test_repository.h"
-#include "tests/support/http_server.h"
 #include "tests/support/loopback_server.h"
 #include "tests/support/proxy_server.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_http_server.h"
 #include "tests/support/tls_authority.h"
 
 namespace espalier {
@@ -51,7 +51,7 @@ class FetchAttackTest : public testing::Test {
     return FetchInChild(
         *io_, {.command = {ESPALIER_RECONCILER, "fetch-child"}, .deadline = deadline})(request);
   }
-  HttpServer::Handler Git() {
+  TestHttpServer::Handler Git() {
     return [this](const ServerRequest& request) {
       return ServeGit(*io_, repository_.path(), request);
     };
@@ -63,7 +63,7 @@ class FetchAttackTest : public testing::Test {
         OpenRepository::Open(library_, mirror);
     return repository.ok() && GitTree::Open(*std::move(repository), commit).ok();
   }
-  int Posts(const HttpServer& server) {
+  int Posts(const TestHttpServer& server) {
     int posts = 0;
     for (const ServerRequest& request : server.requests()) posts += request.method == "POST";
     return posts;
@@ -81,7 +81,7 @@ TEST_F(FetchAttackTest, FetchesOverTlsAndDownloadsNothingTwice) {
   const std::string other = repository_.CommitText({{"b.yaml", "1"}}, "other");
   repository_.SetRef("refs/pull/7/head", other);
   const std::string first = Commit("1");
-  HttpServer server(*threads_, Git(), Tls());
+  TestHttpServer server(*threads_, Git(), Tls());
   FetchRequest request = RequestTo(server.url());
   request.pull_heads_prefix = "refs/pull/";
   absl::StatusOr<FetchAnswer> answer = Fetch(request);
@@ -131,16 +131,16 @@ TEST_F(FetchAttackTest, A1EndsAtItsDeadlineWhereverTheServerHangs) {
   expect_timeout("before TLS", absl::StrCat("https://", silent.address()));
   LoopbackServer dripping(*threads_, drip);
   expect_timeout("a byte at a time", absl::StrCat("http://", dripping.address()));
-  HttpServer after_tls(
+  TestHttpServer after_tls(
       *threads_, [](const ServerRequest&) { return ServerAnswer{.body = "x", .stall_after = 0}; },
       Tls());
   expect_timeout("after TLS", after_tls.url());
-  HttpServer in_refs(*threads_, stall("GET"));
+  TestHttpServer in_refs(*threads_, stall("GET"));
   expect_timeout("in the refs", in_refs.url());
-  HttpServer in_pack(*threads_, stall("POST"));
+  TestHttpServer in_pack(*threads_, stall("POST"));
   expect_timeout("in the pack", in_pack.url());
   // And nothing of it is in the way of the next one.
-  HttpServer good(*threads_, Git());
+  TestHttpServer good(*threads_, Git());
   EXPECT_EQ(Fetch(RequestTo(good.url()))->commit, commit);
 }
 
@@ -157,7 +157,7 @@ TEST_F(FetchAttackTest, A3RefusesServersThatDoNotProveWhoTheyAre) {
                       {"self-signed", TlsAuthority::SelfSigned()},
                       {"authority of another repository", other.Issue()}};
   for (const Row& row : rows) {
-    HttpServer server(*threads_, Git(), ServerTls{.identity = row.identity});
+    TestHttpServer server(*threads_, Git(), ServerTls{.identity = row.identity});
     FetchRequest request = RequestTo(server.url());
     request.username = "ana";
     request.password = "t0ken";
@@ -166,7 +166,7 @@ TEST_F(FetchAttackTest, A3RefusesServersThatDoNotProveWhoTheyAre) {
     EXPECT_THAT(server.requests(), IsEmpty()) << row.name;
   }
   // Without authorities of its own the machine's count, which know none of these.
-  HttpServer server(*threads_, Git(), Tls());
+  TestHttpServer server(*threads_, Git(), Tls());
   FetchRequest request = RequestTo(server.url());
   EXPECT_TRUE(Fetch(request).ok());
   request.route.ca_certificates.clear();
@@ -178,7 +178,7 @@ TEST_F(FetchAttackTest, ShowsItsCertificateWhereOneIsAskedFor) {
   const TlsAuthority clients;
   ServerTls tls = Tls();
   tls.client_authority = clients.certificate();
-  HttpServer server(*threads_, Git(), tls);
+  TestHttpServer server(*threads_, Git(), tls);
   FetchRequest request = RequestTo(server.url());
   EXPECT_FALSE(Fetch(request).ok());
   const TlsIdentity identity = clients.Issue();
@@ -190,11 +190,11 @@ TEST_F(FetchAttackTest, ShowsItsCertificateWhereOneIsAskedFor) {
 }
 
 TEST_F(FetchAttackTest, A4TokenNeverLeavesForAnotherHost) {
-  HttpServer other(*threads_, [](const ServerRequest&) {
+  TestHttpServer other(*threads_, [](const ServerRequest&) {
     return ServerAnswer{.status = 401, .headers = {{"WWW-Authenticate", "Basic realm=\"git\""}}};
   });
   for (const std::string method : {"GET", "POST"}) {
-    HttpServer server(*threads_, [&](const ServerRequest& request) {
+    TestHttpServer server(*threads_, [&](const ServerRequest& request) {
       if (request.method != method) return AdvertiseGit(std::string(40, 'a'));
       return ServerAnswer{.status = 302,
                           .headers = {{"Location", absl::StrCat("http://t0ken@", other.address(),
@@ -305,7 +305,7 @@ TEST_F(FetchAttackTest, A6RefusesPacksThatLieAndKeepsTheMirror) {
       {"no pack", "ERR nothing for you"},
       {"nothing", ""},
   };
-  HttpServer honest(*threads_, Git());
+  TestHttpServer honest(*threads_, Git());
   // One repository that turns bad: the mirror keys on the URL.
   std::string site = honest.url();
   Mirror mirror(
@@ -318,7 +318,7 @@ TEST_F(FetchAttackTest, A6RefusesPacksThatLieAndKeepsTheMirror) {
   const FetchRequest request = {.url = "http://127.0.0.1/r.git", .ref = "refs/heads/main"};
   ASSERT_TRUE(mirror.Update(request).ok());
   for (const Row& row : rows) {
-    HttpServer liar(*threads_, [&](const ServerRequest& request) {
+    TestHttpServer liar(*threads_, [&](const ServerRequest& request) {
       return request.method == "GET" ? AdvertiseGit(wanted) : SendGitPack(row.pack);
     });
     site = liar.url();
@@ -333,7 +333,7 @@ TEST_F(FetchAttackTest, A6RefusesPacksThatLieAndKeepsTheMirror) {
 
 TEST_F(FetchAttackTest, A7ReadsTooManyAndOddRefs) {
   const std::string commit = Commit("1");
-  HttpServer server(*threads_, [&](const ServerRequest& request) {
+  TestHttpServer server(*threads_, [&](const ServerRequest& request) {
     if (request.method != "GET") return ServeGit(*io_, repository_.path(), request);
     std::string more;
     for (int i = 1; i <= 50000; ++i) {
@@ -357,7 +357,7 @@ TEST_F(FetchAttackTest, A7ReadsTooManyAndOddRefs) {
 
 TEST_F(FetchAttackTest, A7RefusesEndlessRefs) {
   const std::string commit(40, 'a');
-  HttpServer server(*threads_, [&](const ServerRequest&) {
+  TestHttpServer server(*threads_, [&](const ServerRequest&) {
     std::string more;
     const std::string line = GitLine(absl::StrCat(commit, " refs/heads/", std::string(60000, 'x')));
     while (more.size() < 34 * 1024 * 1024) more += line;
@@ -377,7 +377,7 @@ TEST_F(FetchAttackTest, A9SaysWhatTheServerAnswers) {
         Row{404, absl::StatusCode::kNotFound}, Row{410, absl::StatusCode::kNotFound},
         Row{407, absl::StatusCode::kUnauthenticated}, Row{429, absl::StatusCode::kUnavailable},
         Row{500, absl::StatusCode::kUnavailable}, Row{503, absl::StatusCode::kUnavailable}}) {
-    HttpServer server(*threads_, [&](const ServerRequest&) {
+    TestHttpServer server(*threads_, [&](const ServerRequest&) {
       // As long as forges' pages are.
       return ServerAnswer{.status = row.status, .body = std::string(300000, 'x')};
     });
@@ -386,7 +386,7 @@ TEST_F(FetchAttackTest, A9SaysWhatTheServerAnswers) {
     EXPECT_THAT(server.requests(), SizeIs(1)) << "it is not asked twice";
   }
   // A page for people, as after a login that failed.
-  HttpServer page(*threads_, [](const ServerRequest&) {
+  TestHttpServer page(*threads_, [](const ServerRequest&) {
     return ServerAnswer{.headers = {{"Content-Type", "text/html"}}, .body = "<html>"};
   });
   const absl::Status status = Fetch(RequestTo(page.url())).status();
@@ -396,7 +396,7 @@ TEST_F(FetchAttackTest, A9SaysWhatTheServerAnswers) {
 
 TEST_F(FetchAttackTest, A10GoesThroughProxiesThatAskAndSurvivesTheirDeath) {
   const std::string commit = Commit("1");
-  HttpServer server(*threads_, Git(), Tls());
+  TestHttpServer server(*threads_, Git(), Tls());
   ProxyServer asks(*threads_, {.username = "ana", .password = "s3cret"});
   FetchRequest request = RequestTo(server.url());
   request.username = "ana";

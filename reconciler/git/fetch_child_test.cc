@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "reconciler/testing/test_repository.h"
 #include "tests/support/fake_io.h"
-#include "tests/support/http_server.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_http_server.h"
 
 namespace espalier {
 namespace {
@@ -77,7 +77,7 @@ TEST_F(FetchChildTest, ReadsNoConfigurationOfTheUser) {
 }
 
 TEST_F(FetchChildTest, EndsAtItsDeadlineWhenTheServerNeverAnswers) {
-  HttpServer server(*threads_, [](const ServerRequest&) { return NeverEndingAnswer(); });
+  TestHttpServer server(*threads_, [](const ServerRequest&) { return NeverEndingAnswer(); });
   const absl::Status status =
       FetchFrom(absl::StrCat(server.url(), "/r.git"), "", absl::Milliseconds(700)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
@@ -85,7 +85,7 @@ TEST_F(FetchChildTest, EndsAtItsDeadlineWhenTheServerNeverAnswers) {
 }
 
 TEST_F(FetchChildTest, EndsWhenItIsCancelled) {
-  HttpServer server(*threads_, [this](const ServerRequest&) {
+  TestHttpServer server(*threads_, [this](const ServerRequest&) {
     cancellation_.Cancel();
     return NeverEndingAnswer();
   });
@@ -93,7 +93,7 @@ TEST_F(FetchChildTest, EndsWhenItIsCancelled) {
 }
 
 TEST_F(FetchChildTest, OffersThePasswordOnceAndNeverSaysIt) {
-  HttpServer server(*threads_, [](const ServerRequest&) {
+  TestHttpServer server(*threads_, [](const ServerRequest&) {
     ServerAnswer answer;
     answer.status = 401;
     answer.headers = {{"WWW-Authenticate", "Basic realm=\"git\""}};
@@ -113,8 +113,8 @@ TEST_F(FetchChildTest, OffersThePasswordOnceAndNeverSaysIt) {
 }
 
 TEST_F(FetchChildTest, FollowsNoRedirect) {
-  HttpServer other(*threads_, [](const ServerRequest&) { return ServerAnswer(); });
-  HttpServer server(*threads_, [&](const ServerRequest&) {
+  TestHttpServer other(*threads_, [](const ServerRequest&) { return ServerAnswer(); });
+  TestHttpServer server(*threads_, [&](const ServerRequest&) {
     ServerAnswer answer;
     answer.status = 302;
     answer.headers = {{"Location", absl::StrCat(other.url(), "/r.git/info/refs")}};
@@ -129,7 +129,8 @@ TEST_F(FetchChildTest, SaysWhatIsNotThere) {
   const absl::Status no_branch = FetchFrom(repository.path()).status();
   EXPECT_EQ(no_branch.code(), absl::StatusCode::kNotFound) << no_branch;
   EXPECT_FALSE(FetchFrom(absl::StrCat(dir_.path(), "/none.git")).ok());
-  HttpServer server(*threads_, [](const ServerRequest&) { return ServerAnswer{.status = 404}; });
+  TestHttpServer server(*threads_,
+                        [](const ServerRequest&) { return ServerAnswer{.status = 404}; });
   EXPECT_FALSE(FetchFrom(absl::StrCat(server.url(), "/r.git")).ok());
 }
 

@@ -1,12 +1,12 @@
 // ServeGit: a repository over HTTP as git servers serve it, through git's own upload-pack, for an
-// HttpServer whose handler may spoil it on the way. For tests; any thread.
+// TestHttpServer whose handler may spoil it on the way. For tests; any thread.
 #pragma once
 
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "engine/base/io.h"
-#include "tests/support/http_server.h"
+#include "tests/support/test_http_server.h"
 
 namespace espalier {
 

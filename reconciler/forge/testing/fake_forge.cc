@@ -30,7 +30,7 @@ FakeForge::FakeForge(Threads& threads, Clock& clock, Http* http)
 FakeForge::~FakeForge() { ESPALIER_CHECK(server_ == nullptr); }
 
 void FakeForge::Start() {
-  server_ = std::make_unique<HttpServer>(
+  server_ = std::make_unique<TestHttpServer>(
       threads_, [this](const ServerRequest& request) { return Handle(request); });
   url_ = server_->url();
 }

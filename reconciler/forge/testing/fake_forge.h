@@ -22,7 +22,7 @@
 #include "engine/base/http.h"
 #include "engine/base/mutex.h"
 #include "reconciler/forge/testing/fake_project.h"
-#include "tests/support/http_server.h"
+#include "tests/support/test_http_server.h"
 
 namespace espalier {
 
@@ -194,7 +194,7 @@ class FakeForge {
   int delivered_ ABSL_GUARDED_BY(mu_) = 0;
   // Answers that are under way while the server ends still say it.
   std::string url_;
-  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<TestHttpServer> server_;
 };
 
 }  // namespace espalier

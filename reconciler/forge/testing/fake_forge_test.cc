@@ -48,7 +48,8 @@ TEST_F(FakeForgeTest, TakesCommandsOverHttp) {
 }
 
 TEST_F(FakeForgeTest, ProvesItsWebhooksAsTheForgeDoes) {
-  HttpServer receiver(*threads_, [](const ServerRequest&) { return ServerAnswer{.status = 202}; });
+  TestHttpServer receiver(*threads_,
+                          [](const ServerRequest&) { return ServerAnswer{.status = 202}; });
   const auto play = [&](FakeForge& fake) {
     fake.SetWebhook(receiver.url() + "/hooks/fleet", "secret");
     const std::int64_t number = fake.Open({});

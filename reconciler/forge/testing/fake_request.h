@@ -10,7 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "reconciler/forge/testing/fake_project.h"
-#include "tests/support/http_server.h"
+#include "tests/support/test_http_server.h"
 
 namespace espalier {
 

@@ -1,4 +1,4 @@
-#include "tests/support/http_server.h"
+#include "tests/support/test_http_server.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -50,7 +50,7 @@ absl::string_view ServerRequest::Header(absl::string_view name) const {
   return FindHeader(headers, name);
 }
 
-struct HttpServer::TlsContext {
+struct TestHttpServer::TlsContext {
   explicit TlsContext(const ServerTls& tls) : context(SSL_CTX_new(TLS_server_method())) {
     X509* const certificate = ReadCertificate(tls.identity.certificate);
     BIO* const key_text = BIO_new_mem_buf(tls.identity.key.data(), tls.identity.key.size());
@@ -80,9 +80,9 @@ struct HttpServer::TlsContext {
 };
 
 // One client's connection, on its own thread.
-class HttpServer::Connection {
+class TestHttpServer::Connection {
  public:
-  Connection(HttpServer& server, int fd, int stop) : server_(server), fd_(fd), stop_(stop) {
+  Connection(TestHttpServer& server, int fd, int stop) : server_(server), fd_(fd), stop_(stop) {
     if (server.tls_ == nullptr) return;
     tls_ = SSL_new(server.tls_->context);
     SSL_set_fd(tls_, fd);
@@ -213,14 +213,15 @@ class HttpServer::Connection {
     return Send(answer.body);
   }
 
-  HttpServer& server_;
+  TestHttpServer& server_;
   const int fd_;
   const int stop_;
   SSL* tls_ = nullptr;
   std::string input_;
 };
 
-HttpServer::HttpServer(Threads& threads, Handler handler, const std::optional<ServerTls>& tls)
+TestHttpServer::TestHttpServer(Threads& threads, Handler handler,
+                               const std::optional<ServerTls>& tls)
     : handler_(std::move(handler)),
       tls_(tls.has_value() ? std::make_unique<TlsContext>(*tls) : nullptr) {
   // OpenSSL writes to connections that are gone, and has no way to do so quietly.
@@ -229,13 +230,13 @@ HttpServer::HttpServer(Threads& threads, Handler handler, const std::optional<Se
       threads, [this](int fd, int stop) { Connection(*this, fd, stop).Run(); });
 }
 
-HttpServer::~HttpServer() = default;
+TestHttpServer::~TestHttpServer() = default;
 
-std::string HttpServer::url() const {
+std::string TestHttpServer::url() const {
   return absl::StrCat(tls_ != nullptr ? "https://" : "http://", address());
 }
 
-std::vector<ServerRequest> HttpServer::requests() const {
+std::vector<ServerRequest> TestHttpServer::requests() const {
   MutexLock lock(mu_);
   return requests_;
 }

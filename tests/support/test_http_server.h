@@ -1,6 +1,6 @@
-// HttpServer: a small HTTP/1.1 server on a free loopback port, whose answers a test programs: also
-// slow, cut off, redirecting, malformed ones. Keeps connections alive. Stops in its destructor.
-// Thread-safe; the handler is called on the connections' threads.
+// TestHttpServer: a small HTTP/1.1 server on a free loopback port, whose answers a test programs:
+// also slow, cut off, redirecting, malformed ones. Keeps connections alive. Stops in its
+// destructor. Thread-safe; the handler is called on the connections' threads.
 #pragma once
 
 #include <cstdint>
@@ -55,12 +55,13 @@ struct ServerTls {
   std::string client_authority;
 };
 
-class HttpServer {
+class TestHttpServer {
  public:
   using Handler = std::function<ServerAnswer(const ServerRequest&)>;
 
-  HttpServer(Threads& threads, Handler handler, const std::optional<ServerTls>& tls = std::nullopt);
-  ~HttpServer();
+  TestHttpServer(Threads& threads, Handler handler,
+                 const std::optional<ServerTls>& tls = std::nullopt);
+  ~TestHttpServer();
 
   int port() const { return server_->port(); }
   // "127.0.0.1:port".
