@@ -1,6 +1,6 @@
 // HookListener: the socket that forges post to, where people read the plans that pull requests link
-// to, and where the metrics are. It bounds what a sender may take of size and time
-// before anything is looked at. cpp-httplib and its threads stay in the .cc.
+// to, and where the metrics are. The server below it bounds what a sender may take of size and time
+// before anything is looked at.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
 #include "engine/base/http.h"
+#include "engine/listen/http_call.h"
+#include "engine/listen/http_server.h"
 
 namespace espalier {
 
@@ -44,21 +46,24 @@ class HookListener {
                                                              const Options& options,
                                                              Handler handler, ReadPlan read_plan,
                                                              ReadMetrics read_metrics);
-  // REQUIRES: Stop() was called.
-  ~HookListener();
-
   // With the port that was chosen.
   const Address& address() const { return address_; }
 
-  // Takes no more, ends what is under way, and joins. Once.
+  // Takes no more, waits for what is under way, and joins. Once, before it is destroyed.
   void Stop();
 
  private:
-  struct Impl;
-  HookListener(std::unique_ptr<Impl> impl, Address address);
+  HookListener(Handler handler, ReadPlan read_plan, ReadMetrics read_metrics);
 
-  const std::unique_ptr<Impl> impl_;
-  const Address address_;
+  // Before the body is there; status 0 goes on.
+  static HttpAnswer Admit(const HttpCall& call);
+  HttpAnswer Answer(const HttpCall& call) const;
+
+  const Handler handler_;
+  const ReadPlan read_plan_;
+  const ReadMetrics read_metrics_;
+  std::unique_ptr<HttpServer> server_;
+  Address address_;
 };
 
 }  // namespace espalier

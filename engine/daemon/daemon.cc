@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/base/status.h"
 #include "engine/base/telemetry.h"
 #include "engine/control/control.h"
@@ -14,15 +15,15 @@
 #include "engine/daemon/cluster_settings.h"
 #include "engine/daemon/housekeeping.h"
 #include "engine/daemon/registry_login.h"
+#include "engine/listen/http_server.h"
+#include "engine/listen/listen.h"
 #include "engine/net/http.h"
 #include "engine/oci/registry.h"
 #include "engine/server/auth/authorize.h"
 #include "engine/server/auth/tokens.h"
 #include "engine/server/grpc_server.h"
-#include "engine/server/listen.h"
 #include "engine/server/local_resources.h"
 #include "engine/server/metrics.h"
-#include "engine/server/rest/http_server.h"
 #include "engine/server/rest/rest.h"
 #include "engine/server/sessions.h"
 #include "engine/server/vault.h"
@@ -72,7 +73,12 @@ class RealDaemon final : public Daemon {
         HttpServer::Start(machine_.clock, machine_.threads,
                           {.admit = [this](const HttpCall& call) { return rest_->Admit(call); },
                            .answer = [this](const HttpCall& call) { return rest_->Answer(call); }},
-                          options_.http, tls));
+                          {.address = options_.http,
+                           .tls = tls,
+                           // Watches, and as many ordinary connections beside them.
+                           .threads = 2 * limits::kRestWatches,
+                           .waiting = 2 * limits::kRestWatches,
+                           .body_bytes = limits::kRestBody}));
     machine_.log.Info("engine serves", {{telemetry::kAddress, grpc_->address()},
                                         {telemetry::kPath, options_.data_dir}});
     return WriteReadyFile();

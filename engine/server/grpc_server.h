@@ -15,8 +15,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/executor.h"
 #include "engine/base/limits.h"
+#include "engine/listen/listen.h"
 #include "engine/server/auth/tokens.h"
-#include "engine/server/listen.h"
 #include "engine/server/metrics.h"
 
 namespace espalier {

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "engine/listen/http_server.h"
+#include "engine/listen/listen.h"
 #include "engine/net/http.h"
-#include "engine/server/listen.h"
-#include "engine/server/rest/http_server.h"
 #include "engine/server/testing/test_certificates.h"
 #include "engine/server/testing/test_engine.h"
 #include "gtest/gtest.h"
@@ -100,7 +100,7 @@ TEST_F(TlsTest, HttpServesOverTlsAndAsksForClientCertificates) {
         *clock, *threads,
         {.admit = [](const HttpCall&) { return HttpAnswer{.status = 0}; },
          .answer = [](const HttpCall& call) { return HttpAnswer{.body = call.method}; }},
-        "127.0.0.1:0", Files(with_client_ca));
+        {.address = "127.0.0.1:0", .tls = Files(with_client_ca)});
     ASSERT_TRUE(server.ok()) << server.status();
     const int port = ParseAddress((*server)->address())->port;
     {
@@ -134,7 +134,7 @@ TEST_F(TlsTest, ARequestBringsItsAuthoritiesAndItsCertificate) {
       *clock, *threads,
       {.admit = [](const HttpCall&) { return HttpAnswer{.status = 0}; },
        .answer = [](const HttpCall& call) { return HttpAnswer{.body = call.method}; }},
-      "127.0.0.1:0", Files(true));
+      {.address = "127.0.0.1:0", .tls = Files(true)});
   ASSERT_TRUE(server.ok()) << server.status();
   const HttpRoute good{.ca_certificates = read(ours_->ca),
                        .client_certificate = read(ours_->client_cert),
@@ -170,7 +170,9 @@ TEST_F(TlsTest, FilesThatCannotWorkAreRefusedAtStart) {
   TestEngine engine;
   const TlsFiles mixed = LoadTls(*io, ours_->server_cert, foreign_->server_key, "").value();
   EXPECT_FALSE(GrpcServer::Start(engine.served(), "127.0.0.1:0", mixed).ok());
-  EXPECT_FALSE(HttpServer::Start(engine.clock(), engine.threads(), {}, "127.0.0.1:0", mixed).ok());
+  EXPECT_FALSE(HttpServer::Start(engine.clock(), engine.threads(), {},
+                                 {.address = "127.0.0.1:0", .tls = mixed})
+                   .ok());
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include "engine/api/audit.h"
 #include "engine/api/resources.h"
-#include "engine/server/rest/http.h"
+#include "engine/listen/http_call.h"
 
 namespace espalier {
 

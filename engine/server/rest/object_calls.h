@@ -3,7 +3,7 @@
 #pragma once
 
 #include "engine/api/resources.h"
-#include "engine/server/rest/http.h"
+#include "engine/listen/http_call.h"
 #include "engine/server/rest/json_cache.h"
 #include "engine/server/rest/route.h"
 

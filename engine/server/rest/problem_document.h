@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "engine/listen/http_call.h"
 #include "engine/model/problem.h"
-#include "engine/server/rest/http.h"
 
 namespace espalier {
 

@@ -3,7 +3,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/api/resources.h"
-#include "engine/server/rest/http.h"
+#include "engine/listen/http_call.h"
 #include "engine/server/rest/route.h"
 
 namespace espalier {

@@ -7,10 +7,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "engine/listen/http_call.h"
 #include "engine/server/auth/tokens.h"
 #include "engine/server/grpc_server.h"
 #include "engine/server/metrics.h"
-#include "engine/server/rest/http.h"
 #include "engine/server/rest/json_cache.h"
 #include "engine/server/rest/route.h"
 

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "engine/base/call_context.h"
+#include "engine/listen/http_call.h"
 #include "engine/server/grpc_server.h"
-#include "engine/server/rest/http.h"
 #include "engine/server/rest/route.h"
 
 namespace espalier {

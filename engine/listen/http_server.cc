@@ -1,29 +1,32 @@
-#include "engine/server/rest/http_server.h"
+#include "engine/listen/http_server.h"
 
 #include <httplib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
-#include "engine/base/limits.h"
 #include "engine/base/status.h"
 #include "engine/base/worker_pool.h"
+#include "engine/listen/accepted_connection.h"
+#include "engine/listen/tls_acceptor.h"
 
 namespace espalier {
 namespace {
 
-// Watches, and as many ordinary connections beside them.
-constexpr std::size_t kWorkers = 2 * limits::kRestWatches;
 constexpr int kBacklog = 256;
 // An idle connection keeps its thread so long; it is also what Stop waits for at most.
-constexpr time_t kKeepAliveSeconds = 2;
-constexpr time_t kIoTimeoutSeconds = 10;
+constexpr absl::Duration kIdleTime = absl::Seconds(2);
+constexpr absl::Duration kWriteTime = absl::Seconds(10);
+// Browsers and forges send some twenty, proxies add a few.
+constexpr std::size_t kHeaders = 100;
+// First line, headers and the lengths of chunks: the library bounds lines, not how many there are.
+constexpr std::size_t kBesideBody = 256 << 10;
 
-// httplib hands over each connection as a task.
+// The library hands over each connection as a task.
 class PoolQueue final : public httplib::TaskQueue {
  public:
   explicit PoolQueue(WorkerPool& pool) : pool_(pool) {}
@@ -38,6 +41,54 @@ class PoolQueue final : public httplib::TaskQueue {
   WorkerPool& pool_;
 };
 
+// The library's server with our connections. TLS is ours as well: the library's own has no deadline
+// for a request, and comes with another copy of OpenSSL. (Its constructor has the process ignore
+// SIGPIPE, which writes over TLS need.)
+class Library final : public httplib::Server {
+ public:
+  Library(Clock& clock, std::unique_ptr<TlsAcceptor> tls, const ConnectionLimits& limits,
+          bool keep_alive)
+      : clock_(clock), tls_(std::move(tls)), limits_(limits), keep_alive_(keep_alive) {}
+
+ private:
+  bool process_and_close_socket(socket_t socket) override {
+    const bool answered = Serve(socket);
+    ::shutdown(socket, SHUT_RDWR);
+    ::close(socket);
+    return answered;
+  }
+
+  bool Serve(socket_t socket) {
+    AcceptedConnection connection(clock_, socket, tls_.get(), limits_);
+    bool more = connection.Greet();
+    bool answered = false;
+    while (more && svr_sock_ != INVALID_SOCKET && connection.AwaitRequest(kIdleTime)) {
+      bool last = !keep_alive_;
+      answered = process_request(connection, /*close_connection=*/last, last,
+                                 [&last](httplib::Request& request) {
+                                   // A field of clients, by which a handler reaches us: see Last.
+                                   request.progress = [&last](std::uint64_t, std::uint64_t) {
+                                     last = true;
+                                     return true;
+                                   };
+                                 });
+      more = answered && !last;
+    }
+    return answered;
+  }
+
+  Clock& clock_;
+  const std::unique_ptr<TlsAcceptor> tls_;
+  const ConnectionLimits limits_;
+  const bool keep_alive_;
+};
+
+// The body stays unread: nothing that comes after it on this connection can be trusted.
+void Last(const httplib::Request& request, httplib::Response& response) {
+  response.set_header("Connection", "close");
+  request.progress(0, 0);
+}
+
 HttpCall ReadCall(const httplib::Request& request) {
   HttpCall call;
   call.method = request.method == "HEAD" ? "GET" : request.method;
@@ -47,31 +98,32 @@ HttpCall ReadCall(const httplib::Request& request) {
   call.content_type = request.get_header_value("Content-Type");
   call.if_match = request.get_header_value("If-Match");
   call.operation_id = request.get_header_value("Idempotency-Key");
+  for (const auto& [name, value] : request.headers) call.headers.emplace_back(name, value);
   return call;
 }
 
 class Server final : public HttpServer {
  public:
-  Server(Clock& clock, Threads& threads, Handlers handlers)
+  Server(Clock& clock, Threads& threads, Handlers handlers, const Options& options)
       : clock_(clock),
         threads_(threads),
         handlers_(std::move(handlers)),
-        pool_(clock, threads, "http", kWorkers, /*max_queued=*/kWorkers) {}
+        body_bytes_(options.body_bytes),
+        pool_(clock, threads, options.name, options.threads, options.waiting) {}
   ~Server() override { ESPALIER_CHECK(stopped_); }
 
-  absl::Status Listen(const Address& address, const TlsFiles& tls) {
-    if (tls.enabled()) {
-      // By their paths: httplib comes with an OpenSSL of its own, whose objects must not be mixed
-      // with those of ours.
-      server_ = std::make_unique<httplib::SSLServer>(
-          tls.certificate_path.c_str(), tls.key_path.c_str(),
-          tls.client_ca_path.empty() ? nullptr : tls.client_ca_path.c_str());
-    } else {
-      server_ = std::make_unique<httplib::Server>();
+  absl::Status Listen(const Address& address, const Options& options) {
+    std::unique_ptr<TlsAcceptor> tls;
+    if (options.tls.enabled()) {
+      ESPALIER_ASSIGN_OR_RETURN(tls, TlsAcceptor::Make(options.tls));
     }
-    if (!server_->is_valid()) {
-      return absl::InvalidArgumentError("the TLS certificate and key do not fit together");
-    }
+    server_ = std::make_unique<Library>(
+        clock_, std::move(tls),
+        ConnectionLimits{.request_time = options.request_time,
+                         .answer_time = options.answer_time,
+                         .write_time = kWriteTime,
+                         .request_bytes = options.body_bytes + kBesideBody},
+        options.keep_alive);
     Configure();
     int port = address.port;
     if (port == 0) {
@@ -85,7 +137,7 @@ class Server final : public HttpServer {
     // httplib's own backlog is 5.
     ::listen(socket_, kBacklog);
     address_ = Address{.host = address.host, .port = static_cast<std::uint16_t>(port)}.ToString();
-    acceptor_ = threads_.Start("http-accept", [this] {
+    acceptor_ = threads_.Start(absl::StrCat(options.name, "-accept"), [this] {
       server_->listen_after_bind();
       accepting_ended_ = true;
     });
@@ -109,13 +161,12 @@ class Server final : public HttpServer {
  private:
   void Configure() {
     server_->set_tcp_nodelay(true);
+    // What clients are told.
     server_->set_keep_alive_max_count(1'000'000);
-    server_->set_keep_alive_timeout(kKeepAliveSeconds);
-    server_->set_read_timeout(kIoTimeoutSeconds);
-    server_->set_write_timeout(kIoTimeoutSeconds);
-    server_->set_payload_max_length(limits::kRestBody);
+    server_->set_keep_alive_timeout(absl::ToInt64Seconds(kIdleTime));
+    server_->set_payload_max_length(body_bytes_);
     server_->new_task_queue = [this] { return new PoolQueue(pool_); };
-    // Like httplib's own, but without SO_REUSEPORT: two daemons must not share a port.
+    // Like httplib's own, but without SO_REUSEPORT: two processes must not share a port.
     server_->set_socket_options([this](socket_t socket) {
       const int yes = 1;
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
@@ -132,12 +183,16 @@ class Server final : public HttpServer {
       // Without either header there is no body; httplib would wait for one.
       const bool has_body =
           request.has_header("Content-Length") || request.has_header("Transfer-Encoding");
+      bool too_large = false;
       const bool whole = !has_body || reader([&](const char* data, std::size_t size) {
-        call.body.append(data, size);
-        return call.body.size() <= limits::kRestBody;
+        too_large = call.body.size() + size > body_bytes_;
+        if (!too_large) call.body.append(data, size);
+        return !too_large;
       });
-      // Else httplib has set the status: too large, or broken off.
-      if (whole) Write(handlers_.answer(call), response);
+      if (whole) return Write(handlers_.answer(call), response);
+      // The library has answered 413 itself when the length was announced.
+      if (response.status != 413) response.status = too_large ? 413 : 408;
+      Last(request, response);
     };
     server_->Post(".*", with_body);
     server_->Put(".*", with_body);
@@ -149,13 +204,17 @@ class Server final : public HttpServer {
 
   // Answers what needs no body, or must not have one read. Whether it did.
   bool BeforeBody(const httplib::Request& request, httplib::Response& response) {
+    if (request.headers.size() > kHeaders) {
+      response.status = 431;
+      Last(request, response);
+      return true;
+    }
     const HttpCall call = ReadCall(request);
     HttpAnswer refusal = handlers_.admit(call);
     const bool reads_body = call.method == "POST" || call.method == "PUT" ||
                             call.method == "PATCH" || call.method == "DELETE";
     if (refusal.status != 0) {
-      // The body stays unread: nothing that comes after it on this connection can be trusted.
-      if (reads_body) refusal.headers.emplace_back("Connection", "close");
+      if (reads_body) Last(request, response);
       Write(std::move(refusal), response);
       return true;
     }
@@ -191,8 +250,9 @@ class Server final : public HttpServer {
   Clock& clock_;
   Threads& threads_;
   const Handlers handlers_;
+  const std::size_t body_bytes_;
   WorkerPool pool_;
-  std::unique_ptr<httplib::Server> server_;
+  std::unique_ptr<Library> server_;
   std::unique_ptr<Thread> acceptor_;
   std::string address_;
   socket_t socket_ = INVALID_SOCKET;
@@ -205,11 +265,11 @@ class Server final : public HttpServer {
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Clock& clock, Threads& threads,
                                                               Handlers handlers,
-                                                              const std::string& address,
-                                                              const TlsFiles& tls) {
-  ESPALIER_ASSIGN_OR_RETURN(const Address parsed, CheckListen(address, tls.enabled()));
-  auto server = std::make_unique<Server>(clock, threads, std::move(handlers));
-  if (absl::Status listening = server->Listen(parsed, tls); !listening.ok()) {
+                                                              const Options& options) {
+  ESPALIER_ASSIGN_OR_RETURN(const Address address,
+                            CheckListen(options.address, options.tls.enabled()));
+  auto server = std::make_unique<Server>(clock, threads, std::move(handlers), options);
+  if (absl::Status listening = server->Listen(address, options); !listening.ok()) {
     server->Stop();
     return listening;
   }

@@ -1,14 +1,13 @@
-// What the REST interface is asked and answers, without sockets: the server (http_server.h) carries
-// it, tests and fuzzers make it. Plain values.
+// What is asked over HTTP and answered, without sockets: the server (http_server.h) carries it,
+// tests and fuzzers make it. Plain values.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/string_view.h"
+#include "engine/base/http.h"
 
 namespace espalier {
 
@@ -22,10 +21,14 @@ struct HttpCall {
   std::string content_type;
   std::string if_match;
   std::string operation_id;
+  // All of them, those above as well.
+  HttpHeaders headers;
   std::string body;
 
   // The parameter, or empty.
   std::string Query(const std::string& name) const;
+  // The first header of that name, in whatever case, or empty.
+  std::string Header(absl::string_view name) const;
   // Whether the parameter is there and is not "false" or "0".
   bool Flag(const std::string& name) const;
 };
@@ -34,7 +37,7 @@ struct HttpAnswer {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
+  HttpHeaders headers;
   // Given: the body is what it writes, sent as it comes. It runs on the connection's own thread
   // until it returns. `write` answers whether the client still takes it; `stopping` whether the
   // server ends.

@@ -1,4 +1,4 @@
-#include "engine/server/listen.h"
+#include "engine/listen/listen.h"
 
 #include <utility>
 
@@ -16,7 +16,7 @@ absl::StatusOr<TlsFiles> LoadTls(Io& io, const std::string& certificate, const s
   if (!client_ca.empty() && certificate.empty()) {
     return absl::InvalidArgumentError("a client CA needs a TLS certificate and key");
   }
-  TlsFiles files = {.certificate_path = certificate, .key_path = key, .client_ca_path = client_ca};
+  TlsFiles files;
   const std::pair<const std::string&, std::string&> wanted[] = {
       {certificate, files.certificate}, {key, files.key}, {client_ca, files.client_ca}};
   for (const auto& [path, text] : wanted) {

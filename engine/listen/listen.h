@@ -1,4 +1,4 @@
-// What both servers need to listen: where, and with which certificates. Pure, but for LoadTls.
+// What every server needs to listen: where, and with which certificates. Pure, but for LoadTls.
 #pragma once
 
 #include <string>
@@ -10,16 +10,12 @@
 
 namespace espalier {
 
-// PEM files: their texts, and where they lie. All empty: no TLS.
+// The texts of PEM files. All empty: no TLS.
 struct TlsFiles {
   std::string certificate;
   std::string key;
   // Given: clients must show a certificate that this authority signed.
   std::string client_ca;
-
-  std::string certificate_path;
-  std::string key_path;
-  std::string client_ca_path;
 
   bool enabled() const { return !certificate.empty(); }
 };
