@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/base/semver.h"
 #include "engine/base/status.h"
 #include "reconciler/forge/github_app.h"
 #include "reconciler/git/change.h"
@@ -13,7 +14,6 @@
 #include "reconciler/git/history.h"
 #include "reconciler/git/merge.h"
 #include "reconciler/git/repository_url.h"
-#include "reconciler/git/semver.h"
 #include "reconciler/git/ssh_private_key.h"
 
 namespace espalier {

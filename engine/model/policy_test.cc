@@ -190,6 +190,24 @@ TEST(IgnoreRuleTest, B15StarsNeverBacktrack) {
   EXPECT_FALSE(MatchesGlob(glob + "b", std::string(100'000, 'a')));
 }
 
+TEST(SourceRulesTest, NamesTheComparisonThatIsNone) {
+  Resource source;
+  source.mutable_metadata()->set_name("apps");
+  v1::GitSourceSpec& spec = *source.mutable_git_source()->mutable_spec();
+  spec.set_repository("/srv/fleet.git");
+  ApplyDefaults(source);
+  spec.mutable_tags()->set_range("^1.2 !=1.3");
+  EXPECT_THAT(Found(source), ::testing::ElementsAre(HasSubstr(
+                                 "spec.tags.range: \"!=1.3\" is no comparison with a version")));
+  spec.mutable_tags()->set_range(",");
+  EXPECT_THAT(Found(source), ::testing::ElementsAre(
+                                 HasSubstr("spec.tags.range: the range compares with no version")));
+  spec.mutable_tags()->set_range(">= 1.2, <3.x || 4");
+  EXPECT_THAT(Found(source), ::testing::SizeIs(1));
+  spec.mutable_tags()->set_range(">=1.2.0-rc.1 <3");
+  EXPECT_THAT(Found(source), IsEmpty());
+}
+
 TEST(SourceRulesTest, NamesDaysTimeZonesFieldsAndItself) {
   Resource source;
   source.mutable_metadata()->set_name("apps");

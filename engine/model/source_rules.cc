@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "engine/base/semver.h"
 #include "engine/model/policy.h"
 
 namespace espalier {
@@ -48,6 +49,12 @@ void CheckSourceRules(const Resource& resource, Problems& problems) {
   const std::map<std::string, v1::Window> windows(spec.windows().begin(), spec.windows().end());
   for (const auto& [name, window] : windows) {
     CheckWindow(window, absl::StrCat("spec.windows[", name, "]"), problems);
+  }
+  // Without any, the option beside the field says so.
+  if (const std::string& range = spec.tags().range(); !range.empty()) {
+    if (const auto parsed = SemVerRange::Parse(range); !parsed.ok()) {
+      problems.Error("invalid_value", "spec.tags.range", std::string(parsed.status().message()));
+    }
   }
   CheckIgnoreRules(spec.ignore(), "spec.ignore", problems);
   for (int i = 0; i < spec.after_size(); ++i) {

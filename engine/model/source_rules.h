@@ -1,5 +1,5 @@
-// What of a GitSource no option beside a field can say: days, time zones, the fields that its rules
-// leave alone. Pure, but for the machine's time zones.
+// What of a GitSource no option beside a field can say: days, time zones, ranges of versions, the
+// fields that its rules leave alone. Pure, but for the machine's time zones.
 #pragma once
 
 #include <optional>

@@ -9,9 +9,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "engine/base/semver.h"
 #include "engine/base/status.h"
 #include "reconciler/git/git_limits.h"
-#include "reconciler/git/semver.h"
 
 namespace espalier {
 namespace {

@@ -139,6 +139,12 @@ std::vector<WrongTree> Corpus() {
       {"Source",
        {{"a.yaml", {Document("GitSource", "metadata: {name: a}\nspec: {repository: /srv/a}\n")}}},
        {"a.yaml:1:0 not_from_git"}},
+      {"SourceOfNoVersions",
+       {{"a.yaml",
+         {Document("GitSource",
+                   "metadata: {name: a}\nspec:\n  repository: /srv/a\n"
+                   "  tags: {range: newest}\n")}}},
+       {"a.yaml:6:17 invalid_value"}},
       {"Credentials",
        {{"a.yaml",
          {Document("RegistryCredential",

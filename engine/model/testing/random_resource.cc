@@ -45,6 +45,7 @@ constexpr std::array<const char*, 9> kForms = {
 // What is bound by more than its options (source_rules.h): the field, and something that may stand
 // there.
 constexpr std::pair<const char*, const char*> kBoundByCode[] = {
+    {"espalier.v1.TagRange.range", ">=1.2 <3"},
     {"espalier.v1.Window.days", "mon"},
     {"espalier.v1.Window.time_zone", "UTC"},
     {"espalier.v1.IgnoreRule.fields", "metadata.labels"},

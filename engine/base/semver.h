@@ -1,4 +1,5 @@
-// Versions after SemVer 2.0 and ranges of them, for following tags. Pure.
+// Versions after SemVer 2.0 and ranges of them, for following tags: validation reads a range here,
+// and so does whoever follows it. Pure.
 #pragma once
 
 #include <cstdint>

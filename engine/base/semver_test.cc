@@ -1,4 +1,4 @@
-#include "reconciler/git/semver.h"
+#include "engine/base/semver.h"
 
 #include <gtest/gtest.h>
 
