@@ -2,6 +2,7 @@
 // fetching child withstands, each by its number. Everything runs in a real child.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/sha.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -275,12 +276,39 @@ std::string DeltaBomb() {
                       Deflated(delta), std::string(20, '\0'));
 }
 
-// A delta whose base nobody has; two of them may each name the other.
+// A delta whose base nobody has.
 std::string MissingBase() {
   const std::string delta = Varint(1) + Varint(1) + std::string("\x90\x01", 2);
   const std::string object =
       ObjectHeader(kReferenceDelta, delta.size()) + std::string(20, '\x11') + Deflated(delta);
   return absl::StrCat(PackHeader(2), object, object, std::string(20, '\0'));
+}
+
+// How far before a delta its base begins, as packs have it. What lies behind it takes a number that
+// has run over.
+std::string Offset(std::uint64_t distance) {
+  std::string bytes(1, static_cast<char>(distance & 0x7F));
+  while (distance >>= 7) bytes.insert(0, 1, static_cast<char>(0x80 | (--distance & 0x7F)));
+  return bytes;
+}
+
+std::string DeltaFrom(std::uint64_t distance) {
+  const std::string delta = Varint(1) + Varint(1) + std::string("\x90\x01", 2);
+  return absl::StrCat(ObjectHeader(kOffsetDelta, delta.size()), Offset(distance), Deflated(delta));
+}
+
+std::string DeltaOnItself() {
+  return absl::StrCat(PackHeader(1), DeltaFrom(0), std::string(20, '\0'));
+}
+
+// The first on the second, which is on the first.
+std::string DeltasInACircle() {
+  const std::uint64_t size = DeltaFrom(-1).size();
+  const std::string pack = absl::StrCat(PackHeader(2), DeltaFrom(-size), DeltaFrom(size));
+  // With the right sum, so that nothing but the circle is wrong.
+  unsigned char sum[SHA_DIGEST_LENGTH];
+  SHA1(reinterpret_cast<const unsigned char*>(pack.data()), pack.size(), sum);
+  return absl::StrCat(pack, std::string(reinterpret_cast<const char*>(sum), sizeof(sum)));
 }
 
 TEST_F(FetchAttackTest, A6RefusesPacksThatLieAndKeepsTheMirror) {
@@ -296,6 +324,8 @@ TEST_F(FetchAttackTest, A6RefusesPacksThatLieAndKeepsTheMirror) {
       {"4294967295 objects", absl::StrCat(PackHeader(0xFFFFFFFF), blob, std::string(20, '\0'))},
       {"delta bomb", DeltaBomb()},
       {"delta without base", MissingBase()},
+      {"delta on itself", DeltaOnItself()},
+      {"deltas in a circle", DeltasInACircle()},
       {"truncated", whole.substr(0, whole.size() - 3)},
       {"wrong trailer", absl::StrCat(whole, std::string(20, '\x01'))},
       {"larger than it says", absl::StrCat(PackHeader(1), ObjectHeader(kBlob, 2), Deflated("hello"),

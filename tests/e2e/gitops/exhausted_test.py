@@ -1,10 +1,14 @@
-"""F4: a reconciler that gets no descriptors, no place to write or no child any more says so, loses nothing and
-goes on when there are some again."""
+"""F4: a reconciler that gets no descriptors, no place to write, no room on its disk or no child any more says so,
+loses nothing and goes on when there are some again."""
+import contextlib
+import errno
 import os
 import pathlib
 import resource
 import signal
+import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -69,6 +73,81 @@ class ExhaustedTest(unittest.TestCase):
             return self.fetched()["state"] == "false"
         wait_for(kill_children, "a child that was killed in time")
         self.recovers()
+
+
+@contextlib.contextmanager
+def small_disk(mebibytes):
+    """A file system of its own; None where this system does not let us mount one."""
+    with tempfile.TemporaryDirectory(prefix="espalier-disk-") as directory:
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "espalier", directory],
+                               capture_output=True, check=False)
+        if mount.returncode != 0:
+            yield None
+            return
+        try:
+            yield pathlib.Path(directory)
+        finally:
+            subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+class FullDiskTest(unittest.TestCase):
+    """The cache lies on a disk of 16 MiB, which somebody else fills."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.disk = cls.enterClassContext(small_disk(16))
+        if cls.disk is None:
+            raise unittest.SkipTest("only root may mount a small disk")
+        cls.fleet = cls.enterClassContext(Fleet(hosts=0))
+        cls.followed = Followed(cls.fleet, poll_seconds=1)
+        cls.followed.cache = cls.disk / "cache"
+        cls.enterClassContext(cls.followed)
+        cls.followed.declare_source()
+        cls.followed.wait_until_applied(cls.followed.head())
+
+    def fill(self):
+        """To the last byte, also what a file that is replaced gives back meanwhile."""
+        with open(self.disk / "filler", "ab", buffering=0) as filler:
+            for size in (1 << 20, 1 << 12, 1):
+                try:
+                    while True:
+                        filler.write(b"x" * size)
+                except OSError as error:
+                    self.assertEqual(error.errno, errno.ENOSPC)
+
+    def condition(self):
+        return self.followed.source()["status"]["conditions"]["Fetched"]
+
+    def test_f4_a_full_disk(self):
+        before = self.followed.source()["status"]["applied_commit"]
+        self.fill()
+        commit = self.followed.push(0)
+        self.followed.hook()
+
+        def says_so():
+            self.fill()
+            fetched = self.condition()
+            return fetched["state"] == "false" and "space" in fetched["message"]
+        wait_for(says_so, f"a fetch that found no room: {self.condition()}")
+        # Said in words, and what was applied stays.
+        self.assertEqual(self.followed.source()["status"]["applied_commit"], before)
+        # It starts on the full disk as well, and hears who speaks to it.
+        self.fleet.end("espalier-reconciler")
+        self.followed.start()
+        self.assertEqual(self.followed.hook(), 202)
+        said = self.fleet.log("espalier-reconciler").count("No space left")
+        wait_for(lambda: self.fleet.log("espalier-reconciler").count("No space left") > said,
+                 "a fetch that found no room after a restart")
+        (self.disk / "filler").unlink()
+        self.followed.hook()
+        self.followed.wait_until_applied(commit)
+        self.assertEqual(self.condition()["state"], "true")
+        # Nothing half written is left: all that is read at a start is whole.
+        self.fleet.end("espalier-reconciler")
+        self.followed.start()
+        self.followed.wait_until_applied(self.followed.push(0))
+        unreadable = [path for path in self.disk.rglob("*") if path.name.endswith(".unreadable")]
+        self.assertEqual(unreadable, [])
 
 
 if __name__ == "__main__":

@@ -51,6 +51,9 @@ class Fleet:
 
     def _start(self, name, args, program=None):
         ready = self._path(name + ".ready")
+        # Of one that was here before: it knew another port.
+        if os.path.exists(ready):
+            os.unlink(ready)
         log = open(self._path(name + ".log"), "ab")
         command = [os.path.join(BIN, program or name), *args, "--ready-file", ready]
         self.processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
