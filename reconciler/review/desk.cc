@@ -186,6 +186,7 @@ bool ReviewDesk::Listen(const SourceNow& now, Turn& turn) {
     state.uid = now.source.metadata().uid();
     acceptances_.Forget(name);
     state.applied = plans_.Applied(name);
+    if (now.target != now.applied) state.waited = now.target;
     forges_.Follow(name);
     forges_.Look(name);
   }
@@ -208,9 +209,20 @@ bool ReviewDesk::Listen(const SourceNow& now, Turn& turn) {
     });
   }
   TakeEnded(news->ended, state, name);
+  if (news->forgot && !state.waited.empty()) {
+    // Where it was merged, something may still say that it waits.
+    state.untold = state.waited;
+    if (state.asked.insert(state.untold).second) forges_.AskWhoBrought(name, state.untold);
+  }
   if (state.brought.size() > kBroughtKept) state.brought.clear();
   for (auto& [commit, brought] : news->brought) {
     state.asked.erase(commit);
+    if (commit == state.untold) {
+      state.untold.clear();
+      if (brought.has_value() && !state.merged.contains(brought->facts.number)) {
+        TakeEnded({*brought}, state, name);
+      }
+    }
     state.brought[commit] = std::move(brought);
   }
   if (news->proposed.has_value()) acceptances_.Take(name, *news->proposed);

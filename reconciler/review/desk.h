@@ -137,6 +137,10 @@ class ReviewDesk {
     // By commit, what forges said who brought it, and who is asked.
     std::map<std::string, std::optional<EndedPullRequest>> brought;
     std::set<std::string> asked;
+    // The commit that waited when we started, and the same once its pull request is asked for to be
+    // told the result: nobody here knows of it any more.
+    std::string waited;
+    std::string untold;
     // Comments whose commands were carried out: each is told again until it is answered.
     LastSeen handled{kCommandsKept};
     // Commits whose result is on the disk, oldest first.

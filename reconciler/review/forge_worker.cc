@@ -234,6 +234,7 @@ absl::StatusOr<Outcome> ForgeWorker::LookIfDue(const v1::GitSourceSpec& spec) {
   }
   ESPALIER_RETURN_IF_ERROR(FindEnded(*open));
   if (issue_ != 0) add_(IssueName());
+  const bool forgot = outbox_.began_empty() && looked_ == -absl::InfiniteDuration();
   looked_ = clock_.Elapsed();
   {
     MutexLock lock(mu_);
@@ -242,6 +243,7 @@ absl::StatusOr<Outcome> ForgeWorker::LookIfDue(const v1::GitSourceSpec& spec) {
   Tell([&](ForgeNews& news) {
     news.open = std::move(seen);
     news.look = look;
+    news.forgot = news.forgot || forgot;
   });
   return Outcome(RequeueAfter{poll});
 }

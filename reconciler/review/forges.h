@@ -52,6 +52,8 @@ struct ForgeNews {
   std::int64_t look = 0;
   // Of those that something was posted to.
   std::vector<EndedPullRequest> ended;
+  // With the first list: nothing is known of what was posted before.
+  bool forgot = false;
   std::vector<GivenCommand> commands;
   // Answers to AskWhoBrought: by commit, the pull request, if one did.
   std::map<std::string, std::optional<EndedPullRequest>> brought;

@@ -29,7 +29,9 @@ std::int64_t NumberOf(absl::string_view name) {
 }  // namespace
 
 Outbox::Outbox(Io& io, Log& log, std::string dir) : io_(io), log_(log), dir_(std::move(dir)) {
-  for (const std::string& name : io_.List(dir_).value_or(std::vector<std::string>())) {
+  const absl::StatusOr<std::vector<std::string>> names = io_.List(dir_);
+  began_empty_ = absl::IsNotFound(names.status());
+  for (const std::string& name : names.value_or(std::vector<std::string>())) {
     const std::int64_t number = NumberOf(name);
     if (number == 0) continue;
     const absl::StatusOr<std::string> bytes = io_.ReadFile(PathOf(number), kFileBytes);

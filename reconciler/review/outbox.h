@@ -23,6 +23,10 @@ class Outbox {
   // aside and logged: its pull request is found out anew. Borrowed: io and log.
   Outbox(Io& io, Log& log, std::string dir);
 
+  // Whether there was nothing at all when it was made: it is the first, or what stood in it is
+  // lost.
+  bool began_empty() const { return began_empty_; }
+
   // The surface that shall stand from now on: what is put last is newest, whatever it says. False:
   // it says what stands in the outbox already, or less: of a commit of which something is known,
   // that it is being read.
@@ -46,6 +50,7 @@ class Outbox {
   Io& io_;
   Log& log_;
   const std::string dir_;
+  bool began_empty_ = false;
   std::map<std::int64_t, OutboxEntry> entries_;
 };
 

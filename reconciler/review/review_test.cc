@@ -1032,6 +1032,54 @@ TEST_F(ReviewTest, E16LeavesNothingPendingAfterARestart) {
   }
 }
 
+// All that it knew of the forge is gone as well: what stands there is found again, and nothing more
+// is written than had to be.
+TEST_F(ReviewTest, E16LeavesNothingPendingWhenTheOutboxIsLost) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  std::map<std::string, std::string> more = files_;
+  more["c.yaml"] = ImageYaml("c");
+  PullRequest open = Open(7, more);
+  more = files_;
+  more["d.yaml"] = ImageYaml("d");
+  PullRequest merged = Open(8, more);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1 && Comments(8).size() == 1; }));
+  // The merge waits when it is killed, and a new head is being read.
+  PutSource([](v1::GitSourceSpec& spec) {
+    v1::Window& window = (*spec.mutable_windows())["release"];
+    window.set_effect(v1::Window::FREEZE);
+    window.set_start("00:00");
+    window.set_minutes(10080);
+  });
+  Merge(merged, more);
+  ASSERT_TRUE(Eventually([&] {
+    return StatusOf(merged.merge_sha, kApply).find("pending: window release") == 0;
+  })) << StatusOf(merged.merge_sha, kApply);
+  Stop();
+  more = files_;
+  more["e.yaml"] = ImageYaml("e");
+  SetHead(open, more);
+  const auto killed = std::make_shared<std::atomic<bool>>(false);
+  forge_->BeforeCalls([this, head = open.head_sha, killed] {
+    if (absl::StartsWith(StatusOf(head, kPlan), "pending")) *killed = true;
+    return *killed ? absl::UnavailableError("killed") : absl::OkStatus();
+  });
+  Start();
+  ASSERT_TRUE(Eventually([&] { return killed->load(); }));
+  Stop();
+  forge_->BeforeCalls(nullptr);
+  ASSERT_TRUE(io_->RemoveAll(dir_.path() + "/cache/fleet/outbox").ok());
+  PutSource();
+  Start();
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StartsWith(StatusOf(open.head_sha, kPlan), "success") &&
+           absl::StartsWith(StatusOf(merged.merge_sha, kApply), "success");
+  })) << StatusOf(open.head_sha, kPlan)
+      << " " << StatusOf(merged.merge_sha, kApply);
+  ASSERT_TRUE(Eventually([&] { return absl::StrContains(Comments(8)[0], "applied"); }));
+  EXPECT_THAT(Comments(7), SizeIs(1));
+  EXPECT_THAT(Comments(8), SizeIs(1));
+}
+
 TEST_F(ReviewTest, CountsWhatWaitsForTheForge) {
   const auto depth_is = [this](int depth) {
     return absl::StrContains(

@@ -207,7 +207,8 @@ std::vector<std::string> NotIn(const std::vector<std::string>& these,
 
 // How what is done differs from what was shown.
 std::string Comparison(const MergeOutcome& result) {
-  if (result.shown.digest.empty()) return "No plan of it was shown before the merge.\n";
+  if (result.shown.digest.empty())
+    return "No plan of it is known to have been shown before the merge.\n";
   if (result.shown.digest == result.plan.digest()) {
     return absl::StrCat("It is exactly the plan that was shown (`",
                         ShortDigest(result.shown.digest), "`).\n");
