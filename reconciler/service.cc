@@ -83,7 +83,7 @@ struct ReconcilerService::Impl {
         reconciler(clock, random, log, resources, reads, forges, reports, plans, metrics),
         loop(clock, threads, random, log, resources, reconciler, OptionsOfLoop()),
         webhook(
-            io, log, options.secrets_dir, options.env, options.reveal,
+            clock, io, log, options.secrets_dir, options.env, options.reveal,
             [this](const std::string& source) { return FindSource(source); },
             [this](const std::string& source) {
               reconciler.LookNow(source);

@@ -20,7 +20,7 @@ bool Sends(v1::Forge::Type type, v1::Forge::Type first, v1::Forge::Type second) 
 }  // namespace
 
 bool IsFromForge(const HttpHeaders& headers, absl::string_view body, absl::string_view secret,
-                 v1::Forge::Type type) {
+                 absl::Time now, v1::Forge::Type type) {
   ESPALIER_CHECK(!secret.empty());
   const std::string signature = HmacSha256Hex(secret, body);
   int present = 0;
@@ -31,6 +31,9 @@ bool IsFromForge(const HttpHeaders& headers, absl::string_view body, absl::strin
     right += equal ? 1 : 0;
     of_type += Sends(type, first, second) ? 1 : 0;
   };
+  if (const std::optional<SignedDelivery> delivery = FindSignedDelivery(headers)) {
+    check(IsProven(*delivery, body, secret, now), v1::Forge::GITLAB, v1::Forge::GITLAB);
+  }
   for (const auto& [name, value] : headers) {
     if (absl::EqualsIgnoreCase(name, "X-Hub-Signature-256")) {
       check(ConstantTimeEquals(value, absl::StrCat("sha256=", signature)), v1::Forge::GITHUB,
@@ -39,7 +42,7 @@ bool IsFromForge(const HttpHeaders& headers, absl::string_view body, absl::strin
                absl::EqualsIgnoreCase(name, "X-Forgejo-Signature") ||
                absl::EqualsIgnoreCase(name, "X-Gogs-Signature")) {
       check(ConstantTimeEquals(value, signature), v1::Forge::GITEA, v1::Forge::GITEA);
-    } else if (absl::EqualsIgnoreCase(name, "X-Gitlab-Token")) {
+    } else if (absl::EqualsIgnoreCase(name, "X-Gitlab-Token") && !IsSigningToken(secret)) {
       // Digests have one length, so that the time does not tell the secret's.
       check(ConstantTimeEquals(Sha256Hex(value), Sha256Hex(secret)), v1::Forge::GITLAB,
             v1::Forge::GITLAB);
@@ -48,9 +51,10 @@ bool IsFromForge(const HttpHeaders& headers, absl::string_view body, absl::strin
   return of_type > 0 && right == present;
 }
 
-Webhook::Webhook(Io& io, Log& log, std::string secrets_dir, Environment env, Reveal reveal,
-                 FindSource find, LookNow look_now)
-    : io_(io),
+Webhook::Webhook(Clock& clock, Io& io, Log& log, std::string secrets_dir, Environment env,
+                 Reveal reveal, FindSource find, LookNow look_now)
+    : clock_(clock),
+      io_(io),
       log_(log),
       secrets_dir_(std::move(secrets_dir)),
       env_(std::move(env)),
@@ -70,10 +74,13 @@ int Webhook::Answer(const std::string& source, const HttpHeaders& headers, absl:
               {{telemetry::kSource, source}, {telemetry::kError, secret.status().ToString()}});
     return 403;
   }
-  if (!IsFromForge(headers, body, *secret, spec->forge().type())) {
-    log_.Warn("webhook refused: signature missing or wrong", {{telemetry::kSource, source}});
+  const absl::Time now = clock_.Now();
+  if (!IsFromForge(headers, body, *secret, now, spec->forge().type())) {
+    log_.Warn("webhook refused: signature missing, wrong or old", {{telemetry::kSource, source}});
     return 401;
   }
+  const std::optional<SignedDelivery> delivery = FindSignedDelivery(headers);
+  if (delivery.has_value() && !taken_.Take(source, *delivery, now)) return 200;
   look_now_(source);
   return 202;
 }

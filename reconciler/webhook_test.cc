@@ -7,10 +7,17 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "engine/base/clock.h"
+#include "absl/time/time.h"
 #include "engine/base/sha256.h"
+#include "engine/net/http.h"
+#include "reconciler/forge/testing/fake_gitlab.h"
+#include "reconciler/signed_delivery.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/fake_io.h"
+#include "tests/support/test_http_server.h"
 
 namespace espalier {
 namespace {
@@ -20,6 +27,28 @@ using ::testing::IsEmpty;
 
 constexpr char kSecret[] = "s3cret";
 constexpr char kBody[] = "{\"ref\": \"refs/heads/main\"}";
+
+// Of FakeClock.
+constexpr absl::Time kNow = absl::FromUnixSeconds(1767225600);
+
+// A signing token, and another one, as GitLab makes them.
+constexpr char kToken[] = "whsec_dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3Q=";
+constexpr char kKey[] = "testtesttesttesttesttesttesttest";
+constexpr char kOtherKey[] = "other key of another signing tok";
+
+std::string SignatureOf(absl::string_view key, absl::string_view id, absl::Time at,
+                        absl::string_view body = kBody) {
+  const std::string hex =
+      HmacSha256Hex(key, absl::StrCat(id, ".", absl::ToUnixSeconds(at), ".", body));
+  return absl::StrCat("v1,", absl::Base64Escape(absl::HexStringToBytes(hex)));
+}
+
+HttpHeaders Delivery(absl::string_view id, absl::Time at, const std::string& signature) {
+  return {{"X-Gitlab-Event", "Push Hook"},
+          {"webhook-id", std::string(id)},
+          {"webhook-timestamp", absl::StrCat(absl::ToUnixSeconds(at))},
+          {"webhook-signature", signature}};
+}
 
 struct HookCase {
   std::string name;
@@ -55,7 +84,7 @@ TEST(WebhookTest, TakesOnlyWhatTheSecretProves) {
        false},
   };
   for (const HookCase& c : cases) {
-    EXPECT_EQ(IsFromForge(c.headers, kBody, kSecret), c.taken) << c.name;
+    EXPECT_EQ(IsFromForge(c.headers, kBody, kSecret, kNow), c.taken) << c.name;
   }
 }
 
@@ -74,12 +103,13 @@ class WebhookAnswerTest : public testing::Test {
     return webhook_.Answer(source, {{"X-Gitlab-Token", token}}, kBody);
   }
 
-  std::unique_ptr<Clock> clock_ = MakeRealClock();
-  FakeIo io_{*clock_};
+  FakeClock clock_;
+  FakeIo io_{clock_};
   std::unique_ptr<Log> log_ = MakeNullLog();
   std::map<std::string, v1::GitSourceSpec> sources_;
   std::vector<std::string> looked_;
-  Webhook webhook_{io_,
+  Webhook webhook_{clock_,
+                   io_,
                    *log_,
                    "/secrets",
                    Environment(),
@@ -226,6 +256,120 @@ TEST_F(WebhookAnswerTest, D9TakesTheProofOfTheSourcesOwnForgeOnly) {
     EXPECT_EQ(webhook_.Answer("fleet", c.headers, kBody), c.status)
         << v1::Forge::Type_Name(c.type) << " " << c.headers[0].first;
   }
+}
+
+// The vector of the standard's own documentation.
+TEST(SignedDeliveryTest, KnowsTheSignatureOfTheStandard) {
+  const HttpHeaders headers = {
+      {"webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"},
+      {"webhook-timestamp", "1614265330"},
+      {"webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="}};
+  EXPECT_TRUE(IsProven(*FindSignedDelivery(headers), "{\"test\": 2432232314}",
+                       "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                       absl::FromUnixSeconds(1614265330)));
+}
+
+TEST_F(WebhookAnswerTest, D1RefusesEverySignedDeliveryButTheRightOne) {
+  EXPECT_TRUE(io_.WriteFile("/secrets/hook", kToken, 0600).ok());
+  sources_["fleet"].mutable_forge()->set_type(v1::Forge::GITLAB);
+  const std::string right = SignatureOf(kKey, "a", kNow);
+  const auto answer = [&](const HttpHeaders& headers, absl::string_view body = kBody) {
+    return webhook_.Answer("fleet", headers, body);
+  };
+  EXPECT_EQ(answer(Delivery("a", kNow, right)), 202);
+  // While a token is replaced there is a signature of each; other versions are none.
+  EXPECT_EQ(answer(Delivery("b", kNow,
+                            absl::StrCat("v1a,AAAA ", SignatureOf(kOtherKey, "b", kNow), " ",
+                                         SignatureOf(kKey, "b", kNow)))),
+            202);
+  // A secret token of the same webhook is another one.
+  HttpHeaders both = Delivery("c", kNow, SignatureOf(kKey, "c", kNow));
+  both.emplace_back("X-Gitlab-Token", "something else");
+  EXPECT_EQ(answer(both), 202);
+
+  const std::string forged[] = {
+      "", "v1,", right.substr(3), right.substr(0, right.size() - 1), right + "=",
+      "v2" + right.substr(2), absl::StrCat("V1,", right.substr(3)),
+      SignatureOf(kOtherKey, "d", kNow),
+      // The text of the token is not its key, and the body alone is not what is signed.
+      SignatureOf(kToken, "d", kNow),
+      absl::StrCat("v1,", absl::Base64Escape(absl::HexStringToBytes(HmacSha256Hex(kKey, kBody)))),
+      // Of another id, time or body.
+      right, SignatureOf(kKey, "d", kNow + absl::Seconds(1)), SignatureOf(kKey, "d", kNow, "{}")};
+  for (const std::string& signature : forged) {
+    EXPECT_EQ(answer(Delivery("d", kNow, signature)), 401) << signature;
+  }
+  // One part is missing, or there twice.
+  for (int i = 1; i < 4; ++i) {
+    const HttpHeaders whole = Delivery("d", kNow, SignatureOf(kKey, "d", kNow));
+    HttpHeaders less = whole;
+    less.erase(less.begin() + i);
+    EXPECT_EQ(answer(less), 401) << whole[i].first;
+    HttpHeaders more = whole;
+    more.push_back(whole[i]);
+    EXPECT_EQ(answer(more), 401) << whole[i].first;
+  }
+  // Whoever has the token signs with it, and shows it to nobody.
+  EXPECT_EQ(answer({{"X-Gitlab-Token", kToken}}), 401);
+  EXPECT_EQ(answer({}), 401);
+  EXPECT_THAT(looked_, ElementsAre("fleet", "fleet", "fleet"));
+}
+
+TEST_F(WebhookAnswerTest, D5ASignedDeliveryIsTakenOnceAndNotWhenItIsOld) {
+  EXPECT_TRUE(io_.WriteFile("/secrets/hook", kToken, 0600).ok());
+  const auto send = [&](absl::string_view id, absl::Time at) {
+    return webhook_.Answer("fleet", Delivery(id, at, SignatureOf(kKey, id, at)), kBody);
+  };
+  EXPECT_EQ(send("old", kNow - absl::Seconds(301)), 401);
+  EXPECT_EQ(send("early", kNow + absl::Seconds(301)), 401);
+  EXPECT_EQ(send("slow", kNow - absl::Seconds(300)), 202);
+  EXPECT_EQ(send("fast", kNow + absl::Seconds(300)), 202);
+  for (const std::string never : {"", " ", "x", "99999999999999999999"}) {
+    HttpHeaders headers = Delivery("n", kNow, "");
+    headers[2].second = never;
+    headers[3].second = absl::StrCat("v1,", absl::Base64Escape(absl::HexStringToBytes(HmacSha256Hex(
+                                                kKey, absl::StrCat("n.", never, ".", kBody)))));
+    EXPECT_EQ(webhook_.Answer("fleet", headers, kBody), 401) << never;
+  }
+  looked_.clear();
+  EXPECT_EQ(send("a", kNow), 202);
+  // Recorded and sent again, as long as anybody would believe it.
+  EXPECT_EQ(send("a", kNow), 200);
+  clock_.Advance(absl::Seconds(299));
+  EXPECT_EQ(send("a", kNow), 200);
+  // The forge itself, which heard no answer: the same id at another time.
+  EXPECT_EQ(send("a", kNow + absl::Seconds(30)), 202);
+  clock_.Advance(absl::Seconds(2));
+  EXPECT_EQ(send("a", kNow), 401);
+  EXPECT_THAT(looked_, ElementsAre("fleet", "fleet"));
+  // What comes in thousands pushes nothing out before its time but the oldest.
+  for (int i = 0; i < 5000; ++i) send(absl::StrCat("many-", i), clock_.Now());
+  EXPECT_EQ(send("many-4999", clock_.Now()), 200);
+}
+
+// Over the wire, as the fake of GitLab sends it.
+TEST_F(WebhookAnswerTest, TakesWhatGitlabSigns) {
+  EXPECT_TRUE(io_.WriteFile("/secrets/hook", kToken, 0600).ok());
+  sources_["fleet"].mutable_forge()->set_type(v1::Forge::GITLAB);
+  const std::unique_ptr<Threads> threads = MakeRealThreads();
+  const std::unique_ptr<Http> http = MakeHttp();
+  TestHttpServer receiver(*threads, [&](const ServerRequest& request) {
+    return ServerAnswer{.status = webhook_.Answer("fleet", request.headers, request.body)};
+  });
+  FakeGitlab gitlab(*threads, clock_, http.get());
+  const auto delivered = [&](absl::string_view status) {
+    gitlab.Push("main", "a", "b");
+    return absl::StrContains(gitlab.Control(R"({"do":"calls"})"),
+                             absl::StrCat("\"delivered\":", status));
+  };
+  gitlab.SetWebhook(receiver.url(), kToken);
+  EXPECT_TRUE(delivered("202"));
+  // Sent as an older GitLab would, and signed by another token.
+  gitlab.SetWebhook(receiver.url(), "s3cret");
+  EXPECT_TRUE(delivered("401"));
+  gitlab.SetWebhook(receiver.url(), absl::StrCat("whsec_", absl::Base64Escape(kOtherKey)));
+  EXPECT_TRUE(delivered("401"));
+  EXPECT_THAT(looked_, ElementsAre("fleet"));
 }
 
 }  // namespace

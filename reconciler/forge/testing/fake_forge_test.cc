@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/sha256.h"
 #include "engine/net/http.h"
@@ -63,8 +64,19 @@ TEST_F(FakeForgeTest, ProvesItsWebhooksAsTheForgeDoes) {
   play(github);
   play(gitlab);
   play(gitea);
+  gitlab.SetWebhook(receiver.url() + "/hooks/fleet", "whsec_dGVzdA==");
+  gitlab.Push("main", "b", "c");
   const std::vector<ServerRequest> sent = receiver.requests();
-  ASSERT_THAT(sent, SizeIs(9));
+  ASSERT_THAT(sent, SizeIs(10));
+  const ServerRequest& signed_one = sent[9];
+  EXPECT_EQ(signed_one.Header("X-Gitlab-Token"), "");
+  EXPECT_EQ(signed_one.Header("webhook-timestamp"),
+            absl::StrCat(absl::ToUnixSeconds(clock_->Now())));
+  EXPECT_EQ(signed_one.Header("webhook-signature"),
+            absl::StrCat("v1,", absl::Base64Escape(absl::HexStringToBytes(HmacSha256Hex(
+                                    "test", absl::StrCat(signed_one.Header("webhook-id"), ".",
+                                                         signed_one.Header("webhook-timestamp"),
+                                                         ".", signed_one.body))))));
   for (const std::size_t i : {0, 1, 2}) {
     EXPECT_EQ(sent[i].Header("X-Hub-Signature-256"),
               absl::StrCat("sha256=", HmacSha256Hex("secret", sent[i].body)));

@@ -9,6 +9,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "engine/base/sha256.h"
 #include "reconciler/forge/testing/fake_request.h"
 
 namespace espalier {
@@ -480,8 +482,20 @@ FakeForge::Webhook FakeGitlab::PushEvent(const std::string& branch, const std::s
                       .dump()};
 }
 
-HttpHeaders FakeGitlab::Sign(absl::string_view, const std::string& secret) {
-  return {{"X-Gitlab-Token", secret}};
+// A signing token signs, any other secret is sent as it is.
+HttpHeaders FakeGitlab::Sign(absl::string_view body, const std::string& secret) {
+  absl::string_view base64 = secret;
+  std::string key;
+  if (!absl::ConsumePrefix(&base64, "whsec_") || !absl::Base64Unescape(base64, &key)) {
+    return {{"X-Gitlab-Token", secret}};
+  }
+  const std::string id = absl::StrCat("delivery-", ++deliveries_);
+  const std::string time = absl::StrCat(absl::ToUnixSeconds(clock_.Now()));
+  const std::string hex = HmacSha256Hex(key, absl::StrCat(id, ".", time, ".", body));
+  return {
+      {"webhook-id", id},
+      {"webhook-timestamp", time},
+      {"webhook-signature", absl::StrCat("v1,", absl::Base64Escape(absl::HexStringToBytes(hex)))}};
 }
 
 }  // namespace espalier

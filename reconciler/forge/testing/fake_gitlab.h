@@ -3,6 +3,7 @@
 // the forge itself among the comments, newest first unless asked otherwise.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <string>
 
@@ -48,6 +49,7 @@ class FakeGitlab final : public FakeForge {
 
   // Pipelines by commit, made with the first status.
   std::map<std::string, std::int64_t> pipelines_ ABSL_GUARDED_BY(mu_);
+  std::atomic<int> deliveries_ = 0;
 };
 
 }  // namespace espalier
