@@ -738,7 +738,7 @@ SourceNow SourceReconciler::NowOf(const Resource& source, const SourceState& sta
           .target = state.status.seen_commit(),
           .applied = state.status.applied_commit(),
           .wanted = state.wanted.get(),
-          .drift = state.drift.get(),
+          .drift = state.drift,
           .pace = state.pace,
           .alert = policy == v1::DriftPolicy::ALERT || policy == v1::DriftPolicy::CORRECT};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -132,6 +133,43 @@ bool Touches(const Plan& plan, const v1::Ref& ref) {
   });
 }
 
+// The rows of a report about each object.
+using RowsOf = std::map<Ref, std::vector<int>>;
+
+RowsOf RowsByObject(const DriftReport& drift) {
+  RowsOf rows;
+  for (int i = 0; i < drift.rows_size(); ++i) {
+    if (const absl::StatusOr<Ref> ref = FromProto(drift.rows(i).ref()); ref.ok()) {
+      rows[*ref].push_back(i);
+    }
+  }
+  return rows;
+}
+
+// What drifted of what the plan touches.
+DriftReport DriftIn(const Plan& plan, const DriftReport& drift, const RowsOf& rows) {
+  std::set<int> touched;
+  for (const v1::Action& action : plan.actions()) {
+    if (rows.empty()) break;
+    if (action.verb() == v1::Action::NOOP) continue;
+    const absl::StatusOr<Ref> ref = FromProto(action.ref());
+    const auto found = ref.ok() ? rows.find(*ref) : rows.end();
+    if (found != rows.end()) touched.insert(found->second.begin(), found->second.end());
+  }
+  DriftReport part;
+  for (const int row : touched) *part.add_rows() = drift.rows(row);
+  part.set_managed(drift.managed());
+  part.set_total(drift.total());
+  return part;
+}
+
+bool HaveSameRows(const DriftReport& one, const DriftReport& other) {
+  return std::equal(one.rows().begin(), one.rows().end(), other.rows().begin(), other.rows().end(),
+                    [](const v1::DriftRow& left, const v1::DriftRow& right) {
+                      return left.SerializeAsString() == right.SerializeAsString();
+                    });
+}
+
 // Why nothing of the source is applied whatever is merged; empty if nothing stands against it.
 std::string Suspension(const Resource& source, const Snapshot& now, absl::Time at) {
   return SuspensionOf(source, [&](const Ref& ref) { return now.Find(ref); }, at);
@@ -244,6 +282,7 @@ absl::Status ReviewDesk::Work(const SourceNow& now, Turn& turn) {
   for (auto& [number, review] : state.open) {
     ESPALIER_RETURN_IF_ERROR(LookAt(now, state, review, turn));
   }
+  ShowDrift(now, state, turn);
   ShowMerged(now, state, turn);
   ShowNotice(now, state);
   return acceptances_.Work(
@@ -430,11 +469,7 @@ absl::Status ReviewDesk::PlanMerged(const SourceNow& now, Review& review,
   }
   findings.plan = std::move(*planned->mutable_plan());
   if (now.drift != nullptr) {
-    for (const v1::DriftRow& row : now.drift->rows()) {
-      if (Touches(findings.plan, row.ref())) *findings.drift.add_rows() = row;
-    }
-    findings.drift.set_managed(now.drift->managed());
-    findings.drift.set_total(now.drift->total());
+    findings.drift = DriftIn(findings.plan, *now.drift, RowsByObject(*now.drift));
   }
   log_.Info("pull request planned",
             {{telemetry::kSource, name}, {telemetry::kCommit, read.head_commit}});
@@ -467,6 +502,22 @@ void ReviewDesk::Show(const std::string& source, State& state, Review& review, c
   if (surface.commit == review.surface.commit && surface.SaysTheSameAs(review.surface)) return;
   review.surface = std::move(surface);
   forges_.Post(source, review.surface);
+}
+
+// A plan is made when the pull request or its branch moves; drift comes and goes without either.
+void ReviewDesk::ShowDrift(const SourceNow& now, State& state, const Turn& turn) {
+  if (now.drift == nullptr || now.drift == state.drift) return;
+  state.drift = now.drift;
+  const std::string& name = now.source.metadata().name();
+  const RowsOf rows = RowsByObject(*now.drift);
+  for (auto& [number, review] : state.open) {
+    if (review.findings.stage != ReviewStage::kPlanned) continue;
+    DriftReport part = DriftIn(review.findings.plan, *now.drift, rows);
+    // How much of the fleet is managed at all is no news about the pull request.
+    if (HaveSameRows(part, review.findings.drift)) continue;
+    review.findings.drift = std::move(part);
+    Show(name, state, review, turn);
+  }
 }
 
 // Merged pull requests.

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -44,7 +45,7 @@ struct SourceNow {
   const std::string& applied;
   // What shall stand, and the last drift report. Null: not known yet.
   const LoadedSet* wanted = nullptr;
-  const DriftReport* drift = nullptr;
+  std::shared_ptr<const DriftReport> drift;
   // Whether it may apply.
   const Pace& pace;
   // Drift is to be said in an issue.
@@ -133,6 +134,8 @@ class ReviewDesk {
     std::map<std::int64_t, Review> open;
     // What suspends objects, as of the last turn.
     std::map<Ref, std::string> suspended;
+    // The report that the open pull requests show their part of.
+    std::shared_ptr<const DriftReport> drift;
     std::map<std::int64_t, Merge> merged;
     // By commit, what forges said who brought it, and who is asked.
     std::map<std::string, std::optional<EndedPullRequest>> brought;
@@ -168,6 +171,8 @@ class ReviewDesk {
   // A comment that is changed tells nobody: what got worse is said in one of its own.
   void WarnIfWorse(const std::string& source, Review& review);
   void Show(const std::string& source, State& state, Review& review, const Turn& turn);
+  // Has open pull requests say what drifted of what they touch, once there is another report.
+  void ShowDrift(const SourceNow& now, State& state, const Turn& turn);
   void ShowMerged(const SourceNow& now, State& state, const Turn& turn);
   // The commit that brought the merge, of those that were or are to be applied; empty: none did, or
   // it is not known yet.

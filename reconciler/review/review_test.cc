@@ -564,6 +564,39 @@ TEST_F(ReviewTest, SaysWhatIsSuspended) {
   EXPECT_TRUE(shown("1 to update")) << Comments(7)[0];
 }
 
+// Drift comes and goes while nobody pushes anything: who touches what drifted sees it, nobody else
+// costs a call.
+TEST_F(ReviewTest, FollowsTheDriftOfWhatItTouches) {
+  ASSERT_TRUE(Eventually([&] { return Has("a"); }));
+  std::map<std::string, std::string> files = files_;
+  files["a.yaml"] = ImageYaml("a", "2");
+  Open(7, files);
+  files = files_;
+  files["b.yaml"] = ImageYaml("b", "2");
+  Open(8, files);
+  ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1 && Comments(8).size() == 1; }));
+  hooks_ = false;
+  const std::string before = Comments(7)[0];
+  EXPECT_THAT(before, Not(HasSubstr("Drift of what it touches")));
+  const std::string other = Comments(8)[0];
+  const std::size_t written = forge_->comments_written();
+  const std::size_t statuses = forge_->statuses_set();
+  Change("a", "registry.example/a:9");
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StrContains(Comments(7)[0], "Drift of what it touches");
+  })) << Comments(7)[0];
+  EXPECT_THAT(Comments(7)[0], AllOf(HasSubstr("eva"), HasSubstr("1 to update")));
+  // More of the same fleet, and drift of what no pull request touches.
+  Change("more", "registry.example/more:1");
+  Change("a", "registry.example/a:1");
+  ASSERT_TRUE(Eventually([&] {
+    return !absl::StrContains(Comments(7)[0], "Drift of what it touches");
+  })) << Comments(7)[0];
+  EXPECT_EQ(Comments(8)[0], other);
+  EXPECT_EQ(forge_->comments_written(), written + 2);
+  EXPECT_EQ(forge_->statuses_set(), statuses);
+}
+
 // Whoever may not write learns what is wrong with the text and nothing of the fleet.
 TEST_F(ReviewTest, E1ValidatesOnlyWhatComesFromOutside) {
   ASSERT_TRUE(Eventually([&] { return Has("a"); }));

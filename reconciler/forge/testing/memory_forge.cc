@@ -87,6 +87,11 @@ void MemoryForge::StopClock() {
   stopped_at_ = next_;
 }
 
+std::size_t MemoryForge::comments_written() const {
+  MutexLock lock(mu_);
+  return comments_written_;
+}
+
 std::size_t MemoryForge::statuses_set() const {
   MutexLock lock(mu_);
   return statuses_.size();
@@ -176,6 +181,7 @@ absl::StatusOr<ForgeComment> MemoryForge::AddComment(std::int64_t number, const 
   MutexLock lock(mu_);
   ESPALIER_RETURN_IF_ERROR(Begin());
   Add(number, {.author = kUs, .mine = true, .by_bot = true, .body = body});
+  ++comments_written_;
   return posted_[number].comments.back();
 }
 
@@ -187,6 +193,7 @@ absl::Status MemoryForge::EditComment(std::int64_t number, const std::string& id
   for (ForgeComment& comment : posted_[number].comments) {
     if (comment.id != id) continue;
     comment.body = body;
+    ++comments_written_;
     return absl::OkStatus();
   }
   return absl::NotFoundError("no such comment");

@@ -58,6 +58,8 @@ class MemoryForge final : public Forge {
   // The newest status of a commit under a context.
   std::optional<CommitStatus> StatusOf(const std::string& sha, const std::string& context) const;
   std::size_t statuses_set() const;
+  // New ones of ours, and changes.
+  std::size_t comments_written() const;
   std::vector<ForgeIssue> issues() const;
   std::vector<CheckRun> checks() const;
   // What was proposed last under each branch.
@@ -116,6 +118,7 @@ class MemoryForge final : public Forge {
   std::map<std::int64_t, Posted> posted_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, ForgeRole> roles_ ABSL_GUARDED_BY(mu_);
   std::vector<std::pair<std::string, CommitStatus>> statuses_ ABSL_GUARDED_BY(mu_);
+  std::size_t comments_written_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<CheckRun> checks_ ABSL_GUARDED_BY(mu_);
   std::vector<ForgeIssue> issues_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, ProposedChange> proposals_ ABSL_GUARDED_BY(mu_);
