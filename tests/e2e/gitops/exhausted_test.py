@@ -90,6 +90,17 @@ def small_disk(mebibytes):
             subprocess.run(["umount", "--lazy", directory], check=True)
 
 
+def fill(disk):
+    """To the last byte, also what a file that is replaced gives back meanwhile."""
+    with open(disk / "filler", "ab", buffering=0) as filler:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while True:
+                    filler.write(b"x" * size)
+            except OSError as error:
+                assert error.errno == errno.ENOSPC, error
+
+
 class FullDiskTest(unittest.TestCase):
     """The cache lies on a disk of 16 MiB, which somebody else fills."""
 
@@ -105,27 +116,17 @@ class FullDiskTest(unittest.TestCase):
         cls.followed.declare_source()
         cls.followed.wait_until_applied(cls.followed.head())
 
-    def fill(self):
-        """To the last byte, also what a file that is replaced gives back meanwhile."""
-        with open(self.disk / "filler", "ab", buffering=0) as filler:
-            for size in (1 << 20, 1 << 12, 1):
-                try:
-                    while True:
-                        filler.write(b"x" * size)
-                except OSError as error:
-                    self.assertEqual(error.errno, errno.ENOSPC)
-
     def condition(self):
         return self.followed.source()["status"]["conditions"]["Fetched"]
 
     def test_f4_a_full_disk(self):
         before = self.followed.source()["status"]["applied_commit"]
-        self.fill()
+        fill(self.disk)
         commit = self.followed.push(0)
         self.followed.hook()
 
         def says_so():
-            self.fill()
+            fill(self.disk)
             fetched = self.condition()
             return fetched["state"] == "false" and "space" in fetched["message"]
         wait_for(says_so, f"a fetch that found no room: {self.condition()}")
@@ -148,6 +149,37 @@ class FullDiskTest(unittest.TestCase):
         self.followed.wait_until_applied(self.followed.push(0))
         unreadable = [path for path in self.disk.rglob("*") if path.name.endswith(".unreadable")]
         self.assertEqual(unreadable, [])
+
+
+class FullEngineDiskTest(unittest.TestCase):
+    def test_f4_a_full_disk_under_the_engine(self):
+        disk = self.enterContext(small_disk(16))
+        if disk is None:
+            self.skipTest("only root may mount a small disk")
+        fleet = self.enterContext(Fleet(hosts=0, directory=disk))
+
+        def put(name):
+            return fleet.request("PUT", f"images/{name}", {
+                "apiVersion": "espalier/v1", "kind": "Image", "metadata": {"name": name},
+                "spec": {"reference": f"registry.example/{name}:{'1' * 100}"}})
+
+        put("before")
+        stored = []
+        with self.assertRaisesRegex(AssertionError, "PUT images/.*: 503") as refused:
+            for number in range(1000):
+                fill(disk)
+                put(f"during-{number}")
+                stored.append(f"during-{number}")
+        # What was answered is there, what was refused is not, and reading goes on.
+        lost = str(refused.exception).split(":")[0].rsplit("/", 1)[1]
+        self.assertIsNotNone(fleet.request("GET", "images/before"))
+        self.assertIsNone(fleet.request("GET", f"images/{lost}"))
+        (disk / "filler").unlink()
+        fleet.restart_engine()
+        for name in ["before", *stored]:
+            self.assertIsNotNone(fleet.request("GET", f"images/{name}"), name)
+        self.assertIsNone(fleet.request("GET", f"images/{lost}"))
+        put("after")
 
 
 if __name__ == "__main__":

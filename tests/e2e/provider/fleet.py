@@ -27,9 +27,10 @@ def wait_for(condition, what, seconds=60):
 class Fleet:
     """Use as a context manager: everything that was started is ended, by its own handle."""
 
-    def __init__(self, hosts=2, system="darwin"):
-        """`system`: of the guests; a Mac takes two of macOS and any number of Linux."""
-        self.directory = tempfile.mkdtemp(prefix="espalier-fleet-")
+    def __init__(self, hosts=2, system="darwin", directory=None):
+        """`system`: of the guests; a Mac takes two of macOS and any number of Linux. `directory`: where its own
+        is made."""
+        self.directory = tempfile.mkdtemp(prefix="espalier-fleet-", dir=directory)
         self.processes = {}
         self.registry = Registry(system)
         self.image = f"{self.registry.address}/macos/sonoma:14.6"
