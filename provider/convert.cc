@@ -194,9 +194,13 @@ void Writer::Map(const Attribute& attribute, const Value& value, const std::stri
 void Writer::Fields(const Attributes& attributes, const Value& object, const std::string& path,
                     Message& message) {
   for (const Attribute& attribute : attributes) {
-    if (attribute.path.empty() || attribute.path.size() > 1) continue;
+    if (attribute.path.empty()) continue;
     const Value& value = object.At(attribute.name);
     if (value.is_null()) continue;
+    Message* holder = &message;
+    for (std::size_t i = 0; i + 1 < attribute.path.size(); ++i) {
+      holder = holder->GetReflection()->MutableMessage(holder, attribute.path[i]);
+    }
     // The model's name, which is not always Terraform's.
     const std::string below = absl::StrCat(path, ".", attribute.path.back()->name());
     if (value.is_unknown()) {
@@ -205,15 +209,15 @@ void Writer::Fields(const Attributes& attributes, const Value& object, const std
     }
     switch (attribute.nesting) {
       case Attribute::Nesting::kSingle:
-        Single(attribute, value, below, message);
+        Single(attribute, value, below, *holder);
         break;
       case Attribute::Nesting::kList:
         if (value.as_list()->empty()) Invalid(below, "must not be empty: leave it out");
-        List(attribute, value, below, message);
+        List(attribute, value, below, *holder);
         break;
       case Attribute::Nesting::kMap:
         if (value.as_map()->empty()) Invalid(below, "must not be empty: leave it out");
-        Map(attribute, value, below, message);
+        Map(attribute, value, below, *holder);
         break;
     }
   }
@@ -362,6 +366,15 @@ Converted ToResource(const Schema& schema, const Value& object, Problems& proble
   writer.TextMap(object.At(kAnnotations), "metadata.annotations", *metadata.mutable_annotations());
   writer.Fields(schema.attributes, object, "spec", *MutableSpec(converted.resource));
   return converted;
+}
+
+void AddStatus(const Schema& schema, const Value& object, Resource& resource) {
+  const Attribute* status = Find(schema.attributes, kStatus);
+  if (status == nullptr || !object.At(kStatus).is_known()) return;
+  std::vector<std::string> unknown;
+  Problems problems;
+  Writer writer(unknown, problems);
+  writer.Fields(status->attributes, object.At(kStatus), "status", *MutableStatus(resource));
 }
 
 Value ToValue(const Attributes& attributes, const Resource& resource) {

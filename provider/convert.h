@@ -24,6 +24,9 @@ struct Converted {
 // path. REQUIRES: `object` conforms to the schema and is known.
 Converted ToResource(const Schema& schema, const Value& object, Problems& problems);
 
+// What is known of the object's status, into the resource.
+void AddStatus(const Schema& schema, const Value& object, Resource& resource);
+
 // The resource as a wholly known object with these attributes, those of a kind's resource or data
 // source; `timeouts` is null. What is unset is null.
 Value ToValue(const Attributes& attributes, const Resource& resource);

@@ -100,6 +100,7 @@ std::vector<Path> Replacing(const Schema& schema, const Value& prior, const Valu
   }
   Problems ignored;
   Converted before = ToResource(schema, prior, ignored);
+  AddStatus(schema, prior, before.resource);
   Converted after = wanted;
   ApplyDefaults(before.resource);
   ApplyDefaults(after.resource);

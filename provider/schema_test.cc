@@ -106,7 +106,7 @@ TEST(SchemaTest, KeepsVolatileStatusOutOfState) {
   EXPECT_EQ(status.use, Use::kComputed);
   std::vector<std::string> names;
   for (const Attribute& attribute : status.attributes) names.push_back(attribute.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"host", "ip", "ports"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"host", "image_digest", "ip", "ports"}));
   EXPECT_EQ(Find(schemas.FindResource("espalier_namespace")->attributes, "status"), nullptr);
 }
 

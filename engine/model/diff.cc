@@ -5,12 +5,14 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "engine/base/check.h"
 #include "engine/base/sha256.h"
 #include "engine/model/access.h"
 #include "engine/model/encode.h"
 #include "engine/model/field.h"
 #include "engine/model/maps.h"
+#include "engine/model/same_image.h"
 #include "engine/model/scalar.h"
 
 namespace espalier {
@@ -35,8 +37,10 @@ const Message* Below(const Message* message, const FieldDescriptor& field) {
 // Walks two messages of one type side by side; either may be absent.
 class Differ {
  public:
-  Differ(const std::vector<std::string>& unknown, std::vector<FieldChange>& out)
-      : unknown_(unknown), out_(out) {}
+  // `status` of the object before; null if there is none.
+  Differ(const Message* status, const std::vector<std::string>& unknown,
+         std::vector<FieldChange>& out)
+      : status_(status), unknown_(unknown), out_(out) {}
 
   // `forces`: the change replaces the object.
   void Fields(const google::protobuf::Descriptor& type, const Message* before, const Message* after,
@@ -45,8 +49,10 @@ class Differ {
       const FieldDescriptor& field = *type.field(i);
       // IMMUTABLE binds the kind that owns the spec: in a message below, a template say, it does
       // not.
-      const bool immutable = is_spec && Has(RulesOf(field), v1::FieldRules::IMMUTABLE);
-      Field(field, before, after, absl::StrCat(path, ".", field.name()), forces || immutable);
+      const std::string below = absl::StrCat(path, ".", field.name());
+      const bool immutable = is_spec && Has(RulesOf(field), v1::FieldRules::IMMUTABLE) &&
+                             (IsUnknown(below) || !IsSameImage(field, before, after));
+      Field(field, before, after, below, forces || immutable);
     }
   }
 
@@ -70,6 +76,26 @@ class Differ {
   }
 
  private:
+  bool IsSameImage(const FieldDescriptor& field, const Message* before,
+                   const Message* after) const {
+    const std::string& pinned_by = RulesOf(field).pinned_by();
+    if (pinned_by.empty() || !IsPresent(before, field) || !IsPresent(after, field)) return false;
+    const Message* at = status_;
+    std::string digest;
+    for (absl::string_view step : absl::StrSplit(pinned_by, '.')) {
+      if (at == nullptr) return false;
+      const FieldDescriptor* next = at->GetDescriptor()->FindFieldByName(std::string(step));
+      ESPALIER_CHECK(next != nullptr);
+      if (IsScalar(*next)) {
+        digest = at->GetReflection()->GetString(*at, next);
+        break;
+      }
+      at = Below(at, *next);
+    }
+    return MeansSameImage(before->GetReflection()->GetString(*before, &field),
+                          after->GetReflection()->GetString(*after, &field), digest);
+  }
+
   bool IsUnknown(const std::string& path) const {
     return std::find(unknown_.begin(), unknown_.end(), path) != unknown_.end();
   }
@@ -172,9 +198,14 @@ class Differ {
     return keys;
   }
 
+  const Message* const status_;
   const std::vector<std::string>& unknown_;
   std::vector<FieldChange>& out_;
 };
+
+const Message* StatusOrNull(const Resource& resource) {
+  return resource.body_case() == kNoKind ? nullptr : &StatusOf(resource);
+}
 
 const Message* SpecOrNull(const Resource& resource) {
   return resource.body_case() == kNoKind ? nullptr : &SpecOf(resource);
@@ -187,7 +218,7 @@ std::vector<FieldChange> Diff(const Resource& before, const Resource& after,
   const Kind kind = before.body_case() != kNoKind ? before.body_case() : after.body_case();
   ESPALIER_CHECK(after.body_case() == kNoKind || after.body_case() == kind);
   std::vector<FieldChange> changes;
-  Differ differ(unknown, changes);
+  Differ differ(StatusOrNull(before), unknown, changes);
   for (const char* name : {"labels", "annotations"}) {
     differ.Field(*v1::Metadata::descriptor()->FindFieldByName(name), &before.metadata(),
                  &after.metadata(), absl::StrCat("metadata.", name), false);

@@ -17,7 +17,8 @@ inline constexpr char kSecretChange[] = "\"(secret)\"";
 // Changes of labels, annotations and spec from `before` to `after`, sorted by path, in JSON forms
 // (see FieldChange). Both have defaults applied. A change below an IMMUTABLE field has
 // forces_replace, except inside a template or any other message field that is not itself
-// the kind's spec: there IMMUTABLE means "rolls members". `unknown`: paths that will change to a
+// the kind's spec: there IMMUTABLE means "rolls members"; and except another spelling of the image
+// whose digest the status of `before` has (pinned_by). `unknown`: paths that will change to a
 // value not known yet, whatever `after` says.
 std::vector<FieldChange> Diff(const Resource& before, const Resource& after,
                               const std::vector<std::string>& unknown = {});

@@ -224,8 +224,9 @@ TEST(FieldTest, KnowsTheStableFieldsOfAStatus) {
     for (const FieldDescriptor* part : field.path) parts.push_back(part->name());
     paths.push_back(absl::StrCat(field.name, "=", absl::StrJoin(parts, ".")));
   }
-  EXPECT_THAT(paths, ::testing::ElementsAre("host=status.placement.host", "ip=status.observed.ip",
-                                            "ports=status.observed.ports"));
+  EXPECT_THAT(paths, ::testing::ElementsAre(
+                         "host=status.placement.host", "image_digest=status.placement.image_digest",
+                         "ip=status.observed.ip", "ports=status.observed.ports"));
 }
 
 TEST(ColumnsTest, AreThoseOfTheGolden) {

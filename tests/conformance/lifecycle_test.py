@@ -138,6 +138,26 @@ class LifecycleTest(CliCase):
         terraform.write(self.vm(f'power = "off"\n guest_metadata = {{ {text} }}\n cpu = 3\n ttl_seconds = 0'))
         terraform.assert_no_changes()
 
+    def test_point_31_36_to_pin_the_image_that_runs_replaces_nothing(self):
+        def body(image):
+            return f'resource "espalier_vm" "a" {{\n  name  = "a"\n  image = "{image}"\n}}\n'
+
+        terraform = self.terraform(body(self.fleet.image))
+        terraform.apply()
+        uid = self.fleet.vm("a")["metadata"]["uid"]
+        digest = terraform.state("espalier_vm.a")["status"]["image_digest"]
+        self.assertEqual(digest, self.fleet.vm("a")["status"]["placement"]["image_digest"])
+        for image in (f"{self.fleet.image}@{digest}", self.fleet.image):
+            terraform.write(body(image))
+            self.assertEqual(terraform.plan()["espalier_vm.a"]["actions"], ["update"])
+            terraform.apply()
+            terraform.assert_no_changes()
+            vm = self.fleet.vm("a")
+            self.assertEqual((vm["metadata"]["uid"], vm["status"]["placement"]["attempt"]), (uid, 1))
+            self.assertEqual(vm["spec"]["image"], image)
+        terraform.write(body(f"{self.fleet.image}@sha256:{64 * 'a'}"))
+        self.assertEqual(terraform.plan()["espalier_vm.a"]["actions"], ["delete", "create"])
+
     def test_point_37_an_engine_that_is_away_is_an_error_and_nothing_is_forgotten(self):
         terraform = self.terraform(namespace())
         terraform.apply()
