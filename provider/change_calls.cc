@@ -143,7 +143,11 @@ Planning Provider::Start(const Call<tfplugin6::PlanResourceChange>& call) {
       const Change& change = planning.change;
       Encode(change.planned, *response.mutable_planned_state());
       if (!change.planned.is_null()) {
-        EncodeIdentity(schema, change.planned, *response.mutable_planned_identity());
+        // Of one that is not known yet core cannot make the JSON of a plan.
+        const Value identity = IdentityOf(schema, change.planned);
+        if (identity.IsWhollyKnown()) {
+          Encode(identity, *response.mutable_planned_identity()->mutable_identity_data());
+        }
       }
       for (const Path& path : change.requires_replace) {
         *response.add_requires_replace() = ToProto(path);
