@@ -81,6 +81,13 @@ Opened Open(const Value& config, const Value& default_namespace, Engine& engine)
   const Ref ref = RefFor(Kind::kVm, config, default_namespace);
   const std::string uid(config.At(kUid).text());
   const absl::Duration timeout = DurationOf(config, kTimeout, kPatience);
+  const std::string summary = absl::StrCat("Cannot connect to ", ToHuman(ref));
+  // An engine that goes away meanwhile is waited for; a wrong address or token is told at once.
+  const absl::StatusOr<Resource> there = engine.Get(ref);
+  if (!there.ok() && !absl::IsNotFound(there.status())) {
+    opened.diagnostics.Failure(summary, there.status());
+    return opened;
+  }
   const WaitResult waited = engine.Wait(ref, timeout, [&](const Resource* vm) -> Verdict {
     if (vm == nullptr) {
       return {Verdict::Progress::kFailed,
@@ -107,7 +114,7 @@ Opened Open(const Value& config, const Value& default_namespace, Engine& engine)
   } else if (waited.end == WaitResult::End::kStopped) {
     detail = absl::StrCat("The run was interrupted. ", waited.why);
   }
-  opened.diagnostics.Error(absl::StrCat("Cannot connect to ", ToHuman(ref)), detail);
+  opened.diagnostics.Error(summary, detail);
   return opened;
 }
 

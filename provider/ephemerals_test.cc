@@ -216,6 +216,14 @@ TEST_F(EphemeralsTest, AnInterruptEndsTheWait) {
   EXPECT_THAT(engine_.tokens, IsEmpty());
 }
 
+TEST_F(EphemeralsTest, AnEngineThatIsNotThereIsToldSoon) {
+  engine_.failures.assign(1000, absl::UnavailableError("nobody is there"));
+  const absl::Duration began = clock_.Elapsed();
+  EXPECT_THAT(Errors(Open("espalier_vm_connection", {{"name", Text("build")}})),
+              HasSubstr("The engine did not answer"));
+  EXPECT_LT(clock_.Elapsed() - began, absl::Seconds(30));
+}
+
 TEST_F(EphemeralsTest, WhatIsNotKnownIsNotOpened) {
   EXPECT_THAT(
       Errors(Open("espalier_vm_connection", {{"name", Text("build")}, {"uid", Value::Unknown()}})),

@@ -14,7 +14,6 @@
 #include "provider/wire.h"
 
 namespace espalier::provider {
-namespace {}  // namespace
 
 const Schema* Provider::ResourceType(const std::string& type_name, Diagnostics& diagnostics) {
   return Required(schemas().FindResource(type_name), type_name, diagnostics);
