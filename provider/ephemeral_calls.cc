@@ -114,7 +114,7 @@ void Provider::CloseWhatIsOpen() {
   for (const OpenEphemeral& left : open) {
     const Diagnostics diagnostics =
         FindEphemeralType(left.type_name)->close(left.private_data, *left.connection->engine);
-    if (diagnostics.HasErrors()) {
+    if (diagnostics.HasErrors() && log_.Enabled(LogLevel::kError)) {
       log_.Error("left open", {{"tf_resource_type", left.type_name},
                                {telemetry::kReason, diagnostics.list().front().detail}});
     }

@@ -163,23 +163,40 @@ class ProviderMethods {
   template <typename Request>
   void Answered(const char* method, const Request& request, absl::Duration start) {
     if (!log_.Enabled(LogLevel::kDebug)) return;
+    const absl::string_view type = TypeName(request);
     log_.Debug("call answered",
                {{"tf_rpc", method},
-                {TypeKey(method), TypeName(request)},
+                {type.empty() ? "" : TypeKey(method), type},
                 {telemetry::kDuration, absl::ToDoubleMilliseconds(clock_.Elapsed() - start)}});
   }
 
   // By the names that providers in Go use; a field without a name is left out of the line.
   static absl::string_view TypeKey(absl::string_view method) {
-    if (absl::StrContains(method, "Resource")) {
-      return absl::StrContains(method, "DataResource") ? "tf_data_source_type" : "tf_resource_type";
+    // Most say "Resource" as well.
+    static constexpr std::pair<absl::string_view, absl::string_view> kKeys[] = {
+        {"DataSource", "tf_data_source_type"},
+        {"DataResource", "tf_data_source_type"},
+        {"EphemeralResource", "tf_ephemeral_resource_type"},
+        {"ListResource", "tf_list_resource_type"},
+        {"Action", "tf_action_type"},
+        {"Function", "tf_function_name"},
+        {"Resource", "tf_resource_type"}};
+    for (const auto& [part, key] : kKeys) {
+      if (absl::StrContains(method, part)) return key;
     }
-    return absl::StrContains(method, "DataSource") ? "tf_data_source_type" : "";
+    return "";
   }
+  // What of the schema the call is about; empty for those that are about all of it.
   template <typename Request>
   static absl::string_view TypeName(const Request& request) {
     if constexpr (requires { request.type_name(); }) {
       return request.type_name();
+    } else if constexpr (requires { request.target_type_name(); }) {
+      return request.target_type_name();
+    } else if constexpr (requires { request.action_type(); }) {
+      return request.action_type();
+    } else if constexpr (requires { request.name(); }) {
+      return request.name();
     } else {
       return "";
     }

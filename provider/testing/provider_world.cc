@@ -11,9 +11,10 @@
 
 namespace espalier::provider {
 
-ProviderWorld::ProviderWorld()
+ProviderWorld::ProviderWorld(Log* log)
     : provider_(
-          clock_, random_, *log_, [](const std::string&) { return std::nullopt; },
+          clock_, random_, log != nullptr ? *log : *no_log_,
+          [](const std::string&) { return std::nullopt; },
           [this](const RemoteOptions&) {
             // Owned by this world or its test: nobody deletes it.
             return std::shared_ptr<Remote>(remote_, [](Remote*) {});

@@ -19,8 +19,8 @@ namespace espalier::provider {
 
 class ProviderWorld {
  protected:
-  // The provider is not configured yet.
-  ProviderWorld();
+  // The provider is not configured yet. Without a log it writes none.
+  explicit ProviderWorld(Log* log = nullptr);
   ~ProviderWorld();
 
   // The answer to one of core's calls: Ask<tfplugin6::ReadResource>(request).
@@ -53,7 +53,7 @@ class ProviderWorld {
   const Schemas schemas_;
   FakeClock clock_{FakeClock::Mode::kAutoAdvance};
   Random random_{7};
-  const std::unique_ptr<Log> log_ = MakeNullLog();
+  const std::unique_ptr<Log> no_log_ = MakeNullLog();
   FakeEngine engine_;
   // What the provider reaches once it is configured: the engine, or what a test puts before it.
   // Only calls use it.

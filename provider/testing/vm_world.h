@@ -10,6 +10,8 @@ namespace espalier::provider {
 
 class VmWorld : protected ProviderWorld {
  protected:
+  explicit VmWorld(Log* log = nullptr) : ProviderWorld(log) {}
+
   // What one call gave. Errors and warnings are summary and detail.
   struct Result {
     Value state;

@@ -96,7 +96,7 @@ class CoreCase(unittest.TestCase):
 
     def core(self, *tests, wait=False, engine=None, **env):
         """Starts a provider and runs these tests of the client against it; the provider and what the
-        client printed. `engine`: a Fleet. With `wait` the client ends the provider, and that it ends is
+        client printed. `env` may hold `log`, too, as of Plugin. `engine`: a Fleet. With `wait` the client ends the provider, and that it ends is
         waited for."""
         with tempfile.TemporaryDirectory() as directory:
             key, certificate = make_certificate(directory)

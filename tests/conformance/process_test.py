@@ -1,5 +1,6 @@
 """The provider as a process: handshake, mutual TLS, socket, log, end."""
 import base64
+import json
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ import unittest
 from cases import LONG, CliCase, CoreCase
 import clis
 from debug_test import Debugged
-from fleet import wait_for
+from fleet import Fleet, wait_for
 from plugin import PROVIDER, Plugin, environment, make_certificate
 from terraform import Terraform
 
@@ -180,6 +181,30 @@ class ProcessTest(unittest.TestCase):
                 self.assertFalse(os.path.exists(path))
 
 
+class StderrTest(CoreCase):
+    def test_point_12_every_line_is_one_that_core_reads_or_text(self):
+        with tempfile.TemporaryFile() as log, Fleet(hosts=0) as fleet:
+            # Core's worst requests, and a crash.
+            self.core("Hostile.RandomBytesForEveryRequest", engine=fleet, log=log, TF_LOG="TRACE")
+            self.core("Parallel.RandomCalls", engine=fleet, log=log, TF_LOG="TRACE")
+            with Plugin(log=log, TF_LOG="TRACE") as plugin:
+                plugin.process.send_signal(signal.SIGABRT)
+                plugin.process.wait(10)
+            log.seek(0)
+            lines = log.read().decode().splitlines()
+        read = []
+        for line in lines:
+            try:
+                read.append(json.loads(line))
+            except ValueError:
+                self.assertFalse(line.startswith("{"), line)
+        self.assertGreater(len(read), 100)
+        for line in read:
+            self.assertEqual({type(line.get(key)) for key in ("@level", "@message", "@timestamp", "@module")}, {str},
+                             line)
+        self.assertIn("panic: aborted", lines)
+
+
 class ShutdownTest(CoreCase):
     def test_point_08_ends_at_once_when_core_is_done(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -262,12 +287,39 @@ class CoreProcessTest(CliCase):
         terraform.apply()
         self.assertEqual(self.fleet.vm("interrupted")["metadata"]["uid"], uid)
 
+    def lines_of_provider(self, terraform, *command, **env):
+        """What core has logged of the provider's lines."""
+        path = os.path.join(terraform.directory, "log")
+        if os.path.exists(path):
+            os.unlink(path)
+        terraform.run(*command, TF_LOG="JSON", TF_LOG_PATH=path, **env)
+        with open(path) as log:
+            return [line for line in map(json.loads, log) if line.get("@module") == "espalier"]
+
     def test_point_12_log_lines_arrive_with_level_and_keys(self):
-        out = self.terraform(self.NAMESPACE, TF_LOG_PROVIDER="DEBUG").run("validate", "-no-color")
-        lines = [line for line in out.splitlines() if "call answered" in line]
-        self.assertTrue(lines, out)
-        self.assertTrue(all("[DEBUG]" in line and "tf_rpc=" in line for line in lines), lines)
-        self.assertIn("tf_resource_type=espalier_namespace", out)
+        terraform = self.terraform(self.NAMESPACE)
+        terraform.apply()
+        levels = {"call answered": "debug", "object is gone from state": "info", "object created": "info"}
+        for level, shown in (("TRACE", {"debug", "info"}), ("DEBUG", {"debug", "info"}), ("INFO", {"info"}),
+                             ("WARN", set()), ("ERROR", set())):
+            with self.subTest(level):
+                before = terraform.state("espalier_namespace.a")["uid"]
+                lines = self.lines_of_provider(terraform, "apply", "-auto-approve", "-replace=espalier_namespace.a",
+                                               TF_LOG_PROVIDER=level)
+                self.assertEqual({(line["@message"], line["@level"]) for line in lines},
+                                 {(message, its) for message, its in levels.items() if its in shown})
+                uids = {"object is gone from state": before,
+                        "object created": terraform.state("espalier_namespace.a")["uid"]}
+                for line in lines:
+                    if line["@message"] in uids:
+                        self.assertEqual((line["ref"], line["uid"]), ("namespace process", uids[line["@message"]]))
+                        continue
+                    self.assertGreaterEqual(float(line["duration_ms"]), 0)
+                    one = line["tf_rpc"].endswith(("ResourceConfig", "ResourceState", "ResourceChange", "ReadResource"))
+                    self.assertEqual(line.get("tf_resource_type"), "espalier_namespace" if one else None, line)
+                calls = {line.get("tf_rpc") for line in lines} - {None}
+                self.assertEqual({"UpgradeResourceState", "ReadResource", "ApplyResourceChange"} <= calls,
+                                 "debug" in shown)
 
     def test_point_12_the_log_of_this_provider_alone_can_be_silenced(self):
         for silent in ({"TF_LOG": "TRACE", "TF_LOG_PROVIDER_ESPALIER": "off"}, {"TF_LOG": "off"}):

@@ -21,6 +21,25 @@ def make_certificate(directory):
     return key, certificate
 
 
+def make_authority(directory, *names):
+    """Keys and certificates for `names` on loopback, and the authority that signed them: paths by "name.pem" and
+    "name.key", of the authority by "ca.pem"."""
+    directory = tempfile.mkdtemp(dir=directory)
+    files = {}
+
+    def make(name, *how):
+        files.update({f"{name}.{kind}": os.path.join(directory, f"{name}.{kind}") for kind in ("key", "pem")})
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-keyout", files[f"{name}.key"], "-out", files[f"{name}.pem"], "-subj",
+                        f"/CN={name}", *how], check=True, capture_output=True)
+
+    make("ca")
+    for name in names:
+        make(name, "-CA", files["ca.pem"], "-CAkey", files["ca.key"], "-addext", "subjectAltName=IP:127.0.0.1",
+             "-addext", "basicConstraints=critical,CA:FALSE")
+    return files
+
+
 def environment(**more):
     """Core's environment for a plugin; a value of None takes a variable away."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
@@ -36,10 +55,11 @@ def environment(**more):
 class Started:
     """A started provider and the line that it wrote. Use as a context manager: it is killed in the end."""
 
-    def __init__(self, *args, **env):
+    def __init__(self, *args, log=None, **env):
+        """`log`: a file for what it writes to standard error, if that is more than a pipe holds."""
         self.directory = tempfile.TemporaryDirectory(prefix="espalier-plugin-")
         env.setdefault("TMPDIR", self.directory.name)
-        self.process = subprocess.Popen([PROVIDER, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        self.process = subprocess.Popen([PROVIDER, *args], stdout=subprocess.PIPE, stderr=log or subprocess.PIPE,
                                         stdin=subprocess.DEVNULL, env=environment(**env))
         ready, _, _ = select.select([self.process.stdout], [], [], 10)
         self.line = self.process.stdout.readline().decode() if ready else ""
@@ -51,7 +71,8 @@ class Started:
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
-        self.process.stderr.close()
+        if self.process.stderr:
+            self.process.stderr.close()
         self.directory.cleanup()
 
     def status(self, name):
@@ -74,8 +95,8 @@ class Started:
 class Plugin(Started):
     """A provider as core starts it."""
 
-    def __init__(self, **env):
-        super().__init__(**env)
+    def __init__(self, **more):
+        super().__init__(**more)
         self.fields = self.line.rstrip("\n").split("|")
 
     @property
