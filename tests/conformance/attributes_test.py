@@ -6,11 +6,8 @@ import unittest
 
 from attributes import (BESIDE, OF_PROVIDER, UNTRIED, VALUES, at, attributes_below, attributes_of_kind, cases,
                         differing, is_settable, kinds, values, with_value)
-from cases import CliCase, golden_schema
-
-
-def told_of(kind):
-    return golden_schema()["resource_schemas"][f"espalier_{kind}"]["block"]
+from cases import CliCase
+from objects import ObjectsCase, told_of
 
 
 def settable(block, values):
@@ -48,38 +45,10 @@ def changed_paths(kind, change):
     return differing(settable(block, change["before"]), settable(block, change["after"]))
 
 
-class EveryAttributeCase(CliCase):
-    maxDiff = None
-
+class EveryAttributeCase(ObjectsCase):
     def prepare(self, of_kinds):
+        super().prepare()
         self.cases = {f"espalier_{kind}.{case.name}": case for kind in of_kinds for case in cases(kind)}
-        # What the configurations name.
-        for kind, spec in {"Namespace": {}, "GitSource": {"repository": "/srv/none.git"}}.items():
-            for name in ("one", "two"):
-                self.fleet.request("PUT", {"Namespace": "namespaces/", "GitSource": "git_sources/"}[kind] + name, {
-                    "apiVersion": "espalier/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
-
-    def filled(self, text):
-        return text.replace("@REGISTRY@", self.fleet.registry.address).replace("@DIGEST@", self.fleet.registry.digest)
-
-    def body(self, configs):
-        text = ""
-        for address, config in configs.items():
-            kind, _, name = address.partition(".")
-            lines = "".join(f"  {key} = {json.dumps(value)}\n" for key, value in config.items())
-            text += f'resource "{kind}" "{name}" {{\n{lines}}}\n'
-        return self.filled(text)
-
-    def stored(self, address, config):
-        """The object as the engine has it."""
-        return self.fleet.request("GET", self.path(address, config))
-
-    def path(self, address, config):
-        kind = self.cases[address].kind
-        path = f"{kind}s/{config['name']}"
-        if "namespace" in told_of(kind)["attributes"]:
-            path = f"namespaces/{config.get('namespace', 'default')}/{path}"
-        return path
 
     def configs(self, step):
         """The configuration of every case at this step; who has no more steps stays at its last."""

@@ -27,7 +27,7 @@ def wait_for(condition, what, seconds=60):
 class Fleet:
     """Use as a context manager: everything that was started is ended, by its own handle."""
 
-    def __init__(self, hosts=2, system="darwin", directory=None):
+    def __init__(self, hosts=2, system="darwin", directory=None, engine_args=()):
         """`system`: of the guests; a Mac takes two of macOS and any number of Linux. `directory`: where its own
         is made."""
         self.directory = tempfile.mkdtemp(prefix="espalier-fleet-", dir=directory)
@@ -36,7 +36,7 @@ class Fleet:
         self.image = f"{self.registry.address}/macos/sonoma:14.6"
         try:
             ready = self._start("espalierd", ["--data-dir", self._path("engine"), "--grpc",
-                                              "127.0.0.1:0", "--http", "127.0.0.1:0"])
+                                              "127.0.0.1:0", "--http", "127.0.0.1:0", *engine_args])
             self.engine, self.http = ready["grpc"], ready["http"]
             self.token_file = ready["admin_token_file"]
             with open(self.token_file) as token:
@@ -83,6 +83,19 @@ class Fleet:
                            "--ports-dir", self._path("ports"),
                            "--sim-images", "--sim-boot-ms", "200", "--sim-stop-ms", "100"],
                     program="espalier-agent")
+
+    def start_faulty(self):
+        """Another address of the engine, where calls fail as `fail` says."""
+        self.fail()
+        return self._start("faulty_engine", [self.engine, self._path("faults")])["grpc"]
+
+    def fail(self, *methods, code=0, text="", retry_after_ms=0):
+        """From now on calls of these methods (Get, List, Watch, Apply, Delete, and Preview for dry runs) are answered
+        with this status of gRPC, by its number; all others go on to the engine."""
+        faults = self._path("faults")
+        with open(faults + ".part", "w") as file:
+            file.writelines(f"{method} {code} {retry_after_ms} {text}\n" for method in methods)
+        os.replace(faults + ".part", faults)
 
     def end(self, name):
         process = self.processes.pop(name)
