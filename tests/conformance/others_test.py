@@ -1,12 +1,17 @@
 """Data sources, the provider block, secrets, many objects at once, and what users build on all of it."""
+import json
 import os
 import re
 import socket
+import tempfile
 import threading
 import unittest
 
-from cases import LONG, ROOT, CliCase, CoreCase
+from cases import LONG, ROOT, CliCase, CoreCase, golden_schema
+from objects import arguments, block, smallest_objects
+from plugin import make_authority
 from fleet import Fleet
+import clis
 
 OBJECTS = 500 if LONG else 100
 
@@ -47,6 +52,46 @@ def places_of_bytes():
     kinds = "DynamicValue|RawState|ResourceIdentityData|bytes"
     return {f"{call}.{field}" for call, message in requests().items()
             for field in re.findall(rf"\b(?:{kinds}) (\w+) =", message)}
+
+
+# The calls that validate parts of a configuration, where the schema has those parts, and how the log names them.
+VALIDATED = (
+    ("ValidateResourceConfig", "resource_schemas", "tf_resource_type"),
+    ("ValidateDataResourceConfig", "data_source_schemas", "tf_data_source_type"),
+    ("ValidateEphemeralResourceConfig", "ephemeral_resource_schemas", "tf_ephemeral_resource_type"),
+    ("ValidateActionConfig", "action_schemas", "tf_action_type"),
+    ("ValidateListResourceConfig", "list_resource_schemas", "tf_list_resource_type"),
+    ("CallFunction", "functions", "tf_function_name"),
+)
+# Of what any text will not do for.
+ARGUMENTS = {"memory": "12GiB", "reference": "@REGISTRY@/macos/sonoma:1", "role": "viewer"}
+
+
+def required(schema):
+    return {name: ARGUMENTS.get(name, "x") for name, told in schema["block"].get("attributes", {}).items()
+            if told.get("required")}
+
+
+def everything(address, with_actions):
+    """A configuration and the queries beside it that have whatever the schema has; whom they name is at
+    `address`."""
+    schema = golden_schema()
+    objects = smallest_objects()
+    objects["espalier_git_source.x"]["repository"] = "http://@REGISTRY@/fleet.git"
+    objects["espalier_registry_credential.x"]["registry"] = "@REGISTRY@"
+    text = block("resource", "terraform_data.any", {})
+    text += f'provider "espalier" {{\n{arguments({"endpoint": "@REGISTRY@", "token": "x", "instance": "x"})}}}\n'
+    text += "".join(block("resource", *one) for one in objects.items())
+    for what, section in (("data", "data_source_schemas"), ("ephemeral", "ephemeral_resource_schemas")):
+        text += "".join(block(what, f"{name}.x", required(one)) for name, one in schema[section].items())
+    for name, one in schema["functions"].items():
+        given = ", ".join(json.dumps(ARGUMENTS.get(parameter["name"], "x")) for parameter in one["parameters"])
+        text += f'output "{name}" {{\n  value = provider::espalier::{name}({given})\n}}\n'
+    if with_actions:
+        text += "".join(f'action "{name}" "x" {{\n  config {{\n{arguments(required(one))}  }}\n}}\n'
+                        for name, one in schema["action_schemas"].items())
+    queries = "".join(f'list "{name}" "x" {{\n  provider = espalier\n}}\n' for name in schema["list_resource_schemas"])
+    return text.replace("@REGISTRY@", address), queries
 
 
 class Listener:
@@ -115,6 +160,50 @@ class OthersTest(CliCase):
         out = terraform.fails("plan")
         self.assertIn("endpoint", out)
         self.assertIn("-target", out)
+
+    def test_point_58_anything_in_the_provider_block_may_be_known_late(self):
+        told = golden_schema()["provider"]["block"]["attributes"]
+        late = {name: 'terraform_data.late.output == "x"' if one["type"] == "bool" else "terraform_data.late.output"
+                for name, one in told.items()}
+        pair = {name: late.pop(name) for name in ("client_cert_file", "client_key_file")}
+        for chosen in (*({name: late[name]} for name in late), pair, {**late, **pair}):
+            with self.subTest(chosen):
+                terraform = self.terraform('resource "terraform_data" "late" { input = "x" }\n'
+                                           'provider "espalier" {\n'
+                                           + "".join(f"  {name} = {value}\n" for name, value in chosen.items())
+                                           + "}\n" + self.objects())
+                self.assertEqual({address: change["actions"] for address, change in terraform.plan().items()},
+                                 {address: ["create"] for address in (*smallest_objects(), "terraform_data.late")})
+
+    def objects(self):
+        return "".join(block("resource", *one) for one in smallest_objects().items()).replace(
+            "@REGISTRY@", self.fleet.registry.address)
+
+    def test_point_58_an_engine_that_asks_for_certificates(self):
+        with tempfile.TemporaryDirectory() as directory:
+            files = make_authority(directory, "engine", "client")
+            with Fleet(hosts=0, engine_args=("--tls-cert", files["engine.pem"], "--tls-key", files["engine.key"],
+                                             "--client-ca", files["ca.pem"])) as fleet:
+                given = {"ca_file": files["ca.pem"], "client_cert_file": files["client.pem"],
+                         "client_key_file": files["client.key"]}
+                variables = {"ESPALIER_CA_FILE": files["ca.pem"], "ESPALIER_CERT_FILE": files["client.pem"],
+                             "ESPALIER_KEY_FILE": files["client.key"]}
+                body = 'resource "espalier_namespace" "a" { name = "secured" }\n'
+
+                def with_block(values):
+                    return f'provider "espalier" {{\n{arguments(values)}}}\n{body}'
+
+                terraform = self.terraform(with_block(given), engine=fleet.engine, token=fleet.token)
+                terraform.apply()
+                terraform.assert_no_changes()
+                terraform.write(body)
+                terraform.run("plan", "-detailed-exitcode", **variables)
+                # Neither without a certificate, nor where another authority would have to vouch for the engine.
+                for wrong in ({"ca_file": files["ca.pem"]}, {**given, "ca_file": make_authority(directory, "x")["ca.pem"]}):
+                    terraform.write(with_block(wrong))
+                    self.assertIn("did not answer", terraform.fails("plan"))
+                terraform.write(with_block(given))
+                terraform.destroy()
 
     def test_point_58_what_the_provider_block_lacks(self):
         body = 'provider "espalier" {}\nresource "espalier_namespace" "a" { name = "a" }'
@@ -186,20 +275,28 @@ class OthersTest(CliCase):
             self.assertIsNone(other.request("GET", "namespaces/there"))
 
     def test_point_62_validate_calls_nobody(self):
+        cli = clis.default()
+        is_new = cli.name == "Terraform" and cli.version >= (1, 14)
         with Listener() as nobody:
-            body = f"""
-              provider "espalier" {{
-                endpoint = "{nobody.address}"
-                token    = "x"
-                instance = "x"
-              }}
-              resource "espalier_namespace" "a" {{ name = "a" }}
-              data "espalier_namespace" "d" {{ name = "default" }}
-              """
-            self.assertTrue(self.terraform(body).validate()["valid"])
+            config, queries = everything(nobody.address, with_actions=is_new)
+            terraform = self.terraform(config)
+            if is_new:
+                with open(os.path.join(terraform.directory, "all.tfquery.hcl"), "w") as out:
+                    out.write(queries)
+            log = os.path.join(terraform.directory, "log")
+            said = json.loads(terraform.run("validate", "-json", *(["-query"] if is_new else []), ok=(0, 1),
+                                            TF_LOG="JSON", TF_LOG_PROVIDER="DEBUG", TF_LOG_PATH=log))
+            self.assertTrue(said["valid"], said)
             self.assertEqual(nobody.connections, 0)
+            # All of it was validated.
+            with open(log) as lines:
+                calls = [line for line in map(json.loads, lines) if line.get("tf_rpc")]
+            schema = golden_schema()
+            for call, section, key in VALIDATED:
+                if is_new or key not in ("tf_action_type", "tf_list_resource_type"):
+                    self.assertEqual({line[key] for line in calls if line["tf_rpc"] == call}, set(schema[section]))
             # It would be seen.
-            self.terraform(body).fails("plan")
+            self.terraform('data "espalier_namespace" "d" { name = "default" }', engine=nobody.address).fails("plan")
             self.assertGreater(nobody.connections, 0)
 
 
