@@ -23,6 +23,7 @@ VALUES = {
     "git_source.ignore.fields": [["spec.cpu"], ["spec.cpu", "spec.ttl_seconds"]],
     "git_source.ignore.kinds": [["vm"], ["vm", "image"]],
     "git_source.kinds": [["vm"], ["vm", "image"]],
+    "git_source.tags.range": [">=1.2", ">=1.3"],
     "git_source.windows.days": [["mon"], ["mon", "tue"]],
     "git_source.windows.time_zone": ["Europe/Berlin", "Europe/Paris"],
     "image.digest": ["@DIGEST@"],
