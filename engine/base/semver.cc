@@ -158,8 +158,6 @@ bool SemVerRange::AddComparison(absl::string_view op, const Partial& partial) {
     whole ? Add(Operator::kGreater, version) : Add(Operator::kGreaterOrEqual, partial.End());
   } else if (op == "<=") {
     whole ? Add(Operator::kLessOrEqual, version) : Add(Operator::kLess, Floor(partial.End()));
-  } else if (op == "~") {
-    AddUpTo(partial, partial.End());
   } else if (op == "^") {
     // What may break is the first number that is not zero.
     if (version.major > 0 || partial.parts == 1) {
@@ -169,9 +167,10 @@ bool SemVerRange::AddComparison(absl::string_view op, const Partial& partial) {
     } else {
       AddUpTo(partial, {.patch = version.patch + 1});
     }
-  } else if (whole) {
+  } else if (whole && op != "~") {
     Add(Operator::kEqual, version);
   } else {
+    // "~1.2.3", "~1.2" and "1.2".
     AddUpTo(partial, partial.End());
   }
   return true;

@@ -42,12 +42,13 @@ HttpHeaders HeadersOf(absl::string_view& text) {
   return headers;
 }
 
-// What a forge proves itself by, told in other words than the code under test.
+// What a forge proves itself by, or a part of that, told in other words than the code under test.
 bool IsProof(absl::string_view name) {
   const std::string lower = absl::AsciiStrToLower(name);
   return lower == "x-hub-signature-256" || lower == "x-gitea-signature" ||
          lower == "x-forgejo-signature" || lower == "x-gogs-signature" ||
-         lower == "x-gitlab-token" || lower == "webhook-signature";
+         lower == "x-gitlab-token" || lower == "webhook-id" || lower == "webhook-timestamp" ||
+         lower == "webhook-signature";
 }
 
 // The first, as it is before anything in it is filled in.

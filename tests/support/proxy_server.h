@@ -26,7 +26,7 @@ struct ProxyServerOptions {
 
 class ProxyServer {
  public:
-  ProxyServer(Threads& threads, ProxyServerOptions options = {});
+  explicit ProxyServer(Threads& threads, ProxyServerOptions options = {});
 
   // "127.0.0.1:port".
   std::string address() const { return server_->address(); }
