@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/mutex.h"
 #include "engine/net/http.h"
+#include "tests/support/drips.h"
 #include "tests/support/loopback_server.h"
 
 namespace espalier {
@@ -61,15 +61,8 @@ class HookListenerTest : public testing::Test {
     return response.ok() ? response->status : 0;
   }
 
-  int Connect() {
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in to = {};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons(listener_->address().port);
-    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
-    return fd;
-  }
+  std::uint16_t Port() { return listener_->address().port; }
+  int Connect() { return ConnectToLoopback(Port()); }
 
   std::unique_ptr<Clock> clock_ = MakeRealClock();
   std::unique_ptr<Threads> threads_ = MakeRealThreads();
@@ -173,32 +166,10 @@ TEST_F(HookListenerTest, D3EndsHeadersWithoutEnd) {
 // A byte now and then, so that no single wait is long: of the first line, of the headers, of a body
 // with its length and of one in chunks. As many at once as there are threads.
 TEST_F(HookListenerTest, D3EndsSendersThatDrip) {
-  const std::string post = "POST /hooks/fleet HTTP/1.1\r\nHost: x\r\n";
-  const std::vector<std::pair<std::string, std::string>> drips = {
-      {"", "POST /hooks/fleet"},
-      {post, "X-Drip: aaaaaaaaaa"},
-      {post + "Content-Length: 1000\r\n\r\n", "{"},
-      {post + "Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"},
-  };
-  std::vector<std::unique_ptr<Thread>> senders;
-  senders.reserve(drips.size());
-  std::atomic<int> ended = 0;
   const absl::Duration began = clock_->Elapsed();
-  for (const auto& [start, drip] : drips) {
-    senders.push_back(threads_->Start("drip", [&, start = start, drip = drip] {
-      const int fd = Connect();
-      bool open = SendAll(fd, start);
-      for (std::size_t i = 0; open && clock_->Elapsed() < began + kPatience; ++i) {
-        open = SendAll(fd, drip.substr(i % drip.size(), 1));
-        // What ends the connection is an answer, or its end.
-        if (open && WaitReadable(fd, -1, /*timeout_ms=*/50)) open = false;
-      }
-      if (!open) ++ended;
-      ::close(fd);
-    }));
-  }
-  for (const std::unique_ptr<Thread>& sender : senders) sender->Join();
-  EXPECT_EQ(ended, 4);
+  Drips drips(*clock_, *threads_, Port(), "/hooks/fleet", kPatience);
+  drips.Join();
+  EXPECT_EQ(drips.ended(), Drips::kClients);
   EXPECT_LT(clock_->Elapsed() - began, kPatience);
   EXPECT_EQ(Send("POST", "/hooks/fleet", "{}"), 202) << "and the next one is heard";
 }

@@ -2,7 +2,6 @@
 #include "engine/listen/http_server.h"
 
 #include <httplib.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/address.h"
 #include "gtest/gtest.h"
+#include "tests/support/drips.h"
 #include "tests/support/loopback_server.h"
 #include "tests/support/tls_authority.h"
 
@@ -47,15 +47,8 @@ class HttpServerTest : public testing::Test {
     return client;
   }
 
-  int Connect() {
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in to = {};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons(ParseAddress(server_->address())->port);
-    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
-    return fd;
-  }
+  std::uint16_t Port() { return ParseAddress(server_->address())->port; }
+  int Connect() { return ConnectToLoopback(Port()); }
 
   // All that comes until the server ends the connection.
   std::string ReadToEnd(int fd) {
@@ -171,40 +164,18 @@ TEST_F(HttpServerTest, D3EndsSendersThatDripAndNoAnswer) {
   });
   EXPECT_TRUE(clock_->WaitFor(begun, kPatience));
 
-  const std::string post = "POST /x HTTP/1.1\r\nHost: x\r\n";
-  const std::vector<std::pair<std::string, std::string>> drips = {
-      {"", "POST /x"},
-      {post, "X-Drip: aaaaaaaaaa"},
-      {post + "Content-Length: 1000\r\n\r\n", "{"},
-      {post + "Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"},
-  };
-  std::vector<std::unique_ptr<Thread>> senders;
-  senders.reserve(drips.size());
-  std::atomic<int> ended = 0;
   const absl::Duration began = clock_->Elapsed();
-  for (const auto& [start, drip] : drips) {
-    senders.push_back(threads_->Start("drip", [&, start = start, drip = drip] {
-      const int fd = Connect();
-      bool open = SendAll(fd, start);
-      for (std::size_t i = 0; open && clock_->Elapsed() < began + kPatience; ++i) {
-        open = SendAll(fd, drip.substr(i % drip.size(), 1));
-        // What ends the connection is an answer, or its end.
-        if (open && WaitReadable(fd, -1, /*timeout_ms=*/50)) open = false;
-      }
-      if (!open) ++ended;
-      ::close(fd);
-    }));
-  }
+  Drips drips(*clock_, *threads_, Port(), "/x", kPatience);
   httplib::Client often("127.0.0.1", ParseAddress(server_->address())->port);
   often.set_keep_alive(true);
-  while (ended < 4 && clock_->Elapsed() < began + kPatience) {
+  while (drips.ended() < Drips::kClients && clock_->Elapsed() < began + kPatience) {
     const auto answer = often.Post("/x", "body", "application/json");
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->status, 200);
     clock_->Sleep(absl::Milliseconds(100));
   }
-  for (const std::unique_ptr<Thread>& sender : senders) sender->Join();
-  EXPECT_EQ(ended, 4);
+  drips.Join();
+  EXPECT_EQ(drips.ended(), Drips::kClients);
   EXPECT_LT(clock_->Elapsed() - began, kPatience);
   enough = true;
   watch->Join();

@@ -47,9 +47,9 @@ class Differ {
               const std::string& path, bool is_spec, bool forces) {
     for (int i = 0; i < type.field_count(); ++i) {
       const FieldDescriptor& field = *type.field(i);
+      const std::string below = absl::StrCat(path, ".", field.name());
       // IMMUTABLE binds the kind that owns the spec: in a message below, a template say, it does
       // not.
-      const std::string below = absl::StrCat(path, ".", field.name());
       const bool immutable = is_spec && Has(RulesOf(field), v1::FieldRules::IMMUTABLE) &&
                              (IsUnknown(below) || !IsSameImage(field, before, after));
       Field(field, before, after, below, forces || immutable);

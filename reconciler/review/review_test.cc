@@ -42,6 +42,14 @@ constexpr char kApply[] = "espalier/apply/fleet";
 constexpr char kSecret[] = "s3cret";
 constexpr int kTimes = 10;
 
+// A window in which nothing may be applied, at any time.
+void ForbidAllWeek(v1::GitSourceSpec& spec) {
+  v1::Window& window = (*spec.mutable_windows())["release"];
+  window.set_effect(v1::Window::FREEZE);
+  window.set_start("00:00");
+  window.set_minutes(10080);
+}
+
 class ReviewTest : public testing::Test {
  protected:
   ReviewTest() {
@@ -394,12 +402,7 @@ TEST_F(ReviewTest, TakesBackAPlanThatTheBranchHasOvertaken) {
 // What is merged while the source may not apply says so, and what came of it once it may.
 TEST_F(ReviewTest, SaysThatAMergeWaits) {
   ASSERT_TRUE(Eventually([&] { return Has("a"); }));
-  PutSource([](v1::GitSourceSpec& spec) {
-    v1::Window& window = (*spec.mutable_windows())["release"];
-    window.set_effect(v1::Window::FREEZE);
-    window.set_start("00:00");
-    window.set_minutes(10080);
-  });
+  PutSource(ForbidAllWeek);
   files_["c.yaml"] = ImageYaml("c");
   PullRequest pull_request = Open(7, files_);
   ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
@@ -426,12 +429,7 @@ TEST_F(ReviewTest, SaysThatWhatWasStoppedWaits) {
   Merge(pull_request, fewer);
   ASSERT_TRUE(Eventually(
       [&] { return StatusOf(pull_request.merge_sha, kApply).find("failure: it destroys") == 0; }));
-  PutSource([](v1::GitSourceSpec& spec) {
-    v1::Window& window = (*spec.mutable_windows())["release"];
-    window.set_effect(v1::Window::FREEZE);
-    window.set_start("00:00");
-    window.set_minutes(10080);
-  });
+  PutSource(ForbidAllWeek);
   ASSERT_TRUE(Eventually([&] {
     return StatusOf(pull_request.merge_sha, kApply).find("pending: window release") == 0;
   })) << StatusOf(pull_request.merge_sha, kApply);
@@ -478,12 +476,7 @@ TEST_F(ReviewTest, TellsMergesThatWereAppliedAtOnceSo) {
   files["c.yaml"] = ImageYaml("c");
   PullRequest first = Open(7, files);
   ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1; }));
-  PutSource([](v1::GitSourceSpec& spec) {
-    v1::Window& window = (*spec.mutable_windows())["release"];
-    window.set_effect(v1::Window::FREEZE);
-    window.set_start("00:00");
-    window.set_minutes(10080);
-  });
+  PutSource(ForbidAllWeek);
   Merge(first, files);
   files["d.yaml"] = ImageYaml("d");
   const std::string last = repository_.CommitText(files);
@@ -818,13 +811,7 @@ TEST_F(ReviewTest, CountsWhatWasShownOnlyForCommitsThatContainTheMerge) {
   more["c.yaml"] = ImageYaml("c");
   PullRequest second = Open(8, more);
   ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1 && Comments(8).size() == 1; }));
-  const auto freeze = [](v1::GitSourceSpec& spec) {
-    v1::Window& window = (*spec.mutable_windows())["release"];
-    window.set_effect(v1::Window::FREEZE);
-    window.set_start("00:00");
-    window.set_minutes(10080);
-  };
-  PutSource(freeze);
+  PutSource(ForbidAllWeek);
   // Another pull request is merged into what the branch is put back to, and destroys the same
   // without having said so.
   std::map<std::string, TestFile> tree;
@@ -1077,12 +1064,7 @@ TEST_F(ReviewTest, E16LeavesNothingPendingWhenTheOutboxIsLost) {
   PullRequest merged = Open(8, more);
   ASSERT_TRUE(Eventually([&] { return Comments(7).size() == 1 && Comments(8).size() == 1; }));
   // The merge waits when it is killed, and a new head is being read.
-  PutSource([](v1::GitSourceSpec& spec) {
-    v1::Window& window = (*spec.mutable_windows())["release"];
-    window.set_effect(v1::Window::FREEZE);
-    window.set_start("00:00");
-    window.set_minutes(10080);
-  });
+  PutSource(ForbidAllWeek);
   Merge(merged, more);
   ASSERT_TRUE(Eventually([&] {
     return StatusOf(merged.merge_sha, kApply).find("pending: window release") == 0;

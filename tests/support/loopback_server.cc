@@ -88,6 +88,17 @@ bool WaitReadable(int fd, int stop, int timeout_ms) {
   return poll(polled, 2, timeout_ms) > 0 && polled[1].revents == 0;
 }
 
+int ConnectToLoopback(std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  ESPALIER_CHECK(fd >= 0);
+  sockaddr_in to = {};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(port);
+  ESPALIER_CHECK(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0);
+  return fd;
+}
+
 bool SendAll(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t put = send(fd, bytes.data(), bytes.size(), kSendFlags);

@@ -46,6 +46,8 @@ class LoopbackServer {
   std::vector<std::unique_ptr<Thread>> servers_ ABSL_GUARDED_BY(mu_);
 };
 
+// A connection to what listens on loopback, for the caller to close.
+int ConnectToLoopback(std::uint16_t port);
 // Waits for bytes on `fd`, which may be closed: then there are some as well. False when told to
 // stop, or after `timeout_ms` (negative: never).
 bool WaitReadable(int fd, int stop, int timeout_ms = -1);
